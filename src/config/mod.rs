@@ -1,0 +1,1 @@
+//! Settings in layers, each with where its value came from.

@@ -1,0 +1,1 @@
+//! A run's records as JSON lines, JSON or CSV.

@@ -1,0 +1,27 @@
+//! voxpop puts one survey to many AI personas through OpenAI-compatible APIs and shows the run
+//! in the terminal.
+//!
+//! The map, from the bottom up (`tests/layers.rs` holds who may import whom):
+//!
+//! - [`model`]: the words of the program as pure data
+//! - [`protocol`]: what engine and front end say to each other
+//! - [`config`], [`personas`], [`prompt`]: what is asked, of whom, in which words
+//! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
+//! - [`engine`]: the run itself
+//! - [`simulator`]: a provider on loopback, for demos and tests
+//! - [`link`]: how a front end reaches an engine
+//! - [`headless`], [`ui`]: the front ends
+//! - [`export`]: a run's records as files
+//! - [`cli`], [`commands`], [`launch`]: the command line and what puts all of it together
+
+pub mod config;
+pub mod export;
+pub mod limiter;
+pub mod link;
+pub mod model;
+pub mod personas;
+pub mod prompt;
+pub mod protocol;
+pub mod simulator;
+pub mod store;
+pub mod ui;

@@ -1,0 +1,1 @@
+//! Slots and rates: who may send next, and when.

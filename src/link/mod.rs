@@ -1,0 +1,5 @@
+//! How a front end reaches an engine.
+
+mod local;
+
+pub use local::{FrontEndLink, LocalOutlet, local};

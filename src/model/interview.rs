@@ -1,0 +1,182 @@
+//! Where an interview stands, and how it ended.
+
+use super::{Answer, Failure};
+use serde::{Deserialize, Serialize};
+
+/// Where one persona's interview stands, with the reason: one byte, kept for every persona.
+/// The codes are part of the run file and never change their meaning.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum InterviewStatus {
+    #[default]
+    Queued = 0,
+    WaitingForSlot = 1,
+    WaitingForRequests = 2,
+    WaitingForTokens = 3,
+    InFlight = 4,
+    BackingOff = 5,
+    /// Answered, and the answer is on disk.
+    Done = 7,
+    /// The model declined to answer; kept as its result.
+    Refused = 9,
+    Failed = 10,
+}
+
+impl InterviewStatus {
+    /// How many different statuses there are.
+    pub const COUNT: usize = 9;
+
+    /// Every status, in the order of an interview's life.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Queued,
+        Self::WaitingForSlot,
+        Self::WaitingForRequests,
+        Self::WaitingForTokens,
+        Self::InFlight,
+        Self::BackingOff,
+        Self::Done,
+        Self::Refused,
+        Self::Failed,
+    ];
+
+    /// The byte that stands for this status.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The status that a byte stands for.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.code() == code)
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub const fn ordinal(self) -> usize {
+        match self {
+            Self::Queued => 0,
+            Self::WaitingForSlot => 1,
+            Self::WaitingForRequests => 2,
+            Self::WaitingForTokens => 3,
+            Self::InFlight => 4,
+            Self::BackingOff => 5,
+            Self::Done => 6,
+            Self::Refused => 7,
+            Self::Failed => 8,
+        }
+    }
+
+    /// Whether the interview is over.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Refused | Self::Failed)
+    }
+
+    /// The status in words.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::WaitingForSlot => "waiting for a slot",
+            Self::WaitingForRequests => "waiting for requests/min",
+            Self::WaitingForTokens => "waiting for tokens/min",
+            Self::InFlight => "in flight",
+            Self::BackingOff => "backing off",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The name as it stands in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::WaitingForSlot => "waiting_for_slot",
+            Self::WaitingForRequests => "waiting_for_requests",
+            Self::WaitingForTokens => "waiting_for_tokens",
+            Self::InFlight => "in_flight",
+            Self::BackingOff => "backing_off",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How an interview ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fate {
+    Answered(Answer),
+    Refused { reason: String },
+    Failed(Failure),
+}
+
+impl Fate {
+    /// The status that this end leaves behind.
+    pub const fn status(&self) -> InterviewStatus {
+        match self {
+            Self::Answered(_) => InterviewStatus::Done,
+            Self::Refused { .. } => InterviewStatus::Refused,
+            Self::Failed(_) => InterviewStatus::Failed,
+        }
+    }
+}
+
+/// How many personas have each status. The counts always sum to the number of personas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusCounts([u32; InterviewStatus::COUNT]);
+
+impl StatusCounts {
+    /// All of `total` personas queued.
+    pub fn all_queued(total: u32) -> Self {
+        let mut counts = Self::default();
+        counts.0[InterviewStatus::Queued.ordinal()] = total;
+        counts
+    }
+
+    /// Counts a list of statuses.
+    pub fn of(statuses: &[InterviewStatus]) -> Self {
+        let mut counts = Self::default();
+        for status in statuses {
+            counts.0[status.ordinal()] += 1;
+        }
+        counts
+    }
+
+    /// How many have this status.
+    pub const fn get(&self, status: InterviewStatus) -> u32 {
+        self.0[status.ordinal()]
+    }
+
+    /// One persona went from one status to another.
+    pub const fn change(&mut self, from: InterviewStatus, to: InterviewStatus) {
+        let left = &mut self.0[from.ordinal()];
+        *left = left.saturating_sub(1);
+        self.0[to.ordinal()] += 1;
+    }
+
+    /// How many there are in all.
+    pub fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
+
+    /// How many interviews are over.
+    pub fn over(&self) -> u32 {
+        InterviewStatus::ALL.into_iter().filter(|s| s.is_over()).map(|s| self.get(s)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::InterviewStatus;
+
+    #[test]
+    fn every_status_survives_its_code_and_knows_its_place() {
+        for (place, status) in InterviewStatus::ALL.into_iter().enumerate() {
+            assert_eq!(InterviewStatus::from_code(status.code()), Some(status));
+            assert_eq!(status.ordinal(), place);
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("{:?}", status.as_str()));
+        }
+        assert_eq!(InterviewStatus::from_code(200), None);
+    }
+}

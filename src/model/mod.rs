@@ -1,0 +1,34 @@
+//! Pure data: the words of voxpop as types. Nothing here does I/O, reads a clock on its own
+//! account or knows another folder of the crate.
+//!
+//! A [`Survey`] is put to many [`Persona`]s. Each of them has one interview, whose place is its
+//! [`InterviewStatus`] and whose end is its [`Fate`]: an [`Answer`], a refusal or a [`Failure`].
+//! On the way it makes calls, and every HTTP exchange of a call is kept as an [`Attempt`].
+
+mod answer;
+mod attempt;
+mod failure;
+mod ids;
+mod interview;
+mod limits;
+mod log;
+mod persona;
+mod run;
+mod survey;
+mod text;
+mod time;
+
+pub use answer::{Answer, Score, ScoreOutOfRange};
+pub use attempt::{Attempt, AttemptTiming, Stage, Usage};
+pub use failure::{Failure, FailureKind, Treatment};
+pub use ids::{EndpointIndex, PersonaIndex};
+pub use interview::{Fate, InterviewStatus, StatusCounts};
+pub use limits::{
+    LimitChange, LimitError, LimitName, LimitSetBy, Limits, PerMinute, Slots, Tokens,
+};
+pub use log::{LogLevel, LogLine, LogRing};
+pub use persona::{Attribute, Persona};
+pub use run::{PauseReason, RunPhase, RunSummary, StopReason};
+pub use survey::{Dimension, Grid, PromptTemplates, Survey, snake_case};
+pub use text::{strip_controls, strip_controls_keep_lines};
+pub use time::UnixMillis;

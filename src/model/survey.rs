@@ -1,0 +1,101 @@
+//! The survey: what is asked, and the grid that an answer fills in.
+
+use serde::{Deserialize, Serialize};
+
+/// The question put to every persona, with all that shapes an answer. Limits and keys are not
+/// part of it: the same survey can be run anywhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    pub name: String,
+    pub question: String,
+    pub domain: String,
+    pub grid: Grid,
+    pub model: String,
+    pub temperature: f64,
+    /// The cap on an answer's length, in tokens, reasoning included.
+    pub max_output_tokens: u32,
+    /// Templates that take the place of the built-in prompts.
+    #[serde(default, skip_serializing_if = "PromptTemplates::is_empty")]
+    pub prompts: PromptTemplates,
+}
+
+/// The numbers an answer gives: one support level and one score a dimension, each 1 to 5.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grid {
+    /// What the support level means, such as "Support for the proposal".
+    pub support: String,
+    pub impacts: Vec<Dimension>,
+}
+
+/// One impact dimension of the grid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Dimension {
+    /// As people read it: "Public transport".
+    pub label: String,
+    /// As it goes over the wire: "public_transport".
+    pub key: String,
+}
+
+impl From<String> for Dimension {
+    fn from(label: String) -> Self {
+        Self { key: snake_case(&label), label }
+    }
+}
+
+impl From<Dimension> for String {
+    fn from(dimension: Dimension) -> Self {
+        dimension.label
+    }
+}
+
+/// A survey's own prompt templates (minijinja); `None` keeps the built-in one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptTemplates {
+    /// What all personas share: it comes first, so that providers can cache the prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// What differs from persona to persona.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+impl PromptTemplates {
+    /// Whether the survey keeps both built-in prompts.
+    pub const fn is_empty(&self) -> bool {
+        self.system.is_none() && self.user.is_none()
+    }
+}
+
+/// Lower case, with one underscore for every run of other characters: "Work-life balance"
+/// becomes "work_life_balance". Letters of any script are kept.
+pub fn snake_case(label: &str) -> String {
+    let mut key = String::with_capacity(label.len());
+    for c in label.chars() {
+        if c.is_alphanumeric() {
+            key.extend(c.to_lowercase());
+        } else if !key.is_empty() && !key.ends_with('_') {
+            key.push('_');
+        }
+    }
+    key.truncate(key.trim_end_matches('_').len());
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake_case;
+
+    #[test]
+    fn dimensions_are_keyed_in_snake_case() {
+        for (label, key) in [
+            ("Housing", "housing"),
+            ("Work-life  balance", "work_life_balance"),
+            (" Cost (per year) ", "cost_per_year"),
+            ("Größe", "größe"),
+        ] {
+            assert_eq!(snake_case(label), key);
+        }
+    }
+}

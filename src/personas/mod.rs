@@ -1,0 +1,1 @@
+//! Where personas come from: CSV, JSON, JSONL and YAML files.

@@ -1,0 +1,62 @@
+//! What a front end asks of the engine. Every command has an id and a visible outcome.
+
+use crate::model::{EndpointIndex, LimitName, PersonaIndex};
+use serde::{Deserialize, Serialize};
+
+/// Names a command so that its outcome can be matched to it; chosen by the front end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandId(pub u64);
+
+/// An order with its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    pub id: CommandId,
+    pub order: Order,
+}
+
+/// What the engine is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "order")]
+pub enum Order {
+    /// Set one limit of one endpoint, or of all of them.
+    SetLimit {
+        endpoint: Option<EndpointIndex>,
+        limit: LimitName,
+        to: LimitValue,
+    },
+    /// Send nothing new; what is in flight goes on.
+    Pause,
+    Resume,
+    /// Put every failed persona back into the queue.
+    RetryFailed,
+    /// Send the detail of one persona, now.
+    Inspect {
+        persona: PersonaIndex,
+    },
+    /// Send the snapshot again: what a front end asks for after a gap.
+    SendSnapshot,
+    /// Finish what is in flight, then stop.
+    FinishAndStop,
+    /// Stop now; what is in flight goes back to the queue.
+    StopNow,
+}
+
+/// A limit as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitValue {
+    Exactly(u32),
+    /// Not for slots.
+    Unlimited,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum CommandOutcome {
+    /// It holds from now on; the sentence says what changed.
+    Applied { what: String },
+    /// It does not; the sentence says why and what to do instead.
+    Refused { why: String },
+}

@@ -1,0 +1,30 @@
+//! Everything there is to know about one persona.
+
+use crate::model::{Answer, Attempt, Failure, InterviewStatus, Persona, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+/// One persona with its prompt, its attempts and its end, for the inspector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PersonaDetail {
+    pub persona: Persona,
+    pub status: InterviewStatus,
+    /// What it is doing at this moment; `None` where the interview is over or has not begun.
+    pub activity: Option<Activity>,
+    pub system_prompt: String,
+    pub user_prompt: String,
+    /// Oldest first. The raw body of the last failed one is in it.
+    pub attempts: Vec<Attempt>,
+    pub answer: Option<Answer>,
+    /// Why the interview failed.
+    pub failure: Option<Failure>,
+    /// What the model said instead of an answer, where it declined.
+    pub refusal: Option<String>,
+}
+
+/// What an interview in progress is doing, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    pub since: UnixMillis,
+    /// While backing off: when the next attempt is due.
+    pub until: Option<UnixMillis>,
+}

@@ -1,0 +1,37 @@
+//! What the engine and a front end say to each other: serializable, versioned types and nothing
+//! else. The same types travel over the in-process link and, one day, over a socket.
+//!
+//! ```text
+//! engine --> Update::Snapshot   once, on joining, and after a gap
+//!        --> Update::Delta      what changed since, merged, at most ten times a second
+//!        --> Update::Detail     one persona, when asked for
+//!        --> Update::Applied    what became of a command
+//! front end --> Command { id, order }
+//! ```
+
+mod command;
+mod detail;
+mod meters;
+mod outlet;
+mod snapshot;
+mod update;
+
+pub use command::{Command, CommandId, CommandOutcome, LimitValue, Order};
+pub use detail::{Activity, PersonaDetail};
+pub use meters::{
+    EndpointMeters, FailureTally, LatencySummary, Meters, RateMeter, RateSample, SlotMeter,
+    TokenTotals,
+};
+pub use outlet::Outlet;
+pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};
+pub use update::Update;
+
+/// The version of these types. A front end says it on joining; an engine of another version
+/// refuses with a clear line.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// How many seconds of [`RateSample`]s a snapshot holds.
+pub const HISTORY_SECONDS: usize = 300;
+
+/// How many log lines a snapshot holds.
+pub const LOG_LINES: usize = 200;
