@@ -22,6 +22,7 @@ pub mod model;
 pub mod personas;
 pub mod prompt;
 pub mod protocol;
+pub mod provider;
 pub mod simulator;
 pub mod store;
 pub mod ui;

@@ -16,8 +16,25 @@ use tokio::sync::{Notify, mpsc};
 /// The front end's side: send orders, receive updates.
 pub struct FrontEndLink {
     mailbox: Arc<Mailbox>,
+    orders: Orders,
+}
+
+/// The way to the engine alone, for those who order and do not look. The engine counts a front
+/// end as gone when the link and every copy of this have been dropped.
+#[derive(Clone)]
+pub struct Orders {
     commands: mpsc::UnboundedSender<Command>,
-    next_id: AtomicU64,
+    next_id: Arc<AtomicU64>,
+}
+
+impl Orders {
+    /// Sends an order. Its outcome arrives at the link as [`Update::Applied`] with the id returned
+    /// here; an engine that is gone answers nothing.
+    pub fn send(&self, order: Order) -> CommandId {
+        let id = CommandId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let _ = self.commands.send(Command { id, order });
+        id
+    }
 }
 
 /// The engine's side of the mailbox.
@@ -44,17 +61,20 @@ pub fn local() -> (FrontEndLink, LocalOutlet, mpsc::UnboundedReceiver<Command>) 
     let mailbox = Arc::new(Mailbox::default());
     let (commands, received) = mpsc::unbounded_channel();
     let front =
-        FrontEndLink { mailbox: Arc::clone(&mailbox), commands, next_id: AtomicU64::new(1) };
+    let orders = Orders { commands, next_id: Arc::new(AtomicU64::new(1)) };
+    let front = FrontEndLink { mailbox: Arc::clone(&mailbox), orders };
     (front, LocalOutlet(mailbox), received)
 }
 
 impl FrontEndLink {
-    /// Sends an order. Its outcome arrives as [`Update::Applied`] with the id returned here; an
-    /// engine that is gone answers nothing, and [`Self::next`] says so by returning `None`.
+    /// Sends an order: see [`Orders::send`]. That the engine is gone is said by [`Self::next`].
     pub fn send(&self, order: Order) -> CommandId {
-        let id = CommandId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let _ = self.commands.send(Command { id, order });
-        id
+        self.orders.send(order)
+    }
+
+    /// Another way to send orders to the same engine.
+    pub fn orders(&self) -> Orders {
+        self.orders.clone()
     }
 
     /// The next update; `None` once the engine is gone and everything has been taken.

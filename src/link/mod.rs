@@ -2,4 +2,4 @@
 
 mod local;
 
-pub use local::{FrontEndLink, LocalOutlet, local};
+pub use local::{FrontEndLink, LocalOutlet, Orders, local};

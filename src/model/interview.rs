@@ -72,6 +72,11 @@ impl InterviewStatus {
         matches!(self, Self::Done | Self::Refused | Self::Failed)
     }
 
+    /// Whether the interview stands in the line for a permit.
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::WaitingForSlot | Self::WaitingForRequests | Self::WaitingForTokens)
+    }
+
     /// The status in words.
     pub const fn label(self) -> &'static str {
         match self {

@@ -101,6 +101,15 @@ pub enum LimitName {
 }
 
 impl LimitName {
+    /// The name as people read it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Slots => "slots",
+            Self::RequestsPerMinute => "requests/min",
+            Self::TokensPerMinute => "tokens/min",
+        }
+    }
+
     /// The name as it stands in files and logs.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 /// What the run as a whole is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,19 @@ pub enum PauseReason {
     Unreachable { failure: Failure },
     /// The run file cannot be written, as on a full disk. Answers are held in memory.
     CannotStore { message: String },
+}
+
+impl fmt::Display for PauseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User => f.write_str("asked for"),
+            Self::ProviderRefuses { failure } => write!(f, "the provider refuses: {failure}"),
+            Self::Unreachable { failure } => {
+                write!(f, "the endpoint cannot be reached: {}", failure.message)
+            }
+            Self::CannotStore { message } => write!(f, "answers cannot be stored: {message}"),
+        }
+    }
 }
 
 /// Why a run stopped early.

@@ -44,7 +44,7 @@ pub struct Snapshot {
     pub history: Vec<RateSample>,
     /// Oldest first, at most [`super::LOG_LINES`].
     pub log: Vec<LogLine>,
-    /// Set once the run has ended.
+    /// Set while the run has ended: asking the failed again takes it back.
     pub summary: Option<RunSummary>,
 }
 
@@ -60,7 +60,7 @@ pub struct Delta {
     pub history: Vec<RateSample>,
     /// The lines since the last delta.
     pub log: Vec<LogLine>,
-    /// Set once the run has ended: nothing follows.
+    /// Set while the run has ended.
     pub summary: Option<RunSummary>,
 }
 
@@ -72,7 +72,7 @@ impl Delta {
         self.meters = later.meters;
         append_capped(&mut self.history, later.history, super::HISTORY_SECONDS);
         append_capped(&mut self.log, later.log, super::LOG_LINES);
-        self.summary = later.summary.or(self.summary.take());
+        self.summary = later.summary;
     }
 }
 
@@ -115,7 +115,7 @@ impl Snapshot {
         self.meters = delta.meters;
         append_capped(&mut self.history, delta.history, super::HISTORY_SECONDS);
         append_capped(&mut self.log, delta.log, super::LOG_LINES);
-        self.summary = delta.summary.or(self.summary.take());
+        self.summary = delta.summary;
     }
 }
 

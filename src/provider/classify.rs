@@ -1,0 +1,125 @@
+//! Telling failures apart: a pure function of status, headers and body.
+
+use super::headers;
+use crate::model::{Failure, FailureKind, strip_controls};
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use std::time::SystemTime;
+
+#[derive(Default, Deserialize)]
+struct ErrorBody {
+    #[serde(default)]
+    error: ErrorDetail,
+}
+
+/// Some servers send `code` as a number and some leave everything out, hence the loose types.
+#[derive(Default, Deserialize)]
+struct ErrorDetail {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    r#type: Option<serde_json::Value>,
+    #[serde(default)]
+    code: Option<serde_json::Value>,
+}
+
+/// `error.code`s of a 429 that no waiting mends (OpenAI's published list).
+const OUT_OF_QUOTA: [&str; 5] = [
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_usage_limit_exceeded",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+];
+
+/// What a reply with a status other than 200 means.
+pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Failure {
+    let error = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
+    let word = |value: &Option<serde_json::Value>| match value {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let (code, kind_of_limit) = (word(&error.code), word(&error.r#type));
+    let said = error.message.unwrap_or_default();
+    let kind = match status {
+        429 if OUT_OF_QUOTA.contains(&code.as_str()) || kind_of_limit == "insufficient_quota" => {
+            FailureKind::QuotaExhausted
+        }
+        429 if said.starts_with("Request too large") => FailureKind::TooLarge,
+        429 if kind_of_limit == "tokens" => FailureKind::RateLimitedTokens,
+        429 => FailureKind::RateLimitedRequests,
+        401 | 403 => FailureKind::KeyRefused,
+        413 => FailureKind::TooLarge,
+        408 | 409 | 500..=599 => FailureKind::ServerError,
+        400 if code == "content_filter" => FailureKind::Refused,
+        _ => FailureKind::BadRequest,
+    };
+    let kind = match headers::should_retry(headers) {
+        Some(true) if kind == FailureKind::BadRequest => FailureKind::ServerError,
+        Some(false) if kind == FailureKind::ServerError => FailureKind::BadRequest,
+        _ => kind,
+    };
+    let message = if said.is_empty() { format!("HTTP {status}") } else { said };
+    Failure {
+        kind,
+        message: strip_controls(&message).chars().take(500).collect(),
+        retry_after: headers::retry_after(headers, now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(status: u16, body: &str) -> FailureKind {
+        classify(status, &HeaderMap::new(), body.as_bytes(), SystemTime::now()).kind
+    }
+
+    #[test]
+    fn the_table_of_errors_holds() {
+        for (status, body, expected) in [
+            (429, r#"{"error":{"type":"requests"}}"#, FailureKind::RateLimitedRequests),
+            (429, r#"{"error":{"type":"tokens"}}"#, FailureKind::RateLimitedTokens),
+            (429, "", FailureKind::RateLimitedRequests),
+            (429, r#"{"error":{"code":"slow_down"}}"#, FailureKind::RateLimitedRequests),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, FailureKind::QuotaExhausted),
+            (
+                429,
+                r#"{"error":{"message":"Request too large for gpt-4o","type":"tokens"}}"#,
+                FailureKind::TooLarge,
+            ),
+            (401, "", FailureKind::KeyRefused),
+            (403, r#"{"error":"denied"}"#, FailureKind::KeyRefused),
+            (413, "", FailureKind::TooLarge),
+            (408, "", FailureKind::ServerError),
+            (409, "", FailureKind::ServerError),
+            (500, "", FailureKind::ServerError),
+            (503, "<html>", FailureKind::ServerError),
+            (529, "", FailureKind::ServerError),
+            (400, r#"{"error":{"code":17}}"#, FailureKind::BadRequest),
+            (400, r#"{"error":{"code":"content_filter"}}"#, FailureKind::Refused),
+            (404, "", FailureKind::BadRequest),
+            (422, "", FailureKind::BadRequest),
+        ] {
+            assert_eq!(kind(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_server_has_the_last_word_on_whether_to_retry() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-should-retry", "false".parse().unwrap());
+        let failure = classify(500, &headers, b"", SystemTime::now());
+        assert_eq!(failure.kind, FailureKind::BadRequest);
+        headers.insert("x-should-retry", "true".parse().unwrap());
+        let failure = classify(400, &headers, b"", SystemTime::now());
+        assert_eq!(failure.kind, FailureKind::ServerError);
+    }
+
+    #[test]
+    fn what_the_server_said_is_one_harmless_line() {
+        let body = "{\"error\":{\"message\":\"bad\\u001b[2J\\nthing\"}}";
+        let failure = classify(400, &HeaderMap::new(), body.as_bytes(), SystemTime::now());
+        assert_eq!(failure.message, "bad[2J thing");
+    }
+}

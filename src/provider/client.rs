@@ -1,0 +1,244 @@
+//! One HTTP exchange.
+
+use super::{classify, headers, reply};
+use crate::model::{Failure, FailureKind, Usage, strip_controls};
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Url,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    error::Error,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// The longest reply that is read. A chat completion is a few kilobytes; a server that streams
+/// for ever must not fill the memory.
+const LONGEST_REPLY: usize = 16 * 1024 * 1024;
+
+/// How long opening a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The name under which a request can be traced on the provider's side.
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+
+/// What a client needs to know of its endpoint.
+pub struct ClientSettings<'a> {
+    /// Such as `https://api.openai.com/v1`, without a slash at the end.
+    pub base_url: &'a str,
+    pub key: Option<&'a SecretString>,
+    /// From the send to the last byte.
+    pub timeout: Duration,
+    /// How many connections may be kept open: the most slots there can be.
+    pub connections: usize,
+}
+
+/// Why there can be no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The base URL does not parse.
+    #[error("the base URL {url:?} is no URL ({reason}); it should look like https://host/v1")]
+    BaseUrl { url: String, reason: String },
+    /// The key has characters that no header may have.
+    #[error("the API key holds a character that no HTTP header may hold; set it again")]
+    Key,
+    /// The TLS library would not start.
+    #[error("the HTTP client could not be set up: {0}")]
+    Setup(#[from] reqwest::Error),
+}
+
+/// A client of one endpoint, with its pool of connections.
+///
+/// It speaks HTTP/1.1 only: over HTTP/2 a server's cap on streams would be a second, hidden limit
+/// on slots, and one lost connection would take all calls in flight with it.
+pub struct Client {
+    http: reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+}
+
+/// The text of a model's reply.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Completion {
+    pub content: String,
+}
+
+/// An exchange that gave no completion.
+#[derive(Debug)]
+pub struct Unanswered {
+    pub failure: Failure,
+    /// The raw body, as far as it came.
+    pub body: Option<String>,
+}
+
+/// How one exchange went.
+#[derive(Debug)]
+pub struct Exchange {
+    pub status: Option<u16>,
+    pub request_id: Option<String>,
+    pub usage: Option<Usage>,
+    pub on_the_wire: Duration,
+    pub result: Result<Completion, Unanswered>,
+}
+
+impl Client {
+    /// A client without a connection yet.
+    ///
+    /// # Errors
+    /// Where the URL or the key is unusable.
+    pub fn new(settings: &ClientSettings<'_>) -> Result<Self, ClientError> {
+        let bad_url =
+            |reason: String| ClientError::BaseUrl { url: settings.base_url.to_owned(), reason };
+        let url = Url::parse(&format!("{}/chat/completions", settings.base_url))
+            .map_err(|error| bad_url(error.to_string()))?;
+        let host = url.host_str().ok_or_else(|| bad_url("it names no host".to_owned()))?;
+        let mut builder = reqwest::Client::builder()
+            .http1_only()
+            .timeout(settings.timeout)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(settings.connections)
+            .pool_idle_timeout(Duration::from_secs(60))
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("voxpop/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(host) {
+            builder = builder.no_proxy();
+        }
+        if url.scheme() == "http" {
+            // No certificate is ever looked at: loading the system's took 12 ms of the start.
+            builder = builder.tls_certs_only([]);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(key) = settings.key {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()))
+                .map_err(|_| ClientError::Key)?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Ok(Self { http: builder.build()?, url, headers })
+    }
+
+    /// Sends one request and reads its reply to the end. `id` is ASCII and names the request in
+    /// the provider's logs, so that one that timed out can be traced.
+    pub async fn exchange(&self, body: Bytes, id: &str) -> Exchange {
+        let sent = Instant::now();
+        let mut request = reqwest::Request::new(reqwest::Method::POST, self.url.clone());
+        *request.headers_mut() = self.headers.clone();
+        if let Ok(id) = HeaderValue::from_str(id) {
+            request.headers_mut().insert(CLIENT_REQUEST_ID, id);
+        }
+        *request.body_mut() = Some(body.into());
+        let response = match self.http.execute(request).await {
+            Ok(response) => response,
+            Err(error) => return Exchange::broken(None, None, sent, &error, BytesMut::new()),
+        };
+        let status = response.status().as_u16();
+        let request_id = headers::request_id(response.headers());
+        let reply_headers = (status != 200).then(|| response.headers().clone());
+        let body = match read_body(response).await {
+            Ok(body) => body,
+            Err((Some(error), part)) => {
+                return Exchange::broken(Some(status), request_id, sent, &error, part);
+            }
+            Err((None, part)) => {
+                let failure =
+                    Failure::new(FailureKind::Malformed, "the reply is longer than 16 MiB");
+                return Exchange::unanswered(Some(status), request_id, sent, failure, &part);
+            }
+        };
+        let on_the_wire = sent.elapsed();
+        let (usage, result) = match reply_headers {
+            None => reply::read(&body),
+            Some(headers) => {
+                let failure = classify::classify(status, &headers, &body, SystemTime::now());
+                (None, Err(failure))
+            }
+        };
+        let result = result.map_err(|failure| Unanswered { failure, body: Some(lossy(&body)) });
+        Exchange { status: Some(status), request_id, usage, on_the_wire, result }
+    }
+}
+
+impl Exchange {
+    fn broken(
+        status: Option<u16>,
+        request_id: Option<String>,
+        sent: Instant,
+        error: &reqwest::Error,
+        part: BytesMut,
+    ) -> Self {
+        let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::Connection };
+        let message = if kind == FailureKind::Timeout && !error.is_connect() {
+            format!("no complete reply within {:.0} s", sent.elapsed().as_secs_f64())
+        } else {
+            root_cause(error)
+        };
+        Self::unanswered(status, request_id, sent, Failure::new(kind, message), &part)
+    }
+
+    fn unanswered(
+        status: Option<u16>,
+        request_id: Option<String>,
+        sent: Instant,
+        failure: Failure,
+        part: &[u8],
+    ) -> Self {
+        let body = (!part.is_empty()).then(|| lossy(part));
+        Self {
+            status,
+            request_id,
+            usage: None,
+            on_the_wire: sent.elapsed(),
+            result: Err(Unanswered { failure, body }),
+        }
+    }
+}
+
+/// Reads a body to its end. What had come is given back with the error; no error means that the
+/// body was too long.
+async fn read_body(
+    mut response: reqwest::Response,
+) -> Result<Bytes, (Option<reqwest::Error>, BytesMut)> {
+    // The usual reply arrives in one piece, which is then passed on uncopied.
+    let first = match response.chunk().await {
+        Ok(Some(first)) => first,
+        Ok(None) => return Ok(Bytes::new()),
+        Err(error) => return Err((Some(error), BytesMut::new())),
+    };
+    let mut all: Option<BytesMut> = None;
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(all.map_or(first, BytesMut::freeze)),
+            Ok(Some(more)) => {
+                let all = all.get_or_insert_with(|| BytesMut::from(&first[..]));
+                all.extend_from_slice(&more);
+                if all.len() > LONGEST_REPLY {
+                    let part = BytesMut::from(&all[..64 * 1024]);
+                    return Err((None, part));
+                }
+            }
+            Err(error) => {
+                return Err((Some(error), all.unwrap_or_else(|| BytesMut::from(&first[..]))));
+            }
+        }
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The innermost cause, which names what really happened: "Connection refused (os error 111)".
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    strip_controls(&cause.to_string())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

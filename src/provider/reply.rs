@@ -1,0 +1,137 @@
+//! Reading the body of a reply with status 200.
+
+use super::client::Completion;
+use crate::model::{Failure, FailureKind, Usage, strip_controls};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+#[derive(Deserialize)]
+struct ChatCompletion<'a> {
+    #[serde(borrow)]
+    choices: Vec<Choice<'a>>,
+    #[serde(default)]
+    usage: Option<UsageBody>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    message: Message<'a>,
+    #[serde(borrow, default)]
+    finish_reason: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(default)]
+    content: Option<String>,
+    #[serde(borrow, default)]
+    refusal: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct UsageBody {
+    #[serde(default)]
+    prompt_tokens: u64,
+    #[serde(default)]
+    completion_tokens: u64,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptDetails>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails {
+    #[serde(default)]
+    cached_tokens: Option<u64>,
+}
+
+/// Takes the completion out of the body of a 200. The usage is known even where the completion
+/// is no use.
+pub(super) fn read(body: &[u8]) -> (Option<Usage>, Result<Completion, Failure>) {
+    let reply: ChatCompletion<'_> = match serde_json::from_slice(body) {
+        Ok(reply) => reply,
+        Err(error) => {
+            let message = if body.trim_ascii_start().starts_with(b"<") {
+                "the reply is a web page, not a chat completion: is the base URL right, \
+                 or is a proxy in the way?"
+                    .to_owned()
+            } else {
+                format!("the reply is no chat completion: {error}")
+            };
+            return (None, Err(Failure::new(FailureKind::Malformed, message)));
+        }
+    };
+    let usage = reply.usage.map(|usage| Usage {
+        prompt_tokens: usage.prompt_tokens,
+        completion_tokens: usage.completion_tokens,
+        cached_tokens: usage.prompt_tokens_details.and_then(|d| d.cached_tokens).unwrap_or(0),
+    });
+    let Some(choice) = reply.choices.into_iter().next() else {
+        let failure = Failure::new(FailureKind::Malformed, "the reply has no choices");
+        return (usage, Err(failure));
+    };
+    (usage, completion(choice))
+}
+
+fn completion(choice: Choice<'_>) -> Result<Completion, Failure> {
+    if let Some(refusal) = choice.message.refusal.filter(|text| !text.is_empty()) {
+        return Err(Failure::new(FailureKind::Refused, strip_controls(&refusal)));
+    }
+    match choice.finish_reason.as_deref() {
+        Some("content_filter") => {
+            Err(Failure::new(FailureKind::Refused, "stopped by the provider's content filter"))
+        }
+        Some("length") => Err(Failure::new(
+            FailureKind::CutOff,
+            "the answer hit the output cap: raise max_output_tokens",
+        )),
+        _ => match choice.message.content {
+            Some(content) if !content.trim().is_empty() => Ok(Completion { content }),
+            _ => Err(Failure::new(FailureKind::Malformed, "the reply has no content")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(body: &str) -> Result<String, FailureKind> {
+        read(body.as_bytes()).1.map(|c| c.content).map_err(|f| f.kind)
+    }
+
+    #[test]
+    fn a_reply_is_told_apart_by_what_it_holds() {
+        for (body, expected) in [
+            (r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#, Ok("hi")),
+            (r#"{"choices":[{"message":{"content":"hi"}}],"usage":null}"#, Ok("hi")),
+            (
+                r#"{"choices":[{"message":{"content":"h"},"finish_reason":"length"}]}"#,
+                Err(FailureKind::CutOff),
+            ),
+            (
+                r#"{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}"#,
+                Err(FailureKind::Refused),
+            ),
+            (
+                r#"{"choices":[{"message":{"content":""},"finish_reason":"content_filter"}]}"#,
+                Err(FailureKind::Refused),
+            ),
+            (r#"{"choices":[{"message":{"content":" "}}]}"#, Err(FailureKind::Malformed)),
+            (r#"{"choices":[]}"#, Err(FailureKind::Malformed)),
+            ("<html>", Err(FailureKind::Malformed)),
+            ("", Err(FailureKind::Malformed)),
+            (r#"{"choices":[{"mess"#, Err(FailureKind::Malformed)),
+        ] {
+            assert_eq!(kind(body), expected.map(str::to_owned), "{body}");
+        }
+    }
+
+    #[test]
+    fn usage_is_kept_also_of_a_reply_that_is_no_use() {
+        let body = r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,
+            "prompt_tokens_details":{"cached_tokens":4}}}"#;
+        let usage = read(body.as_bytes()).0.unwrap();
+        assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens), (7, 2, 4));
+    }
+}
