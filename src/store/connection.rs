@@ -1,0 +1,124 @@
+//! Opening the SQLite file: for the writer, and for readers of files they may not write.
+
+use super::{StoreError, files, lock, schema};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::{fmt::Write, path::Path, time::Duration};
+
+/// SQLite's own locks are held for moments only; this is for a disk that is slow just then.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A write-ahead log that a long reader made grow is cut back to this on the next checkpoint.
+const WAL_LIMIT: u32 = 64 << 20;
+
+/// Opens for writing. The caller holds the lock.
+pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    schema::check_header(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sqlite = |e| StoreError::sqlite(path, e);
+    let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    set_up_writer(&connection).map_err(sqlite)?;
+    check_version(&connection, path)?;
+    Ok(connection)
+}
+
+/// The settings of a connection that writes a run.
+pub(super) fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", WAL_LIMIT)
+}
+
+/// Opens for reading, also a file that may not be written or that lies in a folder that may not.
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
+    schema::check_header(path)?;
+    let at_rest = || !files::has_wal(path) && !lock::is_live(path);
+    let write_protected = path.metadata().is_ok_and(|m| m.permissions().readonly());
+    let opened = if write_protected && at_rest() {
+        open_immutable(path)
+    } else {
+        match open_shared(path) {
+            // SQLite wants to make its shared-memory file beside the run file and cannot.
+            Err(e) if is_refused(&e) && at_rest() => open_immutable(path),
+            opened => opened,
+        }
+    };
+    let connection = opened.map_err(|e| StoreError::sqlite(path, e))?;
+    check_version(&connection, path)?;
+    Ok(connection)
+}
+
+/// A connection that may run beside the writer. It is opened for writing, where that is allowed,
+/// so that the last one out can tidy up after a killed writer; no statement can write by it.
+fn open_shared(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    // Opening reads nothing; this does.
+    connection.query_row("SELECT count(*) FROM run", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// A connection that takes no lock and makes no file, for a file that nobody changes.
+fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(immutable_uri(path), flags)
+}
+
+fn is_refused(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
+}
+
+/// The path as a URI, every unusual byte escaped.
+fn immutable_uri(path: &Path) -> String {
+    #[cfg(unix)]
+    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec();
+    #[cfg(not(unix))]
+    let bytes = {
+        let text = path.to_string_lossy().replace('\\', "/");
+        if path.has_root() { format!("/{text}") } else { text }.into_bytes()
+    };
+    let mut uri = "file:".to_owned();
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"/:._-~".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// The version as SQLite sees it, the write-ahead log included.
+fn check_version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|e| StoreError::sqlite(path, e))?;
+    if found > schema::VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
+    }
+    // A table that is not there is damage too, found here rather than in the middle of a run.
+    connection
+        .query_row("SELECT personas FROM run WHERE id = 1", [], |_| Ok(()))
+        .map_err(|e| StoreError::sqlite(path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_survives_as_a_uri() {
+        assert_eq!(
+            immutable_uri(Path::new("/runs/50% of?#ü.voxpop")),
+            "file:/runs/50%25%20of%3F%23%C3%BC.voxpop?immutable=1"
+        );
+    }
+}

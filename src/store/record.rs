@@ -1,0 +1,48 @@
+//! What the writer is told, and what it tells.
+
+use crate::model::{
+    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary,
+};
+
+/// One fact to be kept.
+#[derive(Clone, Debug)]
+pub enum Record {
+    Attempted(Box<Attempt>),
+    /// The interview is over. `attempts` counts all it ever took.
+    Finished {
+        persona: PersonaIndex,
+        fate: Fate,
+        attempts: u32,
+    },
+    /// An interview that was over goes back to the queue: its fate is dropped, its attempts stay.
+    Requeued {
+        persona: PersonaIndex,
+    },
+    LimitChanged(LimitChange),
+    PhaseChanged(RunPhase),
+    Ended(RunSummary),
+}
+
+impl Record {
+    /// The status that this record leaves a persona in, where it changes one.
+    pub(super) const fn status(&self) -> Option<(PersonaIndex, InterviewStatus)> {
+        match self {
+            Self::Finished { persona, fate, .. } => Some((*persona, fate.status())),
+            Self::Requeued { persona } => Some((*persona, InterviewStatus::Queued)),
+            _ => None,
+        }
+    }
+}
+
+/// What the writer thread reports, on its own thread: whoever takes it should pass it on quickly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// One commit is on disk; these personas' statuses changed with it, in the order of the
+    /// records. Empty where only attempts and the like were committed.
+    Committed(Vec<(PersonaIndex, InterviewStatus)>),
+    /// Nothing can be written for now; all records are kept and tried again. Sent once for each
+    /// different message.
+    Stalled { message: String },
+    /// Writing works again after [`Notice::Stalled`].
+    Recovered,
+}

@@ -1,0 +1,76 @@
+//! A run's records one after the other: what an export is made of.
+
+use super::{RunReader, StoreError, decode};
+use crate::model::{Attribute, Fate, InterviewStatus, Persona};
+
+/// One persona and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExportRecord {
+    pub persona: Persona,
+    /// `None` while the interview is not over.
+    pub fate: Option<Fate>,
+    /// All that were made so far.
+    pub attempts: u32,
+}
+
+impl ExportRecord {
+    /// How the interview ended, or queued.
+    pub fn status(&self) -> InterviewStatus {
+        self.fate.as_ref().map_or(InterviewStatus::Queued, Fate::status)
+    }
+}
+
+impl RunReader {
+    /// Hands over every persona's record in the order of the input, memory flat, all as they
+    /// stood at one moment. An error of `f` ends it.
+    ///
+    /// # Errors
+    /// Those of `f`; a file that is damaged or cannot be read.
+    pub fn for_each_record<E: From<StoreError>>(
+        &self,
+        mut f: impl FnMut(ExportRecord) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = format!(
+            "SELECT {}, {}, coalesce(i.attempts, \
+             (SELECT count(*) FROM attempt a WHERE a.persona = p.persona)) \
+             FROM persona p LEFT JOIN interview i USING (persona) LEFT JOIN fate f USING (persona) \
+             ORDER BY p.persona",
+            decode::PERSONA_COLUMNS,
+            decode::FATE_COLUMNS
+        );
+        let mut statement = self.connection.prepare_cached(&sql).map_err(|e| self.failed(e))?;
+        let mut rows = statement.query([]).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            f(record(row).map_err(|e| self.failed(e))?)?;
+        }
+        Ok(())
+    }
+
+    /// The names of all attributes of all personas, each once, in the order of their first
+    /// appearance. Reads every persona.
+    ///
+    /// # Errors
+    /// A file that is damaged or cannot be read.
+    pub fn attribute_names(&self) -> Result<Vec<String>, StoreError> {
+        let mut names: indexmap::IndexSet<String> = indexmap::IndexSet::new();
+        let sql = format!("SELECT {} FROM persona p ORDER BY p.persona", decode::PERSONA_COLUMNS);
+        let mut statement = self.connection.prepare_cached(&sql).map_err(|e| self.failed(e))?;
+        let mut rows = statement.query([]).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            for Attribute { name, .. } in
+                decode::persona(row).map_err(|e| self.failed(e))?.attributes
+            {
+                names.insert(name);
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+}
+
+fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExportRecord> {
+    let fate = match row.get_ref(4)? {
+        rusqlite::types::ValueRef::Null => None,
+        _ => Some(decode::fate(row, 4)?),
+    };
+    Ok(ExportRecord { persona: decode::persona(row)?, fate, attempts: row.get(8)? })
+}
