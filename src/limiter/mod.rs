@@ -1,1 +1,36 @@
-//! Slots and rates: who may send next, and when.
+//! Slots and rates: who may send next, when, and on which endpoint.
+//!
+//! ```text
+//! Limiter::permit --> line (follow-ups, then new; first come, first served)
+//!                      |   Dispatcher::run, the one task that hands out:
+//!                      '-> a free slot, then tokens, then requests, on the endpoint ready first
+//!                           '-> Permit: dropped, it gives its slot back; unused, its rate too
+//! ```
+//!
+//! The line and the endpoints are one state behind one lock that is never held across an await:
+//! the [`Limiter`]'s handles change it, the [`Dispatcher`] looks at it whenever a change or the
+//! passing of time may let the head of the line go. An `Endpoint` counts its slots, keeps a
+//! `Bucket` for each rate limit it has, and meters what it hands out. All time is tokio's, so
+//! tests run on its paused clock.
+
+mod bucket;
+mod clock;
+mod dispatcher;
+mod endpoint;
+mod estimate;
+mod handle;
+mod line;
+mod meters;
+mod permit;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests;
+
+pub use dispatcher::Dispatcher;
+pub use endpoint::EndpointSpec;
+pub use estimate::OutputEstimate;
+pub use handle::{Limiter, SetLimitError};
+pub use line::{Constraint, HeadWaited};
+pub use meters::{EndpointReading, RateReading};
+pub use permit::{Permit, PermitRequest, PermitWaits, Priority};

@@ -1,0 +1,266 @@
+//! The line of calls that want a permit, and the one place where it is decided who goes next.
+//! Everything here is plain state: no task, no clock, no waiting.
+
+use super::{
+    clock::Moment,
+    endpoint::Endpoint,
+    permit::{Grant, Permit, PermitRequest, PermitWaits, Priority, Spent},
+};
+use crate::model::{EndpointIndex, PersonaIndex};
+use std::collections::VecDeque;
+use tokio::sync::oneshot;
+
+/// How many permits one pass hands out before it lets go of the lock.
+const BATCH: usize = 256;
+
+/// Cancelled calls leave the line when they reach its head, or all at once when they outnumber
+/// the others by this many.
+const CANCELLED_AT_MOST: usize = 1_000;
+
+/// What the head of the line waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Constraint {
+    /// Every slot is taken.
+    Slot,
+    /// Requests a minute.
+    Requests,
+    /// Tokens a minute.
+    Tokens,
+    /// The whole line is paused, or a provider told us to wait.
+    Pause,
+}
+
+/// The head of the line cannot be served yet, and why. Sent when it begins to wait and when the
+/// reason changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadWaited {
+    pub persona: PersonaIndex,
+    pub on: Constraint,
+}
+
+/// One call that wants a permit.
+pub(super) struct Waiting {
+    request: PermitRequest,
+    reply: oneshot::Sender<Permit>,
+    waits: PermitWaits,
+    /// `waits` is complete up to here.
+    since: Moment,
+    /// What the time after that counts as; `None` is "queued".
+    on: Option<Constraint>,
+    /// The last reason that was told.
+    told: Option<Constraint>,
+}
+
+impl Waiting {
+    pub(super) fn new(request: PermitRequest, reply: oneshot::Sender<Permit>, now: Moment) -> Self {
+        Self { request, reply, waits: PermitWaits::default(), since: now, on: None, told: None }
+    }
+
+    /// Books the time up to now, and what the time after it will count as.
+    fn wait_on(&mut self, on: Option<Constraint>, now: Moment) {
+        let passed = now.since(self.since);
+        match self.on {
+            None => self.waits.queued += passed,
+            Some(Constraint::Slot) => self.waits.waited_for_slot += passed,
+            Some(Constraint::Requests | Constraint::Tokens | Constraint::Pause) => {
+                self.waits.waited_for_rate += passed;
+            }
+        }
+        self.since = now;
+        self.on = on;
+    }
+
+    fn tell(&mut self, on: Constraint) -> Option<HeadWaited> {
+        (self.told.replace(on) != Some(on))
+            .then_some(HeadWaited { persona: self.request.persona, on })
+    }
+}
+
+/// Whether the line moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// Nothing is handed out.
+    Paused,
+    /// Nobody is left who could join.
+    Closed,
+}
+
+/// What the dispatcher does after a pass.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Look again: the batch was full.
+    Again,
+    /// Look again when something has changed.
+    OnChange,
+    /// Look again then, or when something has changed.
+    At(Moment),
+    /// Nothing will ever happen again.
+    End,
+}
+
+/// What became of the head of the line.
+enum Served {
+    Granted(Granted),
+    Nobody,
+    HeldBack { head_waited: Option<HeadWaited>, next: Next },
+}
+
+pub(super) type Granted = (oneshot::Sender<Permit>, Grant);
+
+pub(super) struct Line {
+    pub(super) endpoints: Vec<Endpoint>,
+    follow_ups: VecDeque<Waiting>,
+    new: VecDeque<Waiting>,
+    gate: Gate,
+    /// Whether the last pass passed over an endpoint for want of a slot. Where none was, a slot
+    /// that comes free is no reason to look again.
+    wants_slot: bool,
+}
+
+impl Line {
+    pub(super) const fn new(endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            endpoints,
+            follow_ups: VecDeque::new(),
+            new: VecDeque::new(),
+            gate: Gate::Open,
+            wants_slot: false,
+        }
+    }
+
+    /// How many stand in the line, cancelled ones included.
+    pub(super) fn len(&self) -> usize {
+        self.follow_ups.len() + self.new.len()
+    }
+
+    /// Adds a call at its place. True where it is the head, so that the dispatcher must look:
+    /// whoever else joins changes nothing.
+    #[must_use]
+    pub(super) fn join(&mut self, waiting: Waiting, now: Moment) -> bool {
+        match waiting.request.priority {
+            Priority::FollowUp => {
+                if self.follow_ups.is_empty()
+                    && let Some(overtaken) = self.new.front_mut()
+                {
+                    overtaken.wait_on(None, now);
+                }
+                self.follow_ups.push_back(waiting);
+                self.follow_ups.len() == 1
+            }
+            Priority::New => {
+                self.new.push_back(waiting);
+                self.len() == 1
+            }
+        }
+    }
+
+    /// Drops the cancelled calls where there are too many of them; `waiting` are not cancelled.
+    pub(super) fn prune(&mut self, waiting: usize) {
+        if self.len() > waiting.saturating_mul(2).saturating_add(CANCELLED_AT_MOST) {
+            self.follow_ups.retain(|call| !call.reply.is_closed());
+            self.new.retain(|call| !call.reply.is_closed());
+        }
+    }
+
+    pub(super) fn pause(&mut self) {
+        if self.gate == Gate::Open {
+            self.gate = Gate::Paused;
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        if self.gate == Gate::Paused {
+            self.gate = Gate::Open;
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.gate = Gate::Closed;
+    }
+
+    /// Takes back what a permit held. True where the dispatcher must look.
+    #[must_use]
+    pub(super) fn give_back(&mut self, grant: &Grant, spent: Spent) -> bool {
+        let Some(endpoint) = self.endpoints.get_mut(grant.endpoint.as_usize()) else {
+            return false;
+        };
+        let earlier = endpoint.give_back(grant.at, grant.reserved, spent);
+        let slot = self.wants_slot && endpoint.has_free_slot();
+        if slot {
+            self.wants_slot = false;
+        }
+        slot || (earlier && self.len() > 0)
+    }
+
+    /// One pass of the dispatcher: serves the head of the line for as long as it can be served,
+    /// at most a batch. What it grants is put into `granted`, to be sent when the lock is free.
+    pub(super) fn hand_out(
+        &mut self,
+        now: Moment,
+        granted: &mut Vec<Granted>,
+    ) -> (Next, Option<HeadWaited>) {
+        self.wants_slot = false;
+        if self.gate == Gate::Closed {
+            return (Next::End, None);
+        }
+        while granted.len() < BATCH {
+            match self.serve_head(now) {
+                Served::Granted(grant) => granted.push(grant),
+                Served::Nobody => return (Next::OnChange, None),
+                Served::HeldBack { head_waited, next } => return (next, head_waited),
+            }
+        }
+        (Next::Again, None)
+    }
+
+    fn serve_head(&mut self, now: Moment) -> Served {
+        skip_cancelled(&mut self.follow_ups);
+        skip_cancelled(&mut self.new);
+        let queue = if self.follow_ups.is_empty() { &mut self.new } else { &mut self.follow_ups };
+        let Some(mut head) = queue.pop_front() else { return Served::Nobody };
+
+        let (on, next) = if self.gate == Gate::Paused {
+            (None, Next::OnChange)
+        } else {
+            match choose(&mut self.endpoints) {
+                None => (Some(Constraint::Slot), Next::OnChange),
+                Some((index, endpoint)) => {
+                    head.wait_on(None, now);
+                    if endpoint.take(head.request.tokens, now) {
+                        let Waiting { request, reply, waits, .. } = head;
+                        let reserved = request.tokens;
+                        let grant = Grant { endpoint: index, reserved, at: now, waits };
+                        return Served::Granted((reply, grant));
+                    }
+                    let (at, on) = endpoint.ready_at();
+                    (Some(on), Next::At(at))
+                }
+            }
+        };
+        self.wants_slot = self.endpoints.iter().any(|endpoint| !endpoint.has_free_slot());
+        head.wait_on(on, now);
+        let head_waited = head.tell(on.unwrap_or(Constraint::Pause));
+        queue.push_front(head);
+        Served::HeldBack { head_waited, next }
+    }
+}
+
+fn skip_cancelled(queue: &mut VecDeque<Waiting>) {
+    while queue.front().is_some_and(|call| call.reply.is_closed()) {
+        queue.pop_front();
+    }
+}
+
+/// Of the endpoints with a free slot, the one whose rate is ready first; among those ready since
+/// the same moment, such as ones without limits, the one whose slots are least taken.
+fn choose(endpoints: &mut [Endpoint]) -> Option<(EndpointIndex, &mut Endpoint)> {
+    let share = |a: &Endpoint, b: &Endpoint| u64::from(a.held()) * u64::from(b.target());
+    (0..=u16::MAX)
+        .zip(endpoints)
+        .filter(|(_, endpoint)| endpoint.has_free_slot())
+        .min_by(|(_, a), (_, b)| {
+            (a.ready_at().0.cmp(&b.ready_at().0)).then_with(|| share(a, b).cmp(&share(b, a)))
+        })
+        .map(|(index, endpoint)| (EndpointIndex(index), endpoint))
+}
