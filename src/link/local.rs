@@ -60,7 +60,6 @@ struct Waiting {
 pub fn local() -> (FrontEndLink, LocalOutlet, mpsc::UnboundedReceiver<Command>) {
     let mailbox = Arc::new(Mailbox::default());
     let (commands, received) = mpsc::unbounded_channel();
-    let front =
     let orders = Orders { commands, next_id: Arc::new(AtomicU64::new(1)) };
     let front = FrontEndLink { mailbox: Arc::clone(&mailbox), orders };
     (front, LocalOutlet(mailbox), received)

@@ -87,8 +87,7 @@ mod tests {
             answer_schema: &serde_json::json!({"name": "answer"}),
         })
         .unwrap();
-        let body: serde_json::Value =
-            serde_json::from_slice(&template.body(hostile)).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&template.body(hostile)).unwrap();
         assert_eq!(
             body,
             serde_json::json!({

@@ -25,6 +25,7 @@ mod reader;
 mod record;
 mod records;
 mod rows;
+mod scan;
 mod schema;
 mod writer;
 

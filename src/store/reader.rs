@@ -336,7 +336,7 @@ impl RunReader {
         self.run_statement(sql, |statement| statement.query_map(params, f)?.collect())
     }
 
-    fn each(
+    pub(super) fn each(
         &self,
         sql: &str,
         params: impl Params,

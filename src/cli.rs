@@ -1,0 +1,295 @@
+//! The command line.
+
+use crate::config::{Flags, RateFlag};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+/// Put one survey to many AI personas, and watch it happen.
+#[derive(Debug, Parser)]
+#[command(name = "voxpop", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Begin with `voxpop demo`: it needs no key and no file.
+
+Settings, the later ones win: built-in < survey file < .env < environment < --plan < flags.
+Environment: OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL, MAX_CONCURRENT_REQUESTS,
+REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE, VOXPOP_RUNS, NO_COLOR.
+
+Exit codes: 0 all answered, 1 could not run, 2 usage or input, 3 finished with failures,
+4 stopped because the provider will not serve, 130 interrupted.")]
+pub struct Cli {
+    /// The folder of the run files [default: voxpop/runs in the user's data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "VOXPOP_RUNS")]
+    pub runs: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the bundled survey against a provider simulated on this machine
+    Demo(DemoArgs),
+    /// Put a survey to personas
+    Run(RunArgs),
+    /// Check a survey and personas, show every setting and three prompts; send nothing
+    Check(CheckArgs),
+    /// Go on with a run that was stopped or killed, asking nobody twice
+    Resume(AgainArgs),
+    /// Ask the failed personas of a run again
+    Retry(AgainArgs),
+    /// Write a run's records, one a persona, in the order of the input
+    Export(ExportArgs),
+    /// Look at a run on the dashboard; send nothing
+    Open(OpenArgs),
+    /// List the runs
+    Ls(LsArgs),
+    /// Serve the simulated provider alone, and print its URL
+    Simulate(SimulateArgs),
+    /// Print the completion script of a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Limits and endpoint, over what the survey file and the environment say.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits and endpoint")]
+pub struct LimitArgs {
+    /// Slots: how many requests may be in flight at once
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub concurrency: Option<i64>,
+    /// Requests a minute, or `unlimited`
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub rpm: Option<RateFlag>,
+    /// Tokens a minute, or `unlimited`
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub tpm: Option<RateFlag>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits and endpoint")]
+pub struct EndpointArgs {
+    /// The model to ask
+    #[arg(long)]
+    pub model: Option<String>,
+    /// The endpoint, such as http://127.0.0.1:11434/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Limits that suit a provider's plan: free, payg, tier1 or tier2
+    #[arg(long)]
+    pub plan: Option<String>,
+}
+
+/// What the run looks like while it goes on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Display")]
+pub struct DisplayArgs {
+    /// Lines of words instead of the dashboard (by itself where there is no terminal)
+    #[arg(long)]
+    pub plain: bool,
+    /// One JSON object a line instead of the dashboard
+    #[arg(long, conflicts_with = "plain")]
+    pub json: bool,
+    /// Draw with ASCII only
+    #[arg(long)]
+    pub ascii: bool,
+    /// When to use colours; NO_COLOR is honoured
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// The colours: see config/themes.yaml
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Frames a second at most [default: 20, or 10 over SSH]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub fps: Option<u32>,
+    /// Leave the dashboard when the run has ended
+    #[arg(long)]
+    pub exit: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub struct SurveyArgs {
+    /// The survey file (YAML)
+    pub survey: PathBuf,
+    /// The personas: CSV, JSON, JSONL or YAML
+    #[arg(long, value_name = "FILE")]
+    pub personas: PathBuf,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
+impl LimitArgs {
+    /// The flags as a layer of the settings.
+    pub fn flags(&self, endpoint: &EndpointArgs) -> Flags {
+        Flags {
+            concurrency: self.concurrency,
+            rpm: self.rpm,
+            tpm: self.tpm,
+            model: endpoint.model.clone(),
+            base_url: endpoint.base_url.clone(),
+            plan: endpoint.plan.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub survey: SurveyArgs,
+    /// The run's name [default: the survey's name and four letters]
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub display: DisplayArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub survey: SurveyArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How many personas; beyond the bundled 200 they come round again
+    #[arg(long, default_value_t = 200, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub personas: u32,
+    /// What the simulator's answers and faults are drawn from
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    pub seed: u64,
+    /// The simulator's median latency, such as 300ms or 2s
+    #[arg(long, default_value = "1500ms", value_name = "TIME", value_parser = parse_time)]
+    pub latency: Duration,
+    /// Faults, such as 429=2%,500=1%,malformed=1%
+    #[arg(long, default_value = "429=1%,500=1%,malformed=1%,refusal=1%", value_name = "LIST")]
+    pub fault: crate::simulator::Faults,
+    /// Slots: how many requests may be in flight at once
+    #[arg(long, default_value_t = 12, value_name = "N", allow_negative_numbers = true)]
+    pub concurrency: i64,
+    /// Requests a minute, or `unlimited`
+    #[arg(long, default_value = "240", value_name = "N", allow_negative_numbers = true)]
+    pub rpm: RateFlag,
+    #[command(flatten)]
+    pub display: DisplayArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AgainArgs {
+    /// The run's name, the beginning of it, its file, or `latest`
+    pub run: String,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// The endpoint, where it has moved
+    #[arg(long, value_name = "URL", help_heading = "Limits and endpoint")]
+    pub base_url: Option<String>,
+    #[command(flatten)]
+    pub display: DisplayArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The run's name, the beginning of it, its file, or `latest`
+    pub run: String,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportFormat,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON object a line
+    #[default]
+    Jsonl,
+    /// One JSON array
+    Json,
+    /// A table for spreadsheets
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// The run's name, the beginning of it, its file, or `latest`
+    pub run: String,
+    #[command(flatten)]
+    pub display: DisplayArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct LsArgs {
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The port on 127.0.0.1; 0 takes any that is free
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// What answers and faults are drawn from
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    pub seed: u64,
+    /// The median latency, such as 300ms or 2s
+    #[arg(long, default_value = "300ms", value_name = "TIME", value_parser = parse_time)]
+    pub latency: Duration,
+    /// Requests a minute before it answers 429 [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rpm: Option<u32>,
+    /// Tokens a minute before it answers 429 [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub tpm: Option<u32>,
+    /// Faults, such as 429=2%,500=1%,malformed=1%
+    #[arg(long, default_value = "", value_name = "LIST")]
+    pub fault: crate::simulator::Faults,
+}
+
+/// A time with its unit: `300ms`, `2s`, `1.5s`, `1m`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => return Err("give a number and a unit: 300ms, 2s or 1m".to_owned()),
+    };
+    number
+        .parse::<f64>()
+        .ok()
+        .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
+        .filter(|time| *time <= Duration::from_secs(3600))
+        .ok_or_else(|| "give a time from 0ms to 60m, such as 300ms or 2s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(parse_time("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(parse_time("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse_time("0ms"), Ok(Duration::ZERO));
+        for bad in ["", "300", "-1s", "s", "2h", "1e9s", "99m"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The numbers of a run that the limiter does not count: failures, latency, pace, tokens.
+
+use crate::{
+    limiter::{EndpointReading, Limiter},
+    model::{Attempt, Failure, FailureKind, PersonaIndex, UnixMillis},
+    protocol::{
+        EndpointMeters, FailureTally, LatencySummary, Meters, RateMeter, RateSample, SlotMeter,
+        TokenTotals,
+    },
+};
+use hdrhistogram::Histogram;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// The pace is taken over this many seconds.
+const PACE_SECONDS: usize = 60;
+
+/// Latency is counted from 1 ms to an hour with two digits: 3 per cent off at most, in 20 kB.
+const LATENCY_MAX_MS: u64 = 3_600_000;
+
+/// Counts what happens in a run.
+pub(super) struct RunMeters {
+    started: Instant,
+    latency: Histogram<u32>,
+    failures: BTreeMap<FailureKind, FailureTally>,
+    tokens: TokenTotals,
+    last_success: Option<UnixMillis>,
+    /// Interviews that ended in each of the last seconds, the current one last.
+    ended: VecDeque<u32>,
+    failures_this_second: u32,
+}
+
+impl RunMeters {
+    pub(super) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            latency: Histogram::new_with_bounds(1, LATENCY_MAX_MS, 2)
+                .expect("the bounds are in order and two digits are allowed"),
+            failures: BTreeMap::new(),
+            tokens: TokenTotals::default(),
+            last_success: None,
+            ended: VecDeque::from([0]),
+            failures_this_second: 0,
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(super) const fn last_success(&self) -> Option<UnixMillis> {
+        self.last_success
+    }
+
+    /// Counts an attempt.
+    pub(super) fn attempted(&mut self, attempt: &Attempt) {
+        if let Some(usage) = &attempt.usage {
+            self.tokens.prompt += usage.prompt_tokens;
+            self.tokens.completion += usage.completion_tokens;
+            self.tokens.cached += usage.cached_tokens;
+        }
+        match &attempt.failure {
+            None => {
+                let ms = u64::try_from(attempt.timing.on_the_wire.as_millis()).unwrap_or(u64::MAX);
+                self.latency.saturating_record(ms.max(1));
+                self.last_success = Some(UnixMillis::now());
+            }
+            Some(failure) => {
+                self.failures_this_second += 1;
+                self.tally(failure, attempt.persona).attempts += 1;
+            }
+        }
+    }
+
+    /// Counts a persona that failed for good.
+    pub(super) fn failed(&mut self, failure: &Failure, persona: PersonaIndex) {
+        self.tally(failure, persona).personas += 1;
+    }
+
+    fn tally(&mut self, failure: &Failure, persona: PersonaIndex) -> &mut FailureTally {
+        let tally = self.failures.entry(failure.kind).or_insert_with(|| FailureTally {
+            kind: failure.kind,
+            attempts: 0,
+            personas: 0,
+            last_at: UnixMillis::now(),
+            last_persona: persona,
+            last_message: String::new(),
+        });
+        tally.last_at = UnixMillis::now();
+        tally.last_persona = persona;
+        tally.last_message.clone_from(&failure.message);
+        tally
+    }
+
+    /// Counts an interview that is over and on disk.
+    pub(super) fn ended(&mut self) {
+        if let Some(now) = self.ended.back_mut() {
+            *now += 1;
+        }
+    }
+
+    /// A second has passed.
+    pub(super) fn sample(&mut self, limiter: &Limiter) -> RateSample {
+        self.ended.push_back(0);
+        if self.ended.len() > PACE_SECONDS {
+            self.ended.pop_front();
+        }
+        let readings = limiter.meters();
+        // Charts are drawn: a rate of 16 million a minute may be off by one.
+        #[expect(clippy::cast_possible_truncation, reason = "a chart needs no more")]
+        let sum = |rate: fn(&EndpointReading) -> f64| readings.iter().map(rate).sum::<f64>() as f32;
+        RateSample {
+            requests: sum(|reading| reading.requests.now),
+            tokens: sum(|reading| reading.tokens.now),
+            in_flight: readings.iter().map(|reading| reading.held).sum(),
+            failures: std::mem::take(&mut self.failures_this_second),
+        }
+    }
+
+    /// All numbers now. `left` is how many interviews are not over.
+    pub(super) fn read(&self, limiter: &Limiter, left: u32, unsaved: u32) -> Meters {
+        let per_minute = self.per_minute();
+        Meters {
+            elapsed: self.elapsed(),
+            endpoints: limiter.meters().into_iter().map(endpoint_meters).collect(),
+            finished_per_minute: per_minute,
+            remaining: (per_minute > 0.0)
+                .then(|| Duration::try_from_secs_f64(f64::from(left) / per_minute * 60.0).ok())
+                .flatten(),
+            unsaved,
+            ..self.totals()
+        }
+    }
+
+    /// What adds up over a run, without what is true of this moment only.
+    pub(super) fn totals(&self) -> Meters {
+        let mut failures: Vec<_> = self.failures.values().cloned().collect();
+        failures.sort_by_key(|tally| std::cmp::Reverse(tally.attempts));
+        Meters {
+            failures,
+            latency: LatencySummary {
+                count: self.latency.len(),
+                p50: self.quantile(0.5),
+                p90: self.quantile(0.9),
+                p99: self.quantile(0.99),
+            },
+            tokens: self.tokens,
+            last_success: self.last_success,
+            ..Meters::default()
+        }
+    }
+
+    /// Interviews that ended a minute. The current second is not over, so its part is counted by
+    /// the clock and not as a whole one.
+    fn per_minute(&self) -> f64 {
+        let seconds = self.elapsed().as_secs_f64().min(60.0).max(1.0);
+        f64::from(self.ended.iter().sum::<u32>()) * 60.0 / seconds
+    }
+
+    fn quantile(&self, quantile: f64) -> Duration {
+        Duration::from_millis(self.latency.value_at_quantile(quantile))
+    }
+}
+
+fn endpoint_meters(reading: EndpointReading) -> EndpointMeters {
+    let rate = |rate: crate::limiter::RateReading| RateMeter {
+        now: rate.now,
+        last_minute: rate.last_minute,
+        limit: rate.limit,
+        configured: rate.configured,
+    };
+    EndpointMeters {
+        name: reading.name,
+        model: reading.model,
+        slots: SlotMeter { held: reading.held, target: reading.target, waiting: reading.waiting },
+        requests: rate(reading.requests),
+        tokens: rate(reading.tokens),
+        paused_until: reading.paused_until,
+    }
+}

@@ -1,0 +1,27 @@
+//! The run itself.
+//!
+//! ```text
+//!            reading thread --persona--> supervisor --spawns--> interview (a task)
+//! run file <--record-- writer <-------------|  ^                    |  asks the limiter for a
+//!     |                                     |  '------ Fact --------'  permit, then the client
+//!     '--- notice: committed --------------> RunState --> publisher --> outlets
+//! ```
+//!
+//! The supervisor is the only one that changes the [`RunState`](run_state::RunState). Interviews
+//! tell it [`Fact`](fact::Fact)s; front ends send it commands; the store tells it what is on disk.
+//! An interview shows as done only after its answer was committed.
+
+mod admission;
+mod detail;
+mod fact;
+mod interview;
+mod meters;
+mod publisher;
+mod reading;
+mod retry;
+mod run_state;
+mod supervisor;
+mod viewer;
+
+pub use supervisor::{EngineError, EngineParts, RunEnd, run};
+pub use viewer::{ViewError, view};

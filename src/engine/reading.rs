@@ -1,0 +1,105 @@
+//! The thread that reads the run file for the engine, so that a slow disk holds up nobody who
+//! sends.
+
+use super::interview::Queued;
+use crate::{
+    model::{Attempt, Fate, Persona, PersonaIndex},
+    store::{RunReader, StoreError},
+};
+use std::sync::mpsc as blocking;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What the supervisor asks of the thread.
+pub(super) enum Request {
+    /// Load these personas, which are in order, for their interviews.
+    Fetch(Vec<PersonaIndex>),
+    /// Load everything about one persona.
+    Inspect(PersonaIndex),
+}
+
+/// What the thread found.
+pub(super) enum Found {
+    Personas(Vec<Queued>),
+    /// `None` where there is no such persona.
+    Record(Option<Box<PersonaRecord>>),
+    /// The run file could not be read.
+    Failed(StoreError),
+}
+
+/// Everything that the run file has on one persona.
+pub(super) struct PersonaRecord {
+    pub persona: Persona,
+    pub attempts: Vec<Attempt>,
+    pub fate: Option<Fate>,
+}
+
+impl PersonaRecord {
+    /// Reads it; `None` where there is no such persona.
+    pub(super) fn read(
+        reader: &RunReader,
+        index: PersonaIndex,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(persona) = reader.persona(index)? else { return Ok(None) };
+        let attempts = reader.attempts(index)?;
+        let fate = reader.interview(index)?.map(|interview| interview.fate);
+        Ok(Some(Self { persona, attempts, fate }))
+    }
+}
+
+/// Starts the thread. It ends when the returned sender is dropped.
+///
+/// `fresh` says that the run has no attempts from an earlier part, so that none need be counted.
+///
+/// # Errors
+/// Where the system has no room for another thread.
+pub(super) fn spawn(
+    reader: RunReader,
+    fresh: bool,
+    found: UnboundedSender<Found>,
+) -> std::io::Result<blocking::Sender<Request>> {
+    let (requests, asked) = blocking::channel();
+    std::thread::Builder::new().name("run-file-reader".to_owned()).spawn(move || {
+        for request in asked {
+            let answer = match request {
+                Request::Fetch(wanted) => fetch(&reader, &wanted, fresh).map(Found::Personas),
+                Request::Inspect(persona) => {
+                    PersonaRecord::read(&reader, persona).map(|r| Found::Record(r.map(Box::new)))
+                }
+            };
+            if found.send(answer.unwrap_or_else(Found::Failed)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(requests)
+}
+
+/// Loads personas: with one range read where they lie close together, as in a fresh run, or one
+/// by one, as where a few failed ones are asked again.
+fn fetch(
+    reader: &RunReader,
+    wanted: &[PersonaIndex],
+    fresh: bool,
+) -> Result<Vec<Queued>, StoreError> {
+    let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
+        return Ok(Vec::new());
+    };
+    let span = last.as_usize() - first.as_usize() + 1;
+    let personas = if span <= wanted.len() * 4 {
+        let mut range = reader.personas(*first, span)?;
+        range.retain(|persona| wanted.binary_search(&persona.index).is_ok());
+        range
+    } else {
+        let mut picked = Vec::with_capacity(wanted.len());
+        for persona in wanted {
+            picked.extend(reader.persona(*persona)?);
+        }
+        picked
+    };
+    (personas.into_iter())
+        .map(|persona| {
+            let attempts = if fresh { 0 } else { reader.attempts_made(persona.index)? };
+            Ok(Queued { persona, attempts })
+        })
+        .collect()
+}

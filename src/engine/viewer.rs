@@ -1,0 +1,79 @@
+//! A finished run, or one that some other process carries on, shown but not run: the same updates
+//! from the run file alone. Every command that would change the run is refused.
+
+use super::{detail::detail, meters::RunMeters, reading::PersonaRecord};
+use crate::{
+    model::{LogLine, RunPhase},
+    prompt::{PromptError, Prompts},
+    protocol::{
+        Command, CommandOutcome, Meters, Order, Outlet, PROTOCOL_VERSION, RunHeader, Snapshot,
+        Statuses, Update,
+    },
+    store::{RunReader, StoreError},
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Why a run cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+}
+
+/// Shows a run until every front end has gone.
+///
+/// # Errors
+/// Where the run file cannot be read.
+pub async fn view(
+    header: RunHeader,
+    reader: RunReader,
+    outlet: Box<dyn Outlet>,
+    mut commands: UnboundedReceiver<Command>,
+) -> Result<(), ViewError> {
+    let info = reader.run()?;
+    let prompts = Prompts::compile(&info.survey)?;
+    let statuses = reader.statuses()?;
+    let snapshot = Snapshot {
+        version: PROTOCOL_VERSION,
+        header,
+        phase: info.phase.unwrap_or(RunPhase::Finished),
+        statuses: Statuses(statuses.clone()),
+        meters: meters(&reader)?,
+        history: Vec::new(),
+        log: Vec::<LogLine>::new(),
+        summary: info.summary,
+    };
+    outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
+    while let Some(Command { id, order }) = commands.recv().await {
+        match order {
+            Order::Inspect { persona } => {
+                if let Some(record) = PersonaRecord::read(&reader, persona)? {
+                    let status = statuses.get(persona.as_usize()).copied().unwrap_or_default();
+                    let detail = detail(record, status, None, &prompts);
+                    outlet.publish(Update::Detail(Box::new(detail)));
+                }
+            }
+            Order::SendSnapshot => {
+                outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
+            }
+            Order::FinishAndStop | Order::StopNow => return Ok(()),
+            Order::SetLimit { .. } | Order::Pause | Order::Resume | Order::RetryFailed => {
+                let why = "this run is only looked at; `voxpop resume` and `voxpop retry` go on \
+                           with it"
+                    .to_owned();
+                outlet.publish(Update::Applied { id, outcome: CommandOutcome::Refused { why } });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the attempts on file add up to. Rates are of the past and stay empty.
+fn meters(reader: &RunReader) -> Result<Meters, StoreError> {
+    let mut meters = RunMeters::new();
+    reader.for_each_attempt(|attempt| meters.attempted(&attempt))?;
+    reader.for_each_failed(|persona, failure| meters.failed(&failure, persona))?;
+    Ok(meters.totals())
+}

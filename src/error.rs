@@ -1,0 +1,79 @@
+//! How the program ends.
+
+use crate::model::{PauseReason, RunPhase, RunSummary, StopReason};
+use std::{fmt, process::ExitCode};
+
+/// The exit codes that the help names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    AllAnswered,
+    CouldNotRun,
+    /// Usage or input.
+    Usage,
+    FinishedWithFailures,
+    /// No quota, or the key refused.
+    ProviderRefused,
+    Interrupted,
+}
+
+impl Exit {
+    /// What a run's end means for the shell.
+    pub fn of_run(summary: &RunSummary, phase: &RunPhase) -> Self {
+        match phase {
+            RunPhase::Stopped { reason: StopReason::Unmended { pause } } => match pause {
+                PauseReason::ProviderRefuses { .. } => Self::ProviderRefused,
+                PauseReason::Unreachable { .. } if summary.done > 0 => Self::ProviderRefused,
+                PauseReason::Unreachable { .. } | PauseReason::CannotStore { .. } => {
+                    Self::CouldNotRun
+                }
+                PauseReason::User => Self::Interrupted,
+            },
+            RunPhase::Stopped { .. } => Self::Interrupted,
+            _ if summary.failed > 0 => Self::FinishedWithFailures,
+            _ => Self::AllAnswered,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::AllAnswered => 0,
+            Exit::CouldNotRun => 1,
+            Exit::Usage => 2,
+            Exit::FinishedWithFailures => 3,
+            Exit::ProviderRefused => 4,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// An error on its way to the user, with the exit code it leads to. It is printed once, in `main`.
+#[derive(Debug)]
+pub struct Problem {
+    message: String,
+    exit: Exit,
+}
+
+impl Problem {
+    /// The user's input or usage is wrong.
+    pub fn input(error: impl fmt::Display) -> Self {
+        Self { message: error.to_string(), exit: Exit::Usage }
+    }
+
+    /// The world would not have it.
+    pub fn could_not_run(error: impl fmt::Display) -> Self {
+        Self { message: error.to_string(), exit: Exit::CouldNotRun }
+    }
+
+    /// The exit code that this leads to.
+    pub const fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

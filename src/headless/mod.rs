@@ -1,0 +1,12 @@
+//! The front ends without a screen: lines of words, or one JSON object a line.
+//!
+//! Both take the same updates as the dashboard. Nobody is there to mend a run that has paused by
+//! itself, so these front ends stop it; `resume` goes on later.
+
+mod json;
+mod plain;
+mod summary;
+mod watch;
+
+pub use summary::write_end;
+pub use watch::{Format, watch};

@@ -1,0 +1,95 @@
+//! What is said when a run has ended and its file is closed.
+
+use super::{json, plain, watch::Format};
+use crate::model::{RunPhase, RunSummary, StopReason};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+/// Writes the end of a run: for programs the `run_finished` line, for people what happened, where
+/// the answers are, and the commands to go on with.
+///
+/// # Errors
+/// Where `out` takes no more.
+pub fn write_end(
+    out: &mut impl Write,
+    format: Format,
+    summary: &RunSummary,
+    phase: &RunPhase,
+) -> io::Result<()> {
+    match format {
+        Format::Json => json::finished(out, summary)?,
+        Format::Plain => {
+            for line in closing_lines(summary, phase) {
+                writeln!(out, "{line}")?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn closing_lines(summary: &RunSummary, phase: &RunPhase) -> Vec<String> {
+    let took = plain::clock(Duration::from_secs_f64(summary.seconds));
+    let mut lines = vec![match phase {
+        RunPhase::Stopped { reason } => format!(
+            "{}: stopped after {took}: {} of {} done, {} refused, {} failed, {} not asked",
+            summary.run,
+            summary.done,
+            summary.total,
+            summary.refused,
+            summary.failed,
+            summary.left()
+        ) + &why(reason),
+        _ => format!(
+            "{}: finished in {took}: {} of {} done, {} refused, {} failed",
+            summary.run, summary.done, summary.total, summary.refused, summary.failed
+        ),
+    }];
+    lines.push(format!("run file: {}", summary.run_file.display()));
+    if summary.left() > 0 {
+        lines.push(format!("  go on where it stopped:   voxpop resume {}", summary.run));
+    }
+    if summary.failed > 0 {
+        lines.push(format!("  ask the failed again:     voxpop retry {}", summary.run));
+    }
+    lines.push(format!("  look at it again:         voxpop open {}", summary.run));
+    lines.push(format!("  take the answers out:     voxpop export {} --format csv", summary.run));
+    lines
+}
+
+fn why(reason: &StopReason) -> String {
+    match reason {
+        StopReason::Asked => String::new(),
+        StopReason::Crashed => "\nthe program was killed".to_owned(),
+        StopReason::Unmended { pause } => format!("\n{pause}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_names_what_is_left_to_do() {
+        let summary = RunSummary {
+            run: "parking-7f3a".to_owned(),
+            run_file: "/runs/parking-7f3a.voxpop".into(),
+            total: 10,
+            done: 6,
+            failed: 1,
+            refused: 1,
+            seconds: 61.4,
+        };
+        let phase = RunPhase::Stopped { reason: StopReason::Asked };
+        let text = closing_lines(&summary, &phase).join("\n");
+        insta::assert_snapshot!(text, @r"
+        parking-7f3a: stopped after 01:01: 6 of 10 done, 1 refused, 1 failed, 2 not asked
+        run file: /runs/parking-7f3a.voxpop
+          go on where it stopped:   voxpop resume parking-7f3a
+          ask the failed again:     voxpop retry parking-7f3a
+          look at it again:         voxpop open parking-7f3a
+          take the answers out:     voxpop export parking-7f3a --format csv
+        ");
+    }
+}

@@ -1,0 +1,171 @@
+//! Builds engine, link and front end, and sees a run through.
+
+use crate::{
+    cli::{Color, DisplayArgs},
+    engine::{self, EngineParts, RunEnd},
+    error::{Exit, Problem},
+    headless,
+    link::{self, FrontEndLink},
+    protocol::Order,
+    signals, store, ui,
+};
+use std::{
+    future::Future,
+    io::{self, IsTerminal},
+};
+use tokio::sync::oneshot;
+
+/// How a run is shown.
+pub enum FrontEnd {
+    Dashboard(ui::Options),
+    Headless(headless::Format),
+}
+
+impl FrontEnd {
+    /// What the flags ask for, and what the terminal can do.
+    pub fn choose(args: &DisplayArgs) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let screen = io::stdout().is_terminal() && io::stdin().is_terminal() && !dumb;
+        if args.json {
+            Self::Headless(headless::Format::Json)
+        } else if args.plain || !screen {
+            Self::Headless(headless::Format::Plain)
+        } else {
+            Self::Dashboard(ui::Options {
+                ascii: args.ascii.then_some(true),
+                fps: args.fps,
+                theme: args.theme.clone(),
+                color: match args.color {
+                    Color::Auto => ui::ColorChoice::Auto,
+                    Color::Always => ui::ColorChoice::Always,
+                    Color::Never => ui::ColorChoice::Never,
+                },
+                keep_open: !args.exit,
+            })
+        }
+    }
+
+    /// How the end of a run is written.
+    const fn closing_format(&self) -> headless::Format {
+        match self {
+            Self::Dashboard(_) => headless::Format::Plain,
+            Self::Headless(format) => *format,
+        }
+    }
+}
+
+/// Everything of a run but its front end.
+pub struct PreparedRun {
+    pub header: crate::protocol::RunHeader,
+    pub survey: crate::model::Survey,
+    pub settings: crate::config::RunSettings,
+    pub key: Option<secrecy::SecretString>,
+    pub open: store::OpenRun,
+    pub fresh: bool,
+    pub log: crate::model::LogRing,
+}
+
+/// Carries a run through, shows it, and says how it ended.
+///
+/// # Errors
+/// Where the run cannot start, or its last answers cannot be stored.
+pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Problem> {
+    let format = front_end.closing_format();
+    let end = runtime()?.block_on(async {
+        signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
+        let (link, outlet, commands) = link::local();
+        let engine = tokio::spawn(engine::run(EngineParts {
+            header: run.header,
+            survey: run.survey,
+            settings: run.settings,
+            key: run.key,
+            open: run.open,
+            fresh: run.fresh,
+            outlets: vec![Box::new(outlet)],
+            commands,
+            log: run.log,
+            linger: matches!(&front_end, FrontEnd::Dashboard(options) if options.keep_open),
+        }));
+        show(link, front_end).await?;
+        let end: Result<RunEnd, _> =
+            engine.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
+        end.map_err(Problem::could_not_run)
+    })?;
+    // A terminal that has gone takes no closing words; the exit code still tells.
+    let _ = headless::write_end(&mut io::stdout().lock(), format, &end.summary, &end.phase);
+    Ok(Exit::of_run(&end.summary, &end.phase))
+}
+
+/// Shows a run without running it.
+///
+/// # Errors
+/// Where the run file cannot be read.
+pub fn look_at(
+    header: crate::protocol::RunHeader,
+    reader: store::RunReader,
+    front_end: FrontEnd,
+) -> Result<Exit, Problem> {
+    runtime()?.block_on(async {
+        let (link, outlet, commands) = link::local();
+        let viewing = engine::view(header, reader, Box::new(outlet), commands);
+        let showing = async {
+            match front_end {
+                FrontEnd::Headless(format) => {
+                    headless::describe(link, format, &mut io::stdout().lock()).await;
+                    Ok(())
+                }
+                dashboard => show(link, dashboard).await,
+            }
+        };
+        let (viewed, shown) = tokio::join!(viewing, showing);
+        viewed.map_err(Problem::could_not_run)?;
+        shown
+    })?;
+    Ok(Exit::AllAnswered)
+}
+
+/// Shows a run until it has ended and nobody looks any more.
+async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
+    match front_end {
+        FrontEnd::Headless(format) => {
+            let interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
+            headless::watch(link, format, io::stdout(), interrupts).await;
+        }
+        FrontEnd::Dashboard(options) => {
+            let orders = link.orders();
+            match on_own_thread(move || ui::run(link, options))?.await {
+                Ok(Ok(ui::Exit::Left | ui::Exit::EngineGone)) => {}
+                // The line is gone and with it whoever could tune the run: finish what is in
+                // flight and keep the rest for `resume`.
+                Ok(Ok(ui::Exit::HungUp)) => {
+                    orders.send(Order::FinishAndStop);
+                }
+                // A broken screen must not hurt the run: it goes on without one.
+                Ok(Err(error)) => eprintln!("the dashboard stopped: {error}; the run goes on"),
+                Err(_) => eprintln!("the dashboard crashed; the run goes on"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The dashboard has its own thread, so that a terminal which takes no bytes stalls nobody else.
+fn on_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<impl Future<Output = Result<T, oneshot::error::RecvError>>, Problem> {
+    let (done, result) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("dashboard".to_owned())
+        .spawn(move || {
+            let _ = done.send(work());
+        })
+        .map_err(Problem::could_not_run)?;
+    Ok(result)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Problem::could_not_run)
+}

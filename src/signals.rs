@@ -1,0 +1,43 @@
+//! Being asked to stop.
+
+use std::io;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+/// SIGXFSZ: a file went over the limit of `ulimit -f`. The number is the same on Linux and macOS.
+const FILE_SIZE_EXCEEDED: i32 = 25;
+
+/// Every SIGINT, SIGTERM and SIGHUP from now on, as a message each.
+///
+/// # Errors
+/// Where the system lets nobody listen. Must be called inside a tokio runtime.
+pub fn interrupts() -> io::Result<mpsc::UnboundedReceiver<()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let (out, interrupts) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+            if out.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(interrupts)
+}
+
+/// Turns a file-size limit from a sudden death into a failed write, which the store mends like a
+/// full disk: answers are held until there is room.
+///
+/// # Errors
+/// Where the system lets nobody listen. Must be called inside a tokio runtime.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED)).map(drop)
+}
