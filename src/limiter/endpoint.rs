@@ -99,12 +99,12 @@ impl Endpoint {
         if !self.has_free_slot() || self.pause.until > now {
             return false;
         }
-        if self.tokens.as_ref().is_some_and(|bucket| !bucket.take(tokens.0, now)) {
+        if self.tokens.as_mut().is_some_and(|bucket| !bucket.take(tokens.0, now)) {
             return false;
         }
-        if self.requests.as_ref().is_some_and(|bucket| !bucket.take(1, now)) {
-            if let Some(bucket) = &self.tokens {
-                bucket.refund(tokens.0);
+        if self.requests.as_mut().is_some_and(|bucket| !bucket.take(1, now)) {
+            if let Some(bucket) = &mut self.tokens {
+                bucket.refund(tokens.0, now);
             }
             return false;
         }
@@ -115,28 +115,36 @@ impl Endpoint {
 
     /// Gives a slot back that was taken at `at` with `reserved` tokens, and of the rate what was
     /// not spent. True where that may let another request go earlier.
-    pub(super) fn give_back(&mut self, at: Moment, reserved: Tokens, spent: Spent) -> bool {
+    pub(super) fn give_back(
+        &mut self,
+        at: Moment,
+        reserved: Tokens,
+        spent: Spent,
+        now: Moment,
+    ) -> bool {
         self.held = self.held.saturating_sub(1);
-        let requests = self.requests.as_ref().filter(|bucket| bucket.counted(at));
-        let tokens = self.tokens.as_ref().filter(|bucket| bucket.counted(at));
-        match spent {
+        let (requests, used) = match spent {
             Spent::Nothing => {
                 self.meter.uncount(at, reserved.0);
-                requests.inspect(|bucket| bucket.refund(1));
-                tokens.inspect(|bucket| bucket.refund(reserved.0));
-                requests.is_some() || tokens.is_some()
+                (1, Tokens(0))
             }
-            Spent::Reserved => false,
+            Spent::Reserved => return false,
             Spent::Exactly(used) => {
                 self.meter.correct(at, reserved.0, used.0);
-                let surplus = reserved.0.saturating_sub(used.0);
-                tokens.inspect(|bucket| {
-                    bucket.refund(surplus);
-                    bucket.charge(used.0.saturating_sub(reserved.0));
-                });
-                tokens.is_some() && surplus > 0
+                (0, used)
             }
+        };
+        let mut earlier = false;
+        if let Some(bucket) = self.requests.as_mut().filter(|bucket| bucket.counted(at)) {
+            bucket.refund(requests, now);
+            earlier |= requests > 0;
         }
+        if let Some(bucket) = self.tokens.as_mut().filter(|bucket| bucket.counted(at)) {
+            bucket.refund(reserved.0.saturating_sub(used.0), now);
+            bucket.charge(used.0.saturating_sub(reserved.0));
+            earlier |= used < reserved;
+        }
+        earlier
     }
 
     /// Lets nothing go for `wait` from now on. A shorter pause than the one that holds changes

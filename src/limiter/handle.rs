@@ -73,7 +73,8 @@ impl Shared {
     }
 
     pub(super) fn give_back(&self, grant: &Grant, spent: Spent) {
-        let look = self.line().give_back(grant, spent);
+        let now = self.epoch.now();
+        let look = self.line().give_back(grant, spent, now);
         if look {
             self.changed.notify_one();
         }

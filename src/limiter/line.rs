@@ -181,11 +181,11 @@ impl Line {
 
     /// Takes back what a permit held. True where the dispatcher must look.
     #[must_use]
-    pub(super) fn give_back(&mut self, grant: &Grant, spent: Spent) -> bool {
+    pub(super) fn give_back(&mut self, grant: &Grant, spent: Spent, now: Moment) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(grant.endpoint.as_usize()) else {
             return false;
         };
-        let earlier = endpoint.give_back(grant.at, grant.reserved, spent);
+        let earlier = endpoint.give_back(grant.at, grant.reserved, spent, now);
         let slot = self.wants_slot && endpoint.has_free_slot();
         if slot {
             self.wants_slot = false;

@@ -124,7 +124,7 @@ impl Meter {
         for second in &self.0 {
             match last.checked_sub(second.number) {
                 Some(age) if age < span => whole += cells(second),
-                Some(age) if age == span => first = cells(second) as f64 * within,
+                Some(age) if age == span => first += cells(second) as f64 * within,
                 _ => {}
             }
         }

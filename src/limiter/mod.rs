@@ -24,8 +24,6 @@ mod meters;
 mod permit;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests;
 
 pub use dispatcher::Dispatcher;
 pub use endpoint::EndpointSpec;

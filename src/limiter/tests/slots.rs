@@ -1,0 +1,142 @@
+//! Slots are never exceeded, and a slot is held by requests in flight alone.
+
+use super::*;
+use crate::model::{LimitName, LimitSetBy};
+use proptest::prelude::*;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+fn set_slots(limiter: &Limiter, to: u32) {
+    limiter.set_limit(None, LimitName::Slots, Some(to), LimitSetBy::User, "a test").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn growth_holds_at_once_and_a_shrink_as_calls_end() {
+    let running = start(&[limits(2, None, None)]);
+    let (limiter, end_one) = (running.limiter.clone(), Arc::new(tokio::sync::Notify::new()));
+    for persona in 0..10 {
+        let (limiter, end_one) = (limiter.clone(), Arc::clone(&end_one));
+        tokio::spawn(async move {
+            let permit = limiter.permit(request(persona, 1)).await;
+            end_one.notified().await;
+            permit.settle(Tokens(1));
+        });
+    }
+    sleep(millis(1)).await;
+    let now = || {
+        let reading = running.reading();
+        (reading.held, reading.target, reading.waiting)
+    };
+    assert_eq!(now(), (2, 2, 8));
+    set_slots(&limiter, 6);
+    sleep(millis(1)).await;
+    assert_eq!(now(), (6, 6, 4));
+    set_slots(&limiter, 3);
+    for held in [6, 5, 4, 3] {
+        sleep(millis(1)).await;
+        assert_eq!(now(), (held, 3, 4));
+        end_one.notify_one();
+    }
+    sleep(millis(1)).await;
+    assert_eq!(now(), (3, 3, 3), "below the new target, an end lets the next one go");
+    assert_eq!(limiter.slots_total(), 3);
+}
+
+/// The rule of the experiment that this limiter replaces: a slot taken first, and held through
+/// the wait for rate, left 40 of 60 slots idle and showed them as taken.
+#[tokio::test(start_paused = true)]
+async fn nothing_holds_a_slot_while_it_waits_for_rate() {
+    let running = start(&[limits(60, Some(600), Some(200_000))]);
+    let in_flight = Arc::new(AtomicU32::new(0));
+    for persona in 0..200 {
+        let (limiter, in_flight) = (running.limiter.clone(), Arc::clone(&in_flight));
+        tokio::spawn(async move {
+            loop {
+                let mut permit = limiter.permit(request(persona, 300)).await;
+                permit.sent();
+                in_flight.fetch_add(1, Ordering::Relaxed);
+                sleep(millis(500)).await;
+                in_flight.fetch_sub(1, Ordering::Relaxed);
+                permit.settle(Tokens(300));
+            }
+        });
+    }
+    let (mut sum, samples) = (0, 6_000);
+    for _ in 0..samples {
+        sleep(millis(10)).await;
+        let held = running.held();
+        assert_eq!(held, in_flight.load(Ordering::Relaxed));
+        sum += held;
+    }
+    let mean = f64::from(sum) / f64::from(samples);
+    assert!((mean - 5.0).abs() < 0.1, "10 requests a second of 0.5 s each: {mean}");
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Resize(u32),
+    Cancel(usize),
+    Pass(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1_u32..12).prop_map(Step::Resize),
+        (0_usize..64).prop_map(Step::Cancel),
+        (0_u64..50).prop_map(Step::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn slots_are_never_exceeded_and_none_is_lost(
+        first in 1_u32..12,
+        latencies in proptest::collection::vec(0_u64..40, 64),
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let running = start(&[limits(first, None, None)]);
+            // What may be held: the target, or after a shrink what was held then.
+            let ceiling = Arc::new(AtomicU32::new(first));
+            let calls: Vec<_> = latencies
+                .into_iter()
+                .map(|latency| {
+                    let (limiter, ceiling) = (running.limiter.clone(), Arc::clone(&ceiling));
+                    tokio::spawn(async move {
+                        let permit = limiter.permit(request(0, 1)).await;
+                        let held = limiter.meters()[0].held;
+                        assert!(held <= ceiling.load(Ordering::Relaxed), "{held} held");
+                        sleep(millis(latency)).await;
+                        drop(permit);
+                        let reading = &limiter.meters()[0];
+                        ceiling.store(reading.held.max(reading.target), Ordering::Relaxed);
+                    })
+                })
+                .collect();
+            for step in steps {
+                match step {
+                    Step::Resize(to) => {
+                        set_slots(&running.limiter, to);
+                        ceiling.store(running.held().max(to), Ordering::Relaxed);
+                    }
+                    Step::Cancel(call) => calls[call].abort(),
+                    Step::Pass(time) => sleep(millis(time)).await,
+                }
+            }
+            for call in calls {
+                let ended = tokio::time::timeout(MINUTE, call).await.expect("a slot was lost");
+                if let Err(error) = ended {
+                    assert!(error.is_cancelled(), "{error}");
+                }
+            }
+            let reading = running.reading();
+            assert_eq!((reading.held, reading.waiting), (0, 0));
+        });
+    }
+}
