@@ -8,5 +8,5 @@ mod plain;
 mod summary;
 mod watch;
 
-pub use summary::write_end;
+pub use summary::{describe, write_end};
 pub use watch::{Format, watch};

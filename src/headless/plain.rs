@@ -57,6 +57,29 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
     writeln!(out)
 }
 
+/// How many personas have each status, those that nobody has left out.
+pub(super) fn counts(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
+    for status in InterviewStatus::ALL {
+        let count = run.statuses.0.iter().filter(|&&s| s == status).count();
+        if count > 0 {
+            writeln!(out, "  {count:>9}  {}", status.label())?;
+        }
+    }
+    Ok(())
+}
+
+/// The failed attempts by kind, with the last of each.
+pub(super) fn failures(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
+    for tally in &run.meters.failures {
+        writeln!(
+            out,
+            "  {:>9}  attempts failed: {} ({} personas for good), the last at persona {}: {}",
+            tally.attempts, tally.kind, tally.personas, tally.last_persona, tally.last_message
+        )?;
+    }
+    Ok(())
+}
+
 pub(super) fn phase(out: &mut impl Write, phase: &RunPhase) -> io::Result<()> {
     match phase {
         RunPhase::Running => writeln!(out, "running"),

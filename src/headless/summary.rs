@@ -1,7 +1,11 @@
 //! What is said when a run has ended and its file is closed.
 
 use super::{json, plain, watch::Format};
-use crate::model::{RunPhase, RunSummary, StopReason};
+use crate::{
+    link::FrontEndLink,
+    model::{RunPhase, RunSummary, StopReason},
+    protocol::Update,
+};
 use std::{
     io::{self, Write},
     time::Duration,
@@ -27,6 +31,18 @@ pub fn write_end(
         }
     }
     out.flush()
+}
+
+/// Writes a run that is only looked at: what it is, how far it is, and what went wrong.
+pub async fn describe(link: FrontEndLink, format: Format, out: &mut impl Write) {
+    let Some(Update::Snapshot(run)) = link.next().await else { return };
+    // A reader that has gone away has seen what it wanted.
+    let _ = match format {
+        Format::Json => json::started(out, &run).and_then(|()| json::progress(out, &run)),
+        Format::Plain => plain::started(out, &run)
+            .and_then(|()| plain::counts(out, &run))
+            .and_then(|()| plain::failures(out, &run)),
+    };
 }
 
 fn closing_lines(summary: &RunSummary, phase: &RunPhase) -> Vec<String> {

@@ -1,0 +1,58 @@
+//! `voxpop check`: everything that can be said before anything is sent.
+
+use super::{preparation::check_prompts, run::load};
+use crate::{
+    cli::CheckArgs,
+    error::{Exit, Problem},
+    model::{Persona, strip_controls_keep_lines},
+    personas::{self, ReadError},
+};
+use std::{convert::Infallible, io::Write};
+
+/// How many prompts are shown.
+const SHOWN: usize = 3;
+
+pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
+    let config = load(&args.survey)?;
+    let prompts = check_prompts(&config.survey)?;
+    let mut first: Vec<Persona> = Vec::with_capacity(SHOWN);
+    let summary = personas::read::<Infallible>(&args.survey.personas, &mut |persona| {
+        if first.len() < SHOWN {
+            first.push(persona);
+        }
+        Ok(())
+    })
+    .map_err(|error| match error {
+        ReadError::Personas(input) => Problem::input(input),
+        ReadError::Each(never) => match never {},
+    })?;
+
+    let mut text = format!(
+        "{}: a survey of {} impact dimensions\n{}: {} personas\n\n",
+        args.survey.survey.display(),
+        config.survey.grid.impacts.len(),
+        args.survey.personas.display(),
+        summary.personas,
+    );
+    let name_width = config.settings.iter().map(|s| s.name.len()).max().unwrap_or(0);
+    let value_width = config.settings.iter().map(|s| s.value.chars().count()).max().unwrap_or(0);
+    let value_width = value_width.min(48);
+    for setting in &config.settings {
+        text += &format!(
+            "  {:name_width$}  {:value_width$}  {}\n",
+            setting.name, setting.value, setting.origin
+        );
+    }
+    for warning in &config.warnings {
+        text += &format!("\nwarning: {warning}\n");
+    }
+    text += &format!("\n--- what every persona is told first ---\n{}\n", prompts.system());
+    for persona in &first {
+        let prompt = prompts.user(persona).map_err(Problem::input)?;
+        text += &format!("\n--- persona {} ---\n{prompt}\n", persona.id);
+    }
+    text += "\nall is well; nothing was sent\n";
+    // A pipe that is closed early has seen what it wanted.
+    let _ = std::io::stdout().write_all(strip_controls_keep_lines(&text).as_bytes());
+    Ok(Exit::AllAnswered)
+}

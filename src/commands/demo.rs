@@ -1,0 +1,64 @@
+//! `voxpop demo`: the bundled survey against a simulated provider, with no key and no file.
+
+use super::{
+    preparation::{NewRunFile, start_log},
+    runs_folder::RunsFolder,
+};
+use crate::{
+    cli::DemoArgs,
+    config::{self, Flags},
+    error::{Exit, Problem},
+    launch::{self, FrontEnd},
+    model::{Persona, PersonaIndex},
+    personas,
+    simulator::{Options, Simulator},
+};
+use std::convert::Infallible;
+
+pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
+    let simulator = Simulator::start(Options {
+        seed: args.seed,
+        latency: args.latency,
+        faults: args.fault.clone(),
+        ..Options::default()
+    })
+    .map_err(Problem::could_not_run)?;
+    let config = config::load_example(&Flags {
+        concurrency: Some(args.concurrency),
+        rpm: Some(args.rpm),
+        base_url: Some(simulator.base_url()),
+        ..Flags::default()
+    })
+    .map_err(Problem::input)?;
+    let (_log_guard, log) = start_log(runs)?;
+    let mut file = NewRunFile::create(runs, None, &config, "the bundled personas")?;
+    for persona in repeated(bundled()?, args.personas) {
+        file.add(&persona).map_err(Problem::could_not_run)?;
+    }
+    let prepared = file.prepared(config, log)?;
+    launch::see_through(prepared, FrontEnd::choose(&args.display))
+}
+
+fn bundled() -> Result<Vec<Persona>, Problem> {
+    let mut bundled = Vec::new();
+    personas::read_example::<Infallible>(&mut |persona| {
+        bundled.push(persona);
+        Ok(())
+    })
+    .map_err(Problem::input)?;
+    Ok(bundled)
+}
+
+/// The first `many` personas; beyond the bundled ones they come round again under new ids.
+fn repeated(bundled: Vec<Persona>, many: u32) -> impl Iterator<Item = Persona> {
+    (0..many).map(move |index| {
+        let place = index as usize % bundled.len();
+        let round = index as usize / bundled.len();
+        let mut persona = bundled[place].clone();
+        persona.index = PersonaIndex(index);
+        if round > 0 {
+            persona.id = format!("{}-{}", persona.id, round + 1);
+        }
+        persona
+    })
+}

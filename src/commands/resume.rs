@@ -1,0 +1,76 @@
+//! `voxpop resume` and `voxpop retry`: go on with a run, or ask its failed personas again.
+
+use super::{
+    preparation::{again, start_log},
+    runs_folder::RunsFolder,
+};
+use crate::{
+    cli::{AgainArgs, EndpointArgs},
+    config::{self, RunSettings},
+    error::{Exit, Problem},
+    launch::{self, FrontEnd},
+    model::{InterviewStatus, RunPhase, StopReason},
+    store::{OpenRun, RunReader, StoreError},
+};
+use std::path::Path;
+
+pub(super) fn resume(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
+    go_on(args, runs, false)
+}
+
+pub(super) fn retry(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
+    go_on(args, runs, true)
+}
+
+fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, Problem> {
+    let path = runs.resolve(&args.run)?;
+    // The lock comes first: what is read after it, nobody else changes.
+    let open = OpenRun::open(&path).map_err(store_problem)?;
+    let reader = RunReader::open(&path).map_err(store_problem)?;
+    let info = reader.run().map_err(store_problem)?;
+    let counts = reader.counts().map_err(store_problem)?;
+    let failed = counts.get(InterviewStatus::Failed);
+    let (over, total) = (counts.over(), counts.total());
+    let died =
+        matches!(info.phase, Some(RunPhase::Stopped { reason: StopReason::Crashed }));
+    let left = if failed_too { total - over + failed } else { total - over };
+    if left == 0 {
+        let hint = match (failed_too, failed) {
+            (false, 1..) => format!("; `voxpop retry {}` asks the {failed} failed again", info.name),
+            _ => String::new(),
+        };
+        println!("{}: nothing is left to ask: all {total} interviews are over{hint}", info.name);
+        return Ok(if failed > 0 { Exit::FinishedWithFailures } else { Exit::AllAnswered });
+    }
+    if !args.display.json {
+        let found = if died { "its last process was killed; " } else { "" };
+        println!("{}: {found}{over} of {total} interviews are over and kept", info.name);
+    }
+    let settings: RunSettings = serde_json::from_value(info.settings).map_err(|error| {
+        Problem::could_not_run(format!(
+            "the settings in {} cannot be read: {error}; was the file changed by hand?",
+            path.display()
+        ))
+    })?;
+    let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
+    let (settings, key) = config::again(
+        settings,
+        &args.limits.flags(&endpoint),
+        Path::new("."),
+        &|name| std::env::var(name).ok(),
+    )
+    .map_err(Problem::input)?;
+    drop(reader);
+    let open = if failed_too { open.requeue_failed().map_err(store_problem)? } else { open };
+    let (_log_guard, log) = start_log(runs)?;
+    let prepared = again(&info.name, info.survey, settings, key, open, log);
+    launch::see_through(prepared, FrontEnd::choose(&args.display))
+}
+
+/// A file that is missing or is none of ours was named wrongly; all else is the world's fault.
+fn store_problem(error: StoreError) -> Problem {
+    match error {
+        StoreError::Missing { .. } | StoreError::NotARun { .. } => Problem::input(error),
+        other => Problem::could_not_run(other),
+    }
+}

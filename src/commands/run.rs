@@ -1,0 +1,43 @@
+//! `voxpop run`: put a survey to personas.
+
+use super::{
+    preparation::{NewRunFile, check_prompts, start_log},
+    runs_folder::RunsFolder,
+};
+use crate::{
+    cli::{RunArgs, SurveyArgs},
+    config::{self, Config},
+    error::{Exit, Problem},
+    launch::{self, FrontEnd},
+    personas::{self, ReadError},
+};
+use std::path::Path;
+
+pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
+    let config = load(&args.survey)?;
+    check_prompts(&config.survey)?;
+    for warning in &config.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let (_log_guard, log) = start_log(runs)?;
+    let personas = &args.survey.personas;
+    let from = personas.display().to_string();
+    let mut file = NewRunFile::create(runs, args.name.as_deref(), &config, &from)?;
+    personas::read(personas, &mut |persona| file.add(&persona)).map_err(|error| match error {
+        ReadError::Each(store) => Problem::could_not_run(store),
+        ReadError::Personas(input) => Problem::input(input),
+    })?;
+    let prepared = file.prepared(config, log)?;
+    launch::see_through(prepared, FrontEnd::choose(&args.display))
+}
+
+/// The settings, from every layer.
+pub(super) fn load(args: &SurveyArgs) -> Result<Config, Problem> {
+    config::load(&config::Sources {
+        survey: &args.survey,
+        dotenv_dir: Path::new("."),
+        environment: &|name| std::env::var(name).ok(),
+        flags: &args.limits.flags(&args.endpoint),
+    })
+    .map_err(Problem::input)
+}
