@@ -5,7 +5,7 @@ use crate::{
     model::{Fate, Survey},
     store::{ExportRecord, RunReader},
 };
-use std::{borrow::Cow, collections::HashMap, io::Write};
+use std::{collections::HashMap, io::Write};
 
 /// Columns before and after the grid's own.
 const FIRST: [&str; 5] = ["index", "persona_id", "weight", "status", "support_level"];

@@ -4,8 +4,8 @@ use super::{StoreError, files, lock, schema};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{fmt::Write, path::Path, time::Duration};
 
-/// SQLite's own locks are held for moments only; this is for a disk that is slow just then.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite's own locks are held for moments only, and the writer tries again anyway.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A write-ahead log that a long reader made grow is cut back to this on the next checkpoint.
 const WAL_LIMIT: u32 = 64 << 20;

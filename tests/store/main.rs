@@ -1,0 +1,8 @@
+//! What the run file promises: nothing that was shown as done is ever lost.
+
+mod export;
+mod faults;
+mod killed;
+mod run_file;
+mod support;
+mod writing;
