@@ -45,9 +45,7 @@ pub enum Command {
     /// Serve the simulated provider alone, and print its URL
     Simulate(SimulateArgs),
     /// Print the completion script of a shell
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
 }
 
 /// Limits and endpoint, over what the survey file and the environment say.

@@ -2,12 +2,16 @@
 
 use crate::{
     cli::{Color, DisplayArgs},
+    config::Config,
     engine::{self, EngineParts, RunEnd},
     error::{Exit, Problem},
     headless,
     link::{self, FrontEndLink},
-    protocol::Order,
-    signals, store, ui,
+    model::LogRing,
+    protocol::{Order, RunHeader},
+    signals,
+    store::{OpenRun, RunReader},
+    ui,
 };
 use std::{
     future::Future,
@@ -56,13 +60,12 @@ impl FrontEnd {
 
 /// Everything of a run but its front end.
 pub struct PreparedRun {
-    pub header: crate::protocol::RunHeader,
-    pub survey: crate::model::Survey,
-    pub settings: crate::config::RunSettings,
-    pub key: Option<secrecy::SecretString>,
-    pub open: store::OpenRun,
+    pub header: RunHeader,
+    pub config: Config,
+    pub open: OpenRun,
+    /// Whether nobody was asked before.
     pub fresh: bool,
-    pub log: crate::model::LogRing,
+    pub log: LogRing,
 }
 
 /// Carries a run through, shows it, and says how it ended.
@@ -76,9 +79,7 @@ pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Proble
         let (link, outlet, commands) = link::local();
         let engine = tokio::spawn(engine::run(EngineParts {
             header: run.header,
-            survey: run.survey,
-            settings: run.settings,
-            key: run.key,
+            config: run.config,
             open: run.open,
             fresh: run.fresh,
             outlets: vec![Box::new(outlet)],
@@ -100,11 +101,7 @@ pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Proble
 ///
 /// # Errors
 /// Where the run file cannot be read.
-pub fn look_at(
-    header: crate::protocol::RunHeader,
-    reader: store::RunReader,
-    front_end: FrontEnd,
-) -> Result<Exit, Problem> {
+pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Result<Exit, Problem> {
     runtime()?.block_on(async {
         let (link, outlet, commands) = link::local();
         let viewing = engine::view(header, reader, Box::new(outlet), commands);

@@ -14,15 +14,23 @@
 //! - [`export`]: a run's records as files
 //! - [`cli`], [`commands`], [`launch`]: the command line and what puts all of it together
 
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod engine;
+pub mod error;
 pub mod export;
+pub mod headless;
+pub mod launch;
 pub mod limiter;
 pub mod link;
+pub mod logging;
 pub mod model;
 pub mod personas;
 pub mod prompt;
 pub mod protocol;
 pub mod provider;
+pub mod signals;
 pub mod simulator;
 pub mod store;
 pub mod ui;

@@ -31,6 +31,8 @@ const TARGET: &str = "voxpop";
 pub enum LoggingError {
     #[error("the log folder {folder} cannot be used: {source}; choose another with --runs")]
     Folder { folder: String, source: InitError },
+    #[error("the log folder {folder} cannot be made: {source}; choose another with --runs")]
+    NoFolder { folder: String, source: std::io::Error },
     #[error("logging was set up twice")]
     Twice,
 }
@@ -40,6 +42,10 @@ pub enum LoggingError {
 /// # Errors
 /// Where the folder cannot be written.
 pub fn init(folder: &Path, ring: LogRing) -> Result<WorkerGuard, LoggingError> {
+    std::fs::create_dir_all(folder).map_err(|source| LoggingError::NoFolder {
+        folder: folder.display().to_string(),
+        source,
+    })?;
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("voxpop")

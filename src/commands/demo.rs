@@ -23,7 +23,7 @@ pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
         ..Options::default()
     })
     .map_err(Problem::could_not_run)?;
-    let config = config::load_example(&Flags {
+    let config = config::load_demo(&Flags {
         concurrency: Some(args.concurrency),
         rpm: Some(args.rpm),
         base_url: Some(simulator.base_url()),

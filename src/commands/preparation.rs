@@ -2,7 +2,7 @@
 
 use super::runs_folder::RunsFolder;
 use crate::{
-    config::{Config, RunSettings},
+    config::Config,
     error::Problem,
     launch::PreparedRun,
     logging,
@@ -47,7 +47,8 @@ impl NewRunFile {
         let (name, path) = runs.new_run(name, &config.survey.name)?;
         let settings =
             serde_json::to_value(config.run_settings()).map_err(Problem::could_not_run)?;
-        let new = NewRun { name: &name, survey: &config.survey, settings: &settings, personas_from };
+        let new =
+            NewRun { name: &name, survey: &config.survey, settings: &settings, personas_from };
         let import = Import::create(&path, &new).map_err(Problem::could_not_run)?;
         let header = header(&name, &path, &config.survey, UnixMillis::now(), true);
         Ok(Self { import, progress: Progress::new(), header })
@@ -63,29 +64,14 @@ impl NewRunFile {
     pub(super) fn prepared(self, config: Config, log: LogRing) -> Result<PreparedRun, Problem> {
         self.progress.done();
         let open = self.import.finish().map_err(Problem::could_not_run)?;
-        Ok(PreparedRun {
-            header: self.header,
-            settings: config.run_settings(),
-            key: config.endpoint.key,
-            survey: config.survey,
-            open,
-            fresh: true,
-            log,
-        })
+        Ok(PreparedRun { header: self.header, config, open, fresh: true, log })
     }
 }
 
 /// An existing run, ready to go on.
-pub(super) fn again(
-    name: &str,
-    survey: Survey,
-    settings: RunSettings,
-    key: Option<secrecy::SecretString>,
-    open: OpenRun,
-    log: LogRing,
-) -> PreparedRun {
-    let header = header(name, open.path(), &survey, UnixMillis::now(), true);
-    PreparedRun { header, survey, settings, key, open, fresh: false, log }
+pub(super) fn again(name: &str, config: Config, open: OpenRun, log: LogRing) -> PreparedRun {
+    let header = header(name, open.path(), &config.survey, UnixMillis::now(), true);
+    PreparedRun { header, config, open, fresh: false, log }
 }
 
 /// What a front end is told about a run.

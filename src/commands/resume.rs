@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{AgainArgs, EndpointArgs},
-    config::{self, RunSettings},
+    config::{self, RunSettings, Sources},
     error::{Exit, Problem},
     launch::{self, FrontEnd},
     model::{InterviewStatus, RunPhase, StopReason},
@@ -25,18 +25,19 @@ pub(super) fn retry(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem
 fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, Problem> {
     let path = runs.resolve(&args.run)?;
     // The lock comes first: what is read after it, nobody else changes.
-    let open = OpenRun::open(&path).map_err(store_problem)?;
+    let mut open = OpenRun::open(&path).map_err(store_problem)?;
     let reader = RunReader::open(&path).map_err(store_problem)?;
     let info = reader.run().map_err(store_problem)?;
     let counts = reader.counts().map_err(store_problem)?;
     let failed = counts.get(InterviewStatus::Failed);
     let (over, total) = (counts.over(), counts.total());
-    let died =
-        matches!(info.phase, Some(RunPhase::Stopped { reason: StopReason::Crashed }));
+    let died = matches!(info.phase, Some(RunPhase::Stopped { reason: StopReason::Crashed }));
     let left = if failed_too { total - over + failed } else { total - over };
     if left == 0 {
         let hint = match (failed_too, failed) {
-            (false, 1..) => format!("; `voxpop retry {}` asks the {failed} failed again", info.name),
+            (false, 1..) => {
+                format!("; `voxpop retry {}` asks the {failed} failed again", info.name)
+            }
             _ => String::new(),
         };
         println!("{}: nothing is left to ask: all {total} interviews are over{hint}", info.name);
@@ -53,17 +54,19 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
         ))
     })?;
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
-    let (settings, key) = config::again(
-        settings,
-        &args.limits.flags(&endpoint),
-        Path::new("."),
-        &|name| std::env::var(name).ok(),
-    )
-    .map_err(Problem::input)?;
+    let sources = Sources {
+        survey: &path,
+        dotenv_dir: Path::new("."),
+        environment: &|name| std::env::var(name).ok(),
+        flags: &args.limits.flags(&endpoint),
+    };
+    let config = config::load_resumed(info.survey, &settings, &sources).map_err(Problem::input)?;
     drop(reader);
-    let open = if failed_too { open.requeue_failed().map_err(store_problem)? } else { open };
+    if failed_too {
+        open.requeue_failed().map_err(store_problem)?;
+    }
     let (_log_guard, log) = start_log(runs)?;
-    let prepared = again(&info.name, info.survey, settings, key, open, log);
+    let prepared = again(&info.name, config, open, log);
     launch::see_through(prepared, FrontEnd::choose(&args.display))
 }
 

@@ -179,8 +179,10 @@ mod tests {
         let by_path = runs.file("parking-ab2c");
         assert_eq!(found(by_path.to_str().unwrap()), Ok(by_path));
         assert!(found("latest").is_ok());
-        assert!(found("parking").unwrap_err().contains("parking-ab2c, parking-x9yz")
-            || found("parking").unwrap_err().contains("parking-x9yz, parking-ab2c"));
+        assert!(
+            found("parking").unwrap_err().contains("parking-ab2c, parking-x9yz")
+                || found("parking").unwrap_err().contains("parking-x9yz, parking-ab2c")
+        );
         assert!(found("zoo").unwrap_err().contains("voxpop ls"));
     }
 

@@ -42,9 +42,8 @@ mod tests {
 
     #[test]
     fn slots_stay_full_while_some_back_off_and_a_storm_is_bounded() {
-        let room = |slots, in_progress, backing_off| {
-            room(Occupancy { slots, in_progress, backing_off })
-        };
+        let room =
+            |slots, in_progress, backing_off| room(Occupancy { slots, in_progress, backing_off });
         assert_eq!(room(20, 0, 0), 40);
         assert_eq!(room(20, 40, 0), 0);
         assert_eq!(room(20, 40, 15), 15);

@@ -108,9 +108,7 @@ impl Interviewer {
                     continue;
                 }
                 Decision::FailPersona => Ending::Settled(Fate::Failed(failure)),
-                Decision::KeepRefusal => {
-                    Ending::Settled(Fate::Refused { reason: failure.message })
-                }
+                Decision::KeepRefusal => Ending::Settled(Fate::Refused { reason: failure.message }),
                 Decision::PauseRun => Ending::ProviderRefused(failure),
                 Decision::GiveBack => Ending::GaveBack,
             };
@@ -191,12 +189,7 @@ impl Interviewer {
     }
 
     /// Gives the slot back, and the limiter what the exchange taught.
-    fn settle(
-        &self,
-        permit: Permit,
-        usage: Option<&Usage>,
-        failure: Option<&Failure>,
-    ) {
+    fn settle(&self, permit: Permit, usage: Option<&Usage>, failure: Option<&Failure>) {
         let endpoint = permit.endpoint();
         if let Some(failure) = failure
             && let Some(wait) = failure.retry_after

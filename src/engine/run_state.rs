@@ -1,9 +1,7 @@
 //! The truth about a run in memory: one status byte a persona, and a little more for each
 //! interview in progress.
 
-use crate::model::{
-    InterviewStatus, PersonaIndex, RunPhase, StatusCounts, UnixMillis,
-};
+use crate::model::{InterviewStatus, PersonaIndex, RunPhase, StatusCounts, UnixMillis};
 use crate::protocol::{Activity, StatusChange, Statuses};
 use std::collections::HashMap;
 use tokio::task::AbortHandle;

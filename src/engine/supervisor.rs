@@ -12,18 +12,17 @@ use super::{
     run_state::RunState,
 };
 use crate::{
-    config::RunSettings,
+    config::{Config, EndpointSettings},
     limiter::{Constraint, EndpointSpec, HeadWaited, Limiter, OutputEstimate},
     model::{
-        EndpointIndex, Failure, FailureKind, Fate, InterviewStatus, LimitName, LimitSetBy, LogRing, PauseReason,
-        PersonaIndex, RunPhase, RunSummary, Slots, StopReason, Survey, UnixMillis,
+        EndpointIndex, Failure, FailureKind, Fate, InterviewStatus, LimitName, LimitSetBy, LogRing,
+        PauseReason, PersonaIndex, RunPhase, RunSummary, Slots, StopReason, Survey, UnixMillis,
     },
     prompt::{self, PromptError, Prompts},
     protocol::{Command, CommandOutcome, LimitValue, Order, Outlet, RunHeader},
     provider::{Client, ClientError, ClientSettings, RequestTemplate, TemplateSettings},
     store::{Notice, OpenRun, Record, RunReader, StoreError, Writer},
 };
-use secrecy::SecretString;
 use std::{
     collections::{HashSet, VecDeque},
     sync::{
@@ -74,9 +73,7 @@ pub enum EngineError {
 /// What a run is made from.
 pub struct EngineParts {
     pub header: RunHeader,
-    pub survey: Survey,
-    pub settings: RunSettings,
-    pub key: Option<SecretString>,
+    pub config: Config,
     /// The locked run file, for writing.
     pub open: OpenRun,
     /// Whether nobody was asked before.
@@ -145,12 +142,12 @@ struct Supervisor {
 
 impl Supervisor {
     fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
-        let EngineParts { header, survey, settings, key, open, fresh, outlets, commands, log, linger } =
-            parts;
+        let EngineParts { header, config, open, fresh, outlets, commands, log, linger } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
+        let Config { survey, endpoint: settings, limits, retry, timeout, .. } = config;
         let prompts = Prompts::compile(&survey)?;
-        let endpoint = endpoint(&survey, &settings, key.as_ref(), &prompts)?;
+        let endpoint = endpoint(&survey, &settings, timeout, &prompts)?;
 
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
@@ -160,11 +157,7 @@ impl Supervisor {
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
-        let spec = EndpointSpec {
-            name: settings.endpoint_name(),
-            model: settings.model.clone(),
-            limits: settings.limits,
-        };
+        let spec = EndpointSpec { name: settings.name, model: settings.model, limits };
         let (limiter, dispatcher) = Limiter::new(vec![spec], waits_out);
         tokio::spawn(dispatcher.run());
         let interviewer = Arc::new(Interviewer {
@@ -172,7 +165,7 @@ impl Supervisor {
             output: OutputEstimate::new(survey.max_output_tokens),
             survey,
             prompts,
-            bounds: settings.retry,
+            bounds: retry,
             limiter: limiter.clone(),
             endpoints: vec![endpoint],
             facts: facts_out,
@@ -631,15 +624,15 @@ impl Supervisor {
 /// How the one endpoint is asked.
 fn endpoint(
     survey: &Survey,
-    settings: &RunSettings,
-    key: Option<&SecretString>,
+    settings: &EndpointSettings,
+    timeout: Duration,
     prompts: &Prompts,
 ) -> Result<Endpoint, EngineError> {
     Ok(Endpoint {
         client: Client::new(&ClientSettings {
             base_url: &settings.base_url,
-            key,
-            timeout: settings.timeout,
+            key: settings.key.as_ref(),
+            timeout,
             connections: Slots::MAX as usize,
         })?,
         template: RequestTemplate::new(&TemplateSettings {

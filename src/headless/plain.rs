@@ -27,12 +27,7 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
     let total = run.statuses.0.len();
     let failed = count(InterviewStatus::Failed);
     let refused = count(InterviewStatus::Refused);
-    write!(
-        out,
-        "{}  {} of {total} done",
-        clock(run.meters.elapsed),
-        count(InterviewStatus::Done)
-    )?;
+    write!(out, "{}  {} of {total} done", clock(run.meters.elapsed), count(InterviewStatus::Done))?;
     if refused > 0 {
         write!(out, ", {refused} refused")?;
     }

@@ -48,15 +48,17 @@ pub async fn describe(link: FrontEndLink, format: Format, out: &mut impl Write) 
 fn closing_lines(summary: &RunSummary, phase: &RunPhase) -> Vec<String> {
     let took = plain::clock(Duration::from_secs_f64(summary.seconds));
     let mut lines = vec![match phase {
-        RunPhase::Stopped { reason } => format!(
-            "{}: stopped after {took}: {} of {} done, {} refused, {} failed, {} not asked",
-            summary.run,
-            summary.done,
-            summary.total,
-            summary.refused,
-            summary.failed,
-            summary.left()
-        ) + &why(reason),
+        RunPhase::Stopped { reason } => {
+            format!(
+                "{}: stopped after {took}: {} of {} done, {} refused, {} failed, {} not asked",
+                summary.run,
+                summary.done,
+                summary.total,
+                summary.refused,
+                summary.failed,
+                summary.left()
+            ) + &why(reason)
+        }
         _ => format!(
             "{}: finished in {took}: {} of {} done, {} refused, {} failed",
             summary.run, summary.done, summary.total, summary.refused, summary.failed

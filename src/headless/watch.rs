@@ -38,8 +38,7 @@ pub async fn watch(
     mut interrupts: UnboundedReceiver<()>,
 ) {
     let mut watcher = Watcher { format, snapshot: None, interrupts: 0, writing: true };
-    let mut progress =
-        tokio::time::interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
+    let mut progress = tokio::time::interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! { biased;

@@ -24,6 +24,7 @@ mod queue;
 mod reader;
 mod record;
 mod records;
+mod requeue;
 mod rows;
 mod scan;
 mod schema;

@@ -31,6 +31,10 @@ impl OpenRun {
         Self { connection, path, lock }
     }
 
+    pub(super) const fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// The run file.
     pub fn path(&self) -> &Path {
         &self.path
