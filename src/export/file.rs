@@ -30,6 +30,9 @@ pub fn export_to_file(reader: &RunReader, format: Format, path: &Path) -> Result
     if target.is_dir() {
         return Err(failed(io::ErrorKind::IsADirectory.into()));
     }
+    if reader.path().canonicalize().is_ok_and(|run| run == target) {
+        return Err(failed(io::Error::other("this is the run file itself")));
+    }
     let temporary = Temporary(temporary_path(&target));
     let mut out = File::create(&temporary.0).map_err(failed)?;
     write_records(reader, format, &mut out).map_err(name_file)?;

@@ -12,12 +12,10 @@ const WAL_LIMIT: u32 = 64 << 20;
 
 /// Opens for writing. The caller holds the lock.
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
-    schema::check_header(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = |e| StoreError::sqlite(path, e);
     let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     set_up_writer(&connection).map_err(sqlite)?;
-    check_version(&connection, path)?;
     Ok(connection)
 }
 
@@ -29,9 +27,10 @@ pub(super) fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", WAL_LIMIT)
 }
 
-/// Opens for reading, also a file that may not be written or that lies in a folder that may not.
+/// Opens for reading, also a file that may not be written or that lies in a folder that may not,
+/// and makes sure that it is a run file of a version that is known here.
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
-    schema::check_header(path)?;
+    check_from_outside(path)?;
     let at_rest = || !files::has_wal(path) && !lock::is_live(path);
     let write_protected = path.metadata().is_ok_and(|m| m.permissions().readonly());
     let opened = if write_protected && at_rest() {
@@ -43,8 +42,8 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
             opened => opened,
         }
     };
-    let connection = opened.map_err(|e| StoreError::sqlite(path, e))?;
-    check_version(&connection, path)?;
+    let connection = opened.map_err(|e| not_sqlite_or(path, e))?;
+    check_from_inside(&connection, path)?;
     Ok(connection)
 }
 
@@ -56,7 +55,7 @@ fn open_shared(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
     // Opening reads nothing; this does.
-    connection.query_row("SELECT count(*) FROM run", [], |_| Ok(()))?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }
 
@@ -95,11 +94,32 @@ fn immutable_uri(path: &Path) -> String {
     uri + "?immutable=1"
 }
 
-/// The version as SQLite sees it, the write-ahead log included.
-fn check_version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(|e| StoreError::sqlite(path, e))?;
+/// What can be told without opening the file. To open it by other means than SQLite would be a
+/// grave mistake: on Unix, closing it again lets go of the locks that SQLite holds on it for this
+/// whole process ("How to corrupt an SQLite database file", 2.2).
+fn check_from_outside(path: &Path) -> Result<(), StoreError> {
+    let metadata = path.metadata().map_err(|e| StoreError::io(path, e))?;
+    if metadata.is_dir() {
+        return Err(StoreError::NotARun { path: path.to_owned() });
+    }
+    // Less than SQLite's own header; it would take an empty file for an empty database.
+    if metadata.len() < 100 {
+        return Err(not_sqlite(path, "it is cut off"));
+    }
+    Ok(())
+}
+
+/// What the file says of itself, the write-ahead log included.
+fn check_from_inside(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let number = |pragma| {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get::<_, i32>(0))
+            .map_err(|e| not_sqlite_or(path, e))
+    };
+    if number("application_id")? != schema::APPLICATION_ID {
+        return Err(StoreError::NotARun { path: path.to_owned() });
+    }
+    let found = number("user_version")?;
     if found > schema::VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
     }
@@ -107,6 +127,24 @@ fn check_version(connection: &Connection, path: &Path) -> Result<(), StoreError>
     connection
         .query_row("SELECT personas FROM run WHERE id = 1", [], |_| Ok(()))
         .map_err(|e| StoreError::sqlite(path, e))
+}
+
+fn not_sqlite_or(path: &Path, error: rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+        not_sqlite(path, "its beginning is garbled")
+    } else {
+        StoreError::sqlite(path, error)
+    }
+}
+
+/// A file that is named like a run file was one; any other never was.
+fn not_sqlite(path: &Path, detail: &str) -> StoreError {
+    let path = path.to_owned();
+    if files::is_run_path(&path) {
+        StoreError::Damaged { path, detail: detail.to_owned() }
+    } else {
+        StoreError::NotARun { path }
+    }
 }
 
 #[cfg(test)]

@@ -28,12 +28,6 @@ pub enum StoreError {
          {known}); update voxpop to open it", path.display()
     )]
     Newer { path: PathBuf, found: i32, known: i32 },
-    /// Not all personas are in it.
-    #[error(
-        "the run file {} does not hold all of its personas: its import is under way or was cut \
-         off; wait for it, or delete the file and start the run again", path.display()
-    )]
-    Unfinished { path: PathBuf },
     /// Another process has it.
     #[error(
         "the run {} is being run by {}; wait for it or stop it first", path.display(), By(*pid)

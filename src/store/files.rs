@@ -13,6 +13,11 @@ pub fn run_path(runs: &Path, name: &str) -> PathBuf {
     runs.join(format!("{name}.{EXTENSION}"))
 }
 
+/// Whether a file is named like a run file.
+pub(super) fn is_run_path(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == EXTENSION)
+}
+
 /// The run's name as its file's name gives it.
 pub(super) fn name_of(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
@@ -25,15 +30,12 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Where a run file is made; it gets its name once all of its personas are in it.
+pub(super) fn unfinished(path: &Path) -> PathBuf {
+    beside(path, ".new")
+}
+
 /// Whether there is a write-ahead log with something in it.
 pub(super) fn has_wal(path: &Path) -> bool {
     beside(path, "-wal").metadata().is_ok_and(|wal| wal.len() > 0)
-}
-
-/// Takes away the run file and what SQLite left beside it. Errors are passed over: this tidies up
-/// after an error that is already on its way to the user.
-pub(super) fn remove_all(path: &Path) {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let _ = std::fs::remove_file(beside(path, suffix));
-    }
 }

@@ -1,12 +1,10 @@
 //! Making a run file: the run's row and every persona, streamed.
 
-use super::{
-    OpenRun, StoreError, connection, files, json::AttributesAsJson, lock::RunLock, rows, schema,
-};
+use super::{OpenRun, StoreError, connection, files, json::AttributesAsJson, lock, rows, schema};
 use crate::model::{Persona, Survey, UnixMillis};
 use rusqlite::{Connection, OpenFlags, params};
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
 };
@@ -21,14 +19,16 @@ pub struct NewRun<'a> {
     pub personas_from: &'a str,
 }
 
-/// A run file in the making: one transaction, memory flat. Dropped without [`Import::finish`],
-/// it takes its files away again; killed, it leaves a file that says what it is.
+/// A run file in the making: one transaction, memory flat. It has another name until
+/// [`Import::finish`], so that a run file is always complete; dropped before, it takes itself
+/// away again.
 #[derive(Debug)]
 pub struct Import {
     // Fields are dropped in this order: the file is closed, then removed, then the lock goes.
     connection: Connection,
-    files: UnfinishedFiles,
-    lock: RunLock,
+    unfinished: Unfinished,
+    lock: lock::RunLock,
+    path: PathBuf,
     added: u32,
     buffer: Vec<u8>,
 }
@@ -40,12 +40,18 @@ impl Import {
     /// [`StoreError::Exists`] where the file is already there; a full or read-only disk.
     pub fn create(path: &Path, run: &NewRun<'_>) -> Result<Self, StoreError> {
         if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, e))?;
+            fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, e))?;
+            remove_killed_imports(dir);
         }
-        let lock = RunLock::take(path)?;
-        let files = UnfinishedFiles::create(path)?;
-        let connection = begin(path, run).map_err(|e| StoreError::sqlite(path, e))?;
-        Ok(Self { connection, files, lock, added: 0, buffer: Vec::new() })
+        let lock = lock::RunLock::take(path)?;
+        if path.exists() {
+            return Err(StoreError::Exists { path: path.to_owned() });
+        }
+        let unfinished = Unfinished(files::unfinished(path));
+        File::create(&unfinished.0).map_err(|e| StoreError::io(path, e))?;
+        let connection = begin(&unfinished.0, run).map_err(|e| StoreError::sqlite(path, e))?;
+        let path = path.to_owned();
+        Ok(Self { connection, unfinished, lock, path, added: 0, buffer: Vec::new() })
     }
 
     /// Adds the next persona.
@@ -57,48 +63,45 @@ impl Import {
             return Err(StoreError::OutOfOrder { wanted: self.added, found: persona.index });
         }
         insert(&self.connection, persona, &mut self.buffer)
-            .map_err(|e| StoreError::sqlite(&self.files.path, e))?;
+            .map_err(|e| StoreError::sqlite(&self.path, e))?;
         self.added += 1;
         Ok(())
     }
 
-    /// Puts the file on disk; from now on it is a run.
+    /// Puts the file on disk under its name; from now on it is a run.
     ///
     /// # Errors
-    /// A full disk and the like; the files are taken away then.
-    pub fn finish(mut self) -> Result<OpenRun, StoreError> {
-        let path = &self.files.path;
-        commit(&self.connection, self.added).map_err(|e| StoreError::sqlite(path, e))?;
-        put_on_disk(path).map_err(|e| StoreError::io(path, e))?;
-        connection::set_up_writer(&self.connection).map_err(|e| StoreError::sqlite(path, e))?;
-        self.files.keep = true;
-        Ok(OpenRun::new(self.files.path.clone(), self.connection, self.lock))
+    /// A full disk and the like; the file is taken away then.
+    pub fn finish(self) -> Result<OpenRun, StoreError> {
+        // Dropped from the last to the first, should one of the steps fail.
+        let Self { lock, unfinished, connection, path, added, .. } = self;
+        let committed = commit(&connection, added);
+        let closed = connection.close().map_err(|(_, error)| error);
+        committed.and(closed).map_err(|e| StoreError::sqlite(&path, e))?;
+        put_on_disk(&unfinished.0, &path).map_err(|e| StoreError::io(&path, e))?;
+        let connection = connection::open_for_writing(&path)?;
+        Ok(OpenRun::new(path, connection, lock))
     }
 }
 
-/// The files of a run that are not yet worth keeping.
+/// A file that is taken away; after the rename there is nothing left to take.
 #[derive(Debug)]
-struct UnfinishedFiles {
-    path: PathBuf,
-    keep: bool,
-}
+struct Unfinished(PathBuf);
 
-impl UnfinishedFiles {
-    fn create(path: &Path) -> Result<Self, StoreError> {
-        match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(_) => Ok(Self { path: path.to_owned(), keep: false }),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                Err(StoreError::Exists { path: path.to_owned() })
-            }
-            Err(e) => Err(StoreError::io(path, e)),
-        }
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
 }
 
-impl Drop for UnfinishedFiles {
-    fn drop(&mut self) {
-        if !self.keep {
-            files::remove_all(&self.path);
+/// Killed imports leave their files, and nobody would ever see them.
+fn remove_killed_imports(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let file = entry.path();
+        // "a.voxpop.new" was to become "a.voxpop".
+        let run = file.with_extension("");
+        if files::is_run_path(&run) && files::unfinished(&run) == file && !lock::is_live(&run) {
+            let _ = fs::remove_file(file);
         }
     }
 }
@@ -111,7 +114,8 @@ fn begin(path: &Path, run: &NewRun<'_>) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "OFF")?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
-    connection.execute_batch("BEGIN IMMEDIATE")?;
+    connection.pragma_update(None, "user_version", schema::VERSION)?;
+    connection.execute_batch("BEGIN")?;
     connection.execute_batch(schema::TABLES)?;
     let (mut survey, mut settings) = (Vec::new(), Vec::new());
     connection.execute(
@@ -145,14 +149,13 @@ fn insert(
 
 fn commit(connection: &Connection, personas: u32) -> rusqlite::Result<()> {
     connection.execute("UPDATE run SET personas = ?", [personas])?;
-    connection.pragma_update(None, "user_version", schema::VERSION)?;
-    connection.flush_prepared_statement_cache();
     connection.execute_batch("COMMIT")
 }
 
-/// The file's content and its name.
-fn put_on_disk(path: &Path) -> io::Result<()> {
-    OpenOptions::new().write(true).open(path)?.sync_all()?;
+/// The content first, then the name.
+fn put_on_disk(unfinished: &Path, path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).open(unfinished)?.sync_all()?;
+    fs::rename(unfinished, path)?;
     match path.parent() {
         #[cfg(unix)]
         Some(dir) => {

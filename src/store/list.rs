@@ -44,7 +44,7 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, StoreError> {
     let mut runs = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| StoreError::io(dir, e))?.path();
-        if path.extension().is_some_and(|extension| extension == files::EXTENSION) {
+        if files::is_run_path(&path) {
             let run = look_at(&path);
             runs.push(Listed { name: files::name_of(&path), path, run });
         }

@@ -10,6 +10,9 @@
 //!
 //! The tables are in `schema.rs`. The lock is a file beside the run file ([`is_live`] asks for
 //! it); the operating system lets go of it when its process dies.
+//!
+//! Nothing but SQLite may open a run file while this process has it open, not even to copy it: see
+//! `connection.rs`.
 
 mod connection;
 mod decode;

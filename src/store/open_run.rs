@@ -1,6 +1,6 @@
 //! An existing run, taken for writing.
 
-use super::{Notice, StoreError, Writer, connection, lock::RunLock, schema};
+use super::{Notice, StoreError, Writer, connection, lock::RunLock};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
@@ -20,8 +20,8 @@ impl OpenRun {
     /// [`StoreError::Locked`] where another process runs it, and all that can be wrong with a
     /// file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // Before the lock, so that a mistyped path leaves no lock file behind.
-        schema::check_header(path)?;
+        // Before the lock, so that no lock file is ever made beside what is no run.
+        drop(connection::open_for_reading(path)?);
         let lock = RunLock::take(path)?;
         let connection = connection::open_for_writing(path)?;
         Ok(Self::new(path.to_owned(), connection, lock))

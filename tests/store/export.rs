@@ -118,6 +118,7 @@ fn a_file_is_written_in_full_or_left_as_it_was() {
     let error = export_to_file(&reader, Format::Csv, &nowhere).unwrap_err();
     assert!(error.to_string().contains("folder.csv"), "{error}");
     assert!(export_to_file(&reader, Format::Csv, dir.path()).is_err());
+    assert!(export_to_file(&reader, Format::Csv, &path_in(dir.path())).is_err());
 
     // Damaged half way: the old export stays, and no half of a new one.
     drop(reader);

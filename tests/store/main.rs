@@ -2,7 +2,7 @@
 
 mod export;
 mod faults;
-mod killed;
+mod processes;
 mod run_file;
 mod support;
 mod writing;

@@ -33,9 +33,14 @@ fn an_import_that_is_dropped_leaves_nothing() {
     import.add(&persona(0)).unwrap();
     let error = import.add(&persona(2)).unwrap_err();
     assert!(matches!(error, StoreError::OutOfOrder { wanted: 1, .. }), "{error}");
-    // Seen from outside before it is finished.
+    // There is no run before it is complete.
     let error = RunReader::open(&run_path(&runs, "a")).unwrap_err();
-    assert!(matches!(error, StoreError::Unfinished { .. }), "{error}");
+    assert!(matches!(error, StoreError::Missing { .. }), "{error}");
+    assert_eq!(list(&runs).unwrap().len(), 0);
+    // What a killed import left behind goes away with the next one; this one is at work.
+    fs::write(runs.join("killed.voxpop.new"), "half").unwrap();
+    drop(Import::create(&run_path(&runs, "b"), &run).unwrap());
+    assert_eq!(files_in(&runs), ["a.voxpop.lock", "a.voxpop.new"]);
     drop(import);
     assert_eq!(files_in(&runs), Vec::<String>::new());
 }

@@ -1,4 +1,5 @@
-//! kill -9: the test binary starts itself again as a writer that never stops, and kills it.
+//! Several processes at one run: the test binary starts itself again, as a writer that is killed
+//! or as a reader beside the writer.
 
 use crate::support::{answer, answer_one, create, path_in, writer};
 use std::{
@@ -9,17 +10,18 @@ use std::{
 };
 use voxpop::{
     model::{Fate, InterviewStatus, PersonaIndex, RunPhase, StopReason},
-    store::{Notice, OpenRun, Record, RunReader, is_live},
+    store::{Notice, OpenRun, Record, RunReader, is_live, list},
 };
 
-const DIR: &str = "VOXPOP_TEST_KILLED_DIR";
+const WRITER_DIR: &str = "VOXPOP_TEST_WRITER_DIR";
+const READER_DIR: &str = "VOXPOP_TEST_READER_DIR";
 const TOTAL: u32 = 200_000;
 
 /// The child: writes answers and says which are committed, until it is killed. In a usual test
 /// run it has nothing to do.
 #[test]
 fn child_that_writes_until_it_is_killed() {
-    let Some(dir) = env::var_os(DIR) else { return };
+    let Some(dir) = env::var_os(WRITER_DIR) else { return };
     let run = create(Path::new(&dir), TOTAL);
     let writer = run
         .writer(|notice| {
@@ -47,8 +49,8 @@ fn what_was_reported_as_committed_is_there_after_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let path = path_in(dir.path());
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "killed::child_that_writes_until_it_is_killed", "--nocapture"])
-        .env(DIR, dir.path())
+        .args(["--exact", "processes::child_that_writes_until_it_is_killed", "--nocapture"])
+        .env(WRITER_DIR, dir.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -85,4 +87,43 @@ fn what_was_reported_as_committed_is_there_after_kill_9() {
     drop(reader);
     writer.close(crate::support::PATIENCE).unwrap();
     assert!(!path.with_extension("voxpop-wal").exists());
+}
+
+/// The child: looks at a run and goes away.
+#[test]
+fn child_that_reads() {
+    let Some(dir) = env::var_os(READER_DIR) else { return };
+    let reader = RunReader::open(&path_in(Path::new(&dir))).unwrap();
+    println!("over {}", reader.counts().unwrap().over());
+}
+
+/// The last connection to leave a file takes its write-ahead log away. Another process must never
+/// believe to be the last one while the writer is there, whatever the writer's own process looked
+/// at: on Unix, a process that opens and closes the file by other means than SQLite lets go of
+/// SQLite's locks on it.
+#[test]
+fn a_reader_in_another_process_leaves_the_writers_log_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = path_in(dir.path());
+    let over_elsewhere = || {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "processes::child_that_reads", "--nocapture"])
+            .env(READER_DIR, dir.path())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        printed.lines().find_map(|line| line.strip_prefix("over ")?.parse::<u32>().ok()).unwrap()
+    };
+    let (writer, notices) = writer(create(dir.path(), 10));
+    for index in 0..10 {
+        answer_one(&writer, index);
+        notices.recv().unwrap();
+        drop(RunReader::open(&path).unwrap());
+        drop(list(dir.path()).unwrap());
+        assert!(OpenRun::open(&path).is_err());
+        assert_eq!(over_elsewhere(), index + 1);
+        assert!(path.with_extension("voxpop-wal").exists());
+    }
+    writer.close(crate::support::PATIENCE).unwrap();
+    assert_eq!(over_elsewhere(), 10);
 }
