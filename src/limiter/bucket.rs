@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE_NANOS: u64 = 60_000_000_000;
 
 /// No debt reaches beyond this (146 years), so that no sum with it overflows.
 const FARTHEST: u64 = u64::MAX / 4;
@@ -92,7 +92,7 @@ impl Bucket {
 
     fn over(arrival: ArrivalTime, rate: PerMinute, since: Moment) -> Self {
         let burst = burst(rate);
-        let interval = (MINUTE.as_nanos() as u64).div_ceil(u64::from(rate.get()));
+        let interval = MINUTE_NANOS.div_ceil(u64::from(rate.get()));
         let quota = Quota::with_period(Duration::from_nanos(interval))
             .expect("a minute divided by a u32 is at least 1 ns")
             .allow_burst(burst);

@@ -76,7 +76,7 @@ impl Meter {
             *second = Second { number, ..Second::default() };
         }
         second.requests += 1;
-        second.tokens += tokens;
+        second.tokens = second.tokens.saturating_add(tokens);
     }
 
     /// Takes back a request that was counted at `at` and never sent.
@@ -123,7 +123,7 @@ impl Meter {
         let mut first = 0.0;
         for second in &self.0 {
             match last.checked_sub(second.number) {
-                Some(age) if age < span => whole += cells(second),
+                Some(age) if age < span => whole = whole.saturating_add(cells(second)),
                 Some(age) if age == span => first += cells(second) as f64 * within,
                 _ => {}
             }

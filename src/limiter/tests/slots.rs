@@ -71,6 +71,45 @@ async fn nothing_holds_a_slot_while_it_waits_for_rate() {
     assert!((mean - 5.0).abs() < 0.1, "10 requests a second of 0.5 s each: {mean}");
 }
 
+/// The same with real threads: no wake-up is lost and no slot, whoever gives up when.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_that_race_lose_no_slot_and_no_wake_up() {
+    let slots = 3;
+    let running = start(&[limits(slots, None, Some(1_000_000_000))]);
+    let in_flight = Arc::new(AtomicU32::new(0));
+    let callers: Vec<_> = (0..40)
+        .map(|caller| {
+            let (limiter, in_flight) = (running.limiter.clone(), Arc::clone(&in_flight));
+            tokio::spawn(async move {
+                let mut rng = fastrand::Rng::with_seed(u64::from(caller));
+                for _ in 0..500 {
+                    let asked = limiter.permit(request(caller, 1));
+                    let patience = Duration::from_micros(rng.u64(0..300));
+                    let permit = match rng.bool() {
+                        true => asked.await,
+                        false => match tokio::time::timeout(patience, asked).await {
+                            Ok(permit) => permit,
+                            Err(_) => continue,
+                        },
+                    };
+                    assert!(in_flight.fetch_add(1, Ordering::SeqCst) < slots);
+                    tokio::task::yield_now().await;
+                    in_flight.fetch_sub(1, Ordering::SeqCst);
+                    match rng.u8(0..3) {
+                        0 => permit.settle(Tokens(2)),
+                        _ => drop(permit),
+                    }
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        tokio::time::timeout(MINUTE, caller).await.expect("a wake-up was lost").unwrap();
+    }
+    let reading = running.reading();
+    assert_eq!((reading.held, reading.waiting), (0, 0));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Resize(u32),
