@@ -1,1 +1,45 @@
 //! Settings in layers, each with where its value came from.
+//!
+//! ```text
+//! config/defaults.yaml < survey file < .env < environment < flags
+//!        (survey_file)    (survey_file) (dotenv) (dotenv)   (load)
+//!                  \          |            |        |       /
+//!                   '------> layers: one value at a time, with its Origin
+//!                                  |
+//!                               Config   validated once; what else the run file keeps of it
+//!                                        is RunSettings, which has no key
+//! ```
+//!
+//! A plan is not a layer: it brings slots and requests/min at the height of whoever names it, just
+//! below the limits that are spelled out there.
+//!
+//! Values are checked where they stand (`scalar`), so that an error can name file, line and key.
+//! [`text_file`](FileError) reads text as people have it, for this folder and for the personas.
+
+mod base_url;
+mod dotenv;
+mod error;
+mod key;
+mod layers;
+mod load;
+mod plans;
+mod scalar;
+mod settings;
+mod survey_file;
+mod text_file;
+
+pub use error::ConfigError;
+pub use load::{Flags, Sources, load, load_demo, load_resumed, load_survey_str, load_text};
+pub use plans::{Plan, plans};
+pub use scalar::{NotARate, RateFlag};
+pub use settings::{Config, EndpointSettings, Origin, RetryBounds, RunSettings, Setting};
+pub use text_file::{FileError, is_utf16, open, read_text};
+
+/// The survey of the demo: a file to start one's own from.
+pub const EXAMPLE_SURVEY: &str = include_str!("../../config/example/survey.yaml");
+
+/// The personas of the demo, as CSV.
+pub const EXAMPLE_PERSONAS: &str = include_str!("../../config/example/personas.csv");
+
+#[cfg(test)]
+mod tests;
