@@ -1,1 +1,134 @@
-//! The dashboard.
+//! The dashboard: a run on one screen, and the keys that steer it.
+//!
+//! ```text
+//! keys.yaml -> keymap: key -> Action --.
+//! link: Update ------------------------+-> state: UiState.apply(Input) -> Effect -> event_loop
+//! signals, clock, size ----------------'        |                          (orders, files, exit)
+//!                                               v
+//!                       view: draw(frame, area, &state, &look) -> screen: bytes -> terminal
+//! ```
+//!
+//! `state` is a pure reducer; `view` reads it, a panel a file, with `widget` as its parts;
+//! `layout` says where each panel goes at every size, `theme` and `glyphs` how things look,
+//! `capabilities` what the terminal can show, `advice` what holds the run back, `alerts` what
+//! must not be overlooked. Only `event_loop`, `terminal` and `signals` touch the outside.
+
+pub mod action;
+mod advice;
+mod alerts;
+pub mod capabilities;
+mod detail;
+mod event_loop;
+mod format;
+pub mod glyphs;
+pub mod keymap;
+pub mod layout;
+mod legend;
+mod pace;
+pub mod screen;
+mod signals;
+pub mod state;
+mod steps;
+mod terminal;
+mod text;
+pub mod theme;
+pub mod view;
+mod widget;
+
+use crate::link::FrontEndLink;
+use capabilities::Capabilities;
+use glyphs::Glyphs;
+use keymap::{Keymap, KeymapError};
+use std::io;
+use theme::{Theme, ThemeError};
+use view::Look;
+
+/// What the command line can say about the dashboard.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether to keep to ASCII; `None` goes by the locale and the terminal.
+    pub ascii: Option<bool>,
+    /// Frames a second at most; `None` is 20, and 10 over ssh.
+    pub fps: Option<u32>,
+    /// A theme of `config/themes.yaml`; `None` is `default`, or `mono` without colours.
+    pub theme: Option<String>,
+    pub color: ColorChoice,
+    /// Whether to stay after the end of the run, until a key leaves.
+    pub keep_open: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { ascii: None, fps: None, theme: None, color: ColorChoice::Auto, keep_open: true }
+    }
+}
+
+/// Whether colours are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    /// Unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Why the dashboard is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The user left, after the end or after a stop that was asked for from here.
+    Left,
+    /// The terminal is gone.
+    HungUp,
+    /// The engine is gone before the end of the run, or something panicked.
+    EngineGone,
+}
+
+/// Why there is no dashboard.
+#[derive(Debug, thiserror::Error)]
+pub enum UiError {
+    #[error("cannot use the terminal: {0}; --plain needs none")]
+    Terminal(io::Error),
+    #[error("cannot listen to signals: {0}")]
+    Signals(io::Error),
+    #[error("cannot start the dashboard's runtime: {0}")]
+    Runtime(io::Error),
+    #[error(transparent)]
+    Keys(#[from] KeymapError),
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+}
+
+impl Look {
+    /// How things look on this terminal with these options.
+    pub fn new(capabilities: &Capabilities, options: &Options) -> Result<Self, UiError> {
+        let theme = match &options.theme {
+            _ if !capabilities.color => theme::MONO,
+            Some(name) => name,
+            None => theme::DEFAULT,
+        };
+        // A name that is not there is an error even where no colours are shown.
+        if let Some(name) = &options.theme {
+            Theme::built_in(name)?;
+        }
+        Ok(Self {
+            theme: Theme::built_in(theme)?,
+            glyphs: if capabilities.unicode { Glyphs::UNICODE } else { Glyphs::ASCII },
+            keys: Keymap::built_in()?,
+            zone: jiff::tz::TimeZone::system(),
+        })
+    }
+}
+
+/// Shows the run behind the link until the user leaves, the terminal is gone or the engine is.
+/// Blocks its thread; the terminal is left as it was, also on an error and on a panic.
+pub fn run(link: FrontEndLink, options: Options) -> Result<Exit, UiError> {
+    let env = |name: &str| std::env::var(name).ok();
+    let capabilities = Capabilities::detect(env, options.color, options.ascii, options.fps);
+    let look = Look::new(&capabilities, &options)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(UiError::Runtime)?;
+    runtime.block_on(event_loop::run(link, capabilities, look, options.keep_open))
+}

@@ -1,0 +1,476 @@
+//! What each action does to the state.
+
+use super::{Copied, Effect, Frozen, Overlay, Panel, Stopping, Tone, UiState};
+use crate::{
+    model::{InterviewStatus, LimitName, PauseReason, PersonaIndex, RunPhase},
+    protocol::Order,
+    ui::{Exit, action::Action, detail, format, glyphs::Glyphs, layout::Tier, legend},
+};
+use jiff::tz::TimeZone;
+use std::path::{Path, PathBuf};
+
+/// How many characters the prompt takes.
+const LONGEST_PROMPT: usize = 32;
+
+impl UiState {
+    pub(super) fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        match action {
+            Action::Interrupt => return self.interrupt(effects),
+            Action::Suspend => return effects.push(Effect::Suspend),
+            Action::Redraw => return effects.push(Effect::Redraw),
+            _ => {}
+        }
+        match &mut self.overlay {
+            Overlay::Quit => self.in_quit_menu(action, effects),
+            Overlay::Help { scroll } => match action {
+                Action::MoveUp => *scroll = scroll.saturating_sub(1),
+                Action::MoveDown => *scroll = scroll.saturating_add(1).min(200),
+                Action::PageUp => *scroll = scroll.saturating_sub(10),
+                Action::PageDown => *scroll = scroll.saturating_add(10).min(200),
+                Action::Back => self.overlay = Overlay::None,
+                _ => {}
+            },
+            Overlay::Find { typed } => match action {
+                Action::Erase => {
+                    typed.pop();
+                }
+                Action::Open => {
+                    let wanted = std::mem::take(typed);
+                    self.overlay = Overlay::None;
+                    self.find(wanted.trim());
+                }
+                Action::Back => self.overlay = Overlay::None,
+                _ => {}
+            },
+            Overlay::None => self.on_dashboard(action, effects),
+        }
+    }
+
+    fn on_dashboard(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        match action {
+            Action::MoveUp => self.step(0, -1),
+            Action::MoveDown => self.step(0, 1),
+            Action::MoveLeft => self.step(-1, 0),
+            Action::MoveRight => self.step(1, 0),
+            Action::PageUp => self.page(false),
+            Action::PageDown => self.page(true),
+            Action::First => self.go_to_end(false),
+            Action::Last => self.go_to_end(true),
+            Action::NextFailed => self.go_to_failed(true),
+            Action::PreviousFailed => self.go_to_failed(false),
+            Action::Open => self.open(),
+            Action::Back => self.back(),
+            Action::MoreSlots => self.tune(LimitName::Slots, true, effects),
+            Action::FewerSlots => self.tune(LimitName::Slots, false, effects),
+            Action::MoreRequests => self.tune(LimitName::RequestsPerMinute, true, effects),
+            Action::FewerRequests => self.tune(LimitName::RequestsPerMinute, false, effects),
+            Action::MoreTokens => self.tune(LimitName::TokensPerMinute, true, effects),
+            Action::FewerTokens => self.tune(LimitName::TokensPerMinute, false, effects),
+            Action::TogglePause => self.toggle_pause(effects),
+            Action::Retry => self.retry(effects),
+            Action::Help => self.overlay = Overlay::Help { scroll: 0 },
+            Action::NextPanel => self.next_panel(true),
+            Action::PreviousPanel => self.next_panel(false),
+            Action::WriteFile => self.write(false, effects),
+            Action::Copy => self.write(true, effects),
+            Action::Freeze => self.freeze(effects),
+            Action::Find => self.overlay = Overlay::Find { typed: String::new() },
+            Action::Quit => self.quit(effects),
+            Action::Erase
+            | Action::FinishAndStop
+            | Action::StopNow
+            | Action::Interrupt
+            | Action::Suspend
+            | Action::Redraw => {}
+        }
+    }
+
+    pub(super) fn typed(&mut self, c: char) {
+        if let Overlay::Find { typed } = &mut self.overlay
+            && typed.chars().count() < LONGEST_PROMPT
+            && !c.is_control()
+        {
+            typed.push(c);
+        }
+    }
+
+    // Leaving.
+
+    fn quit(&mut self, effects: &mut Vec<Effect>) {
+        if self.ended() {
+            effects.push(Effect::Leave(Exit::Left));
+        } else {
+            self.overlay = Overlay::Quit;
+        }
+    }
+
+    /// Ctrl-C: the quit menu, then stop now; and once that has been asked for, leave whatever the
+    /// engine does.
+    fn interrupt(&mut self, effects: &mut Vec<Effect>) {
+        if self.ended() || self.stopping == Stopping::Now {
+            effects.push(Effect::Leave(Exit::Left));
+        } else if self.overlay == Overlay::Quit {
+            self.stop(Stopping::Now, effects);
+        } else {
+            self.overlay = Overlay::Quit;
+        }
+    }
+
+    pub(super) fn asked_to_stop(&mut self, effects: &mut Vec<Effect>) {
+        match self.stopping {
+            _ if self.ended() => effects.push(Effect::Leave(Exit::Left)),
+            Stopping::No => self.stop(Stopping::Finishing, effects),
+            Stopping::Finishing => self.stop(Stopping::Now, effects),
+            Stopping::Now => effects.push(Effect::Leave(Exit::Left)),
+        }
+    }
+
+    fn in_quit_menu(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        match action {
+            Action::FinishAndStop => self.stop(Stopping::Finishing, effects),
+            Action::StopNow => self.stop(Stopping::Now, effects),
+            Action::Back => self.overlay = Overlay::None,
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, how: Stopping, effects: &mut Vec<Effect>) {
+        self.overlay = Overlay::None;
+        self.stopping = how;
+        self.thaw(effects);
+        effects.push(Effect::Send(match how {
+            Stopping::Now => Order::StopNow,
+            Stopping::Finishing | Stopping::No => Order::FinishAndStop,
+        }));
+    }
+
+    // Tuning.
+
+    /// Whether the run can still be told anything; says so where it cannot.
+    fn can_order(&mut self) -> bool {
+        let Some(run) = &self.run else {
+            self.say(Tone::Info, "the run has not begun yet; try again in a moment");
+            return false;
+        };
+        let why = if !run.header.live {
+            "this run is only looked at; `voxpop resume` goes on with it"
+        } else if run.ended() {
+            "the run is over; there is nothing left to change"
+        } else if matches!(run.phase, RunPhase::Draining) {
+            "the run is stopping; it takes no new orders"
+        } else {
+            return true;
+        };
+        self.say(Tone::Refused, why);
+        false
+    }
+
+    fn tune(&mut self, limit: LimitName, more: bool, effects: &mut Vec<Effect>) {
+        if !self.can_order() {
+            return;
+        }
+        let Some(run) = &self.run else { return };
+        match self.orders.step(limit, more, &run.meters) {
+            Ok(order) => effects.push(Effect::Send(order)),
+            Err(why) => self.say(Tone::Info, why),
+        }
+    }
+
+    fn toggle_pause(&mut self, effects: &mut Vec<Effect>) {
+        if !self.can_order() {
+            return;
+        }
+        let paused =
+            self.run.as_ref().is_some_and(|run| matches!(run.phase, RunPhase::Paused { .. }));
+        effects.push(Effect::Send(self.orders.toggle_pause(paused)));
+    }
+
+    fn retry(&mut self, effects: &mut Vec<Effect>) {
+        let Some(run) = &self.run else { return };
+        let failed = run.counts.get(InterviewStatus::Failed);
+        if run.ended() {
+            let line = if failed > 0 {
+                format!("the run is over: `voxpop retry {}` asks the failed again", run.header.run)
+            } else {
+                "the run is over, and nothing has failed".to_owned()
+            };
+            return self.say(Tone::Info, line);
+        }
+        let mended = matches!(
+            run.phase,
+            RunPhase::Paused {
+                reason: PauseReason::ProviderRefuses { .. }
+                    | PauseReason::Unreachable { .. }
+                    | PauseReason::CannotStore { .. }
+            }
+        );
+        if !self.can_order() {
+        } else if mended {
+            effects.push(Effect::Send(Order::Resume));
+        } else if failed == 0 {
+            self.say(Tone::Info, "nothing has failed: there is nobody to ask again");
+        } else {
+            effects.push(Effect::Send(Order::RetryFailed));
+        }
+    }
+
+    fn freeze(&mut self, effects: &mut Vec<Effect>) {
+        if self.frozen.is_some() {
+            self.thaw(effects);
+        } else if !self.ended() {
+            self.frozen = Some(Frozen { at: self.now, held: None });
+        }
+    }
+
+    // Moving about.
+
+    fn step(&mut self, columns: i32, rows: i32) {
+        if self.inspector_open {
+            if rows != 0 {
+                self.scroll(rows.signum() as isize);
+            } else if let Some(cursor) = self.grid.cursor {
+                let next = cursor.persona.0.saturating_add_signed(columns);
+                self.go_to(PersonaIndex(next));
+            }
+            return;
+        }
+        match self.focus {
+            Panel::Log if rows != 0 => self.scroll_log(-rows as isize),
+            Panel::Errors if rows != 0 => self.select_error(rows > 0),
+            _ => {
+                if let Some(run) = &self.run {
+                    self.grid.move_by(columns, rows, &run.statuses);
+                }
+            }
+        }
+    }
+
+    fn page(&mut self, forward: bool) {
+        let sign = if forward { 1 } else { -1 };
+        if self.inspector_open {
+            let page = self.places.inspector().height.saturating_sub(4).max(1);
+            self.scroll(sign * page as isize);
+        } else if self.focus == Panel::Log {
+            let page = self.places.lower.height.saturating_sub(3).max(1);
+            self.scroll_log(-sign * page as isize);
+        } else if let Some(run) = &self.run {
+            self.grid.page(forward, &run.statuses);
+        }
+    }
+
+    fn go_to_end(&mut self, last: bool) {
+        if self.inspector_open {
+            self.scroll(if last { isize::MAX } else { isize::MIN });
+        } else if self.focus == Panel::Log {
+            self.scroll_log(if last { isize::MIN } else { isize::MAX });
+        } else if let Some(run) = &self.run {
+            self.grid.go_to_end(last, &run.statuses);
+        }
+    }
+
+    fn scroll(&mut self, lines: isize) {
+        if let Some(inspection) = &mut self.inspection {
+            inspection.scroll = inspection.scroll.saturating_add_signed(lines);
+        }
+        self.clamp_scroll();
+    }
+
+    /// The last line of a text stays at the bottom of its panel.
+    pub(super) fn clamp_scroll(&mut self) {
+        let now = self.now;
+        let place = legend::inside(self.places.inspector());
+        if let Some(inspection) = &mut self.inspection
+            && inspection.scroll > 0
+        {
+            // Glyphs and zone do not matter for the number of lines.
+            let lines = inspection.detail.as_ref().map_or(0, |shown| {
+                let width = usize::from(place.width);
+                detail::lines(shown, width, &Glyphs::UNICODE, &TimeZone::UTC, now).len()
+            });
+            let most = lines.saturating_sub(usize::from(place.height));
+            inspection.scroll = inspection.scroll.min(most);
+        }
+    }
+
+    fn scroll_log(&mut self, lines: isize) {
+        let most = self.run.as_ref().map_or(0, |run| run.log.len().saturating_sub(1));
+        self.log_back = self.log_back.saturating_add_signed(lines).min(most);
+    }
+
+    fn select_error(&mut self, down: bool) {
+        let Some(run) = &self.run else { return };
+        let kinds: Vec<_> = run.meters.failures.iter().map(|tally| tally.kind).collect();
+        let at = self.error_selected.and_then(|kind| kinds.iter().position(|&k| k == kind));
+        let next = match (at, down) {
+            (None, _) => 0,
+            (Some(at), true) => (at + 1).min(kinds.len().saturating_sub(1)),
+            (Some(at), false) => at.saturating_sub(1),
+        };
+        self.error_selected = kinds.get(next).copied();
+    }
+
+    fn next_panel(&mut self, forward: bool) {
+        let everything = self.places.tier == Tier::Everything;
+        let panels: Vec<_> =
+            Panel::ALL.into_iter().filter(|&p| !(everything && p == Panel::Rates)).collect();
+        let at = panels.iter().position(|&p| p == self.focus).unwrap_or(0);
+        let step = if forward { 1 } else { panels.len() - 1 };
+        self.focus = panels[(at + step) % panels.len()];
+        self.inspector_open = false;
+        if self.focus != Panel::Grid {
+            self.behind = self.focus;
+        }
+    }
+
+    pub(super) fn go_to(&mut self, persona: PersonaIndex) {
+        if let Some(run) = &self.run {
+            self.grid.go_to(persona, &run.statuses);
+            self.focus = Panel::Grid;
+        }
+    }
+
+    fn go_to_failed(&mut self, forward: bool) {
+        self.go_to_status(forward, "nothing has failed", |s| s == InterviewStatus::Failed);
+    }
+
+    fn go_to_status(
+        &mut self,
+        forward: bool,
+        nobody: &str,
+        wanted: impl Fn(InterviewStatus) -> bool,
+    ) {
+        let Some(run) = &self.run else { return };
+        let from = self.grid.cursor.map(|cursor| cursor.persona);
+        // A bucket's first persona was not looked at yet: it counts as well.
+        let exact = self.grid.cursor.is_none_or(|cursor| cursor.exact);
+        let from = if exact || !forward {
+            from
+        } else {
+            from.and_then(|p| p.0.checked_sub(1)).map(PersonaIndex)
+        };
+        match run.next_with(from, forward, wanted) {
+            Some(persona) => self.go_to(persona),
+            None => self.say(Tone::Info, nobody),
+        }
+    }
+
+    fn find(&mut self, wanted: &str) {
+        let Some(run) = &self.run else { return };
+        if wanted.is_empty() {
+            return;
+        }
+        if let Ok(number) = wanted.replace([',', ' '], "").parse::<u32>() {
+            if number < run.total() {
+                self.go_to(PersonaIndex(number));
+            } else {
+                let last = format::thousands(u64::from(run.total().saturating_sub(1)));
+                self.say(Tone::Info, format!("there is no persona {number}: the last is {last}"));
+            }
+            return;
+        }
+        let word = wanted.to_lowercase();
+        let matches = |s: InterviewStatus| s.label().contains(&word);
+        if InterviewStatus::ALL.into_iter().any(matches) {
+            self.go_to_status(true, "nobody has this status now", matches);
+        } else {
+            self.say(Tone::Info, "that is neither a number nor a status, such as 12 or refused");
+        }
+    }
+
+    fn open(&mut self) {
+        if self.inspector_open {
+            return;
+        }
+        let Some(run) = &self.run else { return };
+        if self.focus == Panel::Errors
+            && let Some(tally) = self
+                .error_selected
+                .and_then(|kind| run.meters.failures.iter().find(|tally| tally.kind == kind))
+                .or_else(|| run.meters.failures.first())
+        {
+            let persona = tally.last_persona;
+            self.go_to(persona);
+            self.inspector_open = true;
+            return;
+        }
+        match self.grid.cursor {
+            Some(cursor) if cursor.exact => self.inspector_open = true,
+            Some(_) => {
+                self.grid.zoom_in(&run.statuses);
+            }
+            None => {
+                if let Some(persona) = most_telling(run) {
+                    self.go_to(persona);
+                    self.inspector_open = true;
+                }
+            }
+        }
+    }
+
+    fn back(&mut self) {
+        if self.inspector_open {
+            self.inspector_open = false;
+        } else if self.focus != Panel::Grid {
+            self.focus = Panel::Grid;
+            self.error_selected = None;
+            self.log_back = 0;
+        } else if let Some(run) = &self.run
+            && self.grid.zoomed()
+        {
+            self.grid.zoom_out(&run.statuses);
+        } else {
+            self.grid.cursor = None;
+        }
+    }
+
+    // Files.
+
+    fn write(&mut self, copy: bool, effects: &mut Vec<Effect>) {
+        let shown = self.inspection.as_ref().and_then(|i| i.detail.as_ref());
+        let (Some(run), Some(shown)) = (&self.run, shown) else {
+            self.say(Tone::Info, "no persona is open: go to one first");
+            return;
+        };
+        let directory = run.header.run_file.parent().unwrap_or_else(|| Path::new(""));
+        let name = format!("{}-persona-{}.txt", file_stem(&run.header.run), shown.persona.index);
+        effects.push(Effect::Write {
+            directory: directory.to_owned(),
+            name,
+            text: detail::plain(shown),
+            copy,
+        });
+    }
+
+    pub(super) fn written(&mut self, copied: Copied, result: Result<PathBuf, String>) {
+        let prefix = match copied {
+            Copied::NotAsked => "",
+            Copied::Yes => "copied, and ",
+            Copied::TooLarge => "too large for the clipboard, but ",
+        };
+        match result {
+            Ok(path) => self.say(Tone::Applied, format!("{prefix}wrote {}", path.display())),
+            Err(why) => self.say(Tone::Refused, why),
+        }
+    }
+}
+
+/// A run's name without anything that could lead to another folder.
+fn file_stem(run: &str) -> String {
+    run.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+}
+
+/// Who to look at where nobody was chosen: the last that failed for good, or else somebody whom
+/// something is done about.
+fn most_telling(run: &super::Mirror) -> Option<PersonaIndex> {
+    let failed = |s| s == InterviewStatus::Failed;
+    run.meters
+        .failures
+        .iter()
+        .filter(|tally| run.status(tally.last_persona).is_some_and(failed))
+        .max_by_key(|tally| tally.last_at.0)
+        .map(|tally| tally.last_persona)
+        .or_else(|| run.next_with(None, true, failed))
+        .or_else(|| run.next_with(None, true, |s| s == InterviewStatus::BackingOff))
+        .or_else(|| run.next_with(None, true, |s| s == InterviewStatus::InFlight))
+        .or_else(|| (run.total() > 0).then_some(PersonaIndex(0)))
+}

@@ -1,0 +1,455 @@
+//! What the dashboard knows, and how it changes: a pure reducer.
+//!
+//! [`UiState::apply`] takes in one [`Input`] (a key's action, an update from the engine, the
+//! clock, a signal) and says as [`Effect`]s what is to be done outside. Drawing reads the state
+//! and changes nothing. `mirror` is the run, `grid` the view of its personas, `orders` what was
+//! asked of the engine, `inspection` the persona looked at, `keys` what each action does.
+
+mod grid;
+mod inspection;
+mod keys;
+mod mirror;
+mod orders;
+#[cfg(test)]
+mod tests;
+
+pub use grid::{Cursor, Face, GridView};
+pub use inspection::Inspection;
+pub use mirror::Mirror;
+pub use orders::{Notice, Orders, Tone};
+
+use super::{
+    Exit,
+    action::Action,
+    format,
+    keymap::Context,
+    layout::{Places, Tier},
+    legend,
+};
+use crate::{
+    model::{FailureKind, PersonaIndex, UnixMillis},
+    protocol::{CommandId, Delta, Order, PROTOCOL_VERSION, Snapshot, Update},
+};
+use ratatui::layout::Size;
+use std::path::PathBuf;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A key with an action was pressed.
+    Act(Action),
+    /// A character was typed into the prompt.
+    Typed(char),
+    Update(Update),
+    /// The link took an order that an effect asked for.
+    Sent {
+        id: CommandId,
+        order: Order,
+    },
+    Resized(Size),
+    Ticked(UnixMillis),
+    /// The terminal window got or lost the focus.
+    Focused(bool),
+    /// SIGTERM or SIGINT.
+    AskedToStop,
+    /// The link is closed: nothing follows.
+    EngineGone,
+    /// A file was to be written: where it is, or why not.
+    Written {
+        copied: Copied,
+        result: Result<PathBuf, String>,
+    },
+}
+
+/// What became of a copy to the clipboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    NotAsked,
+    /// Handed to the terminal, which does not say what it did with it.
+    Yes,
+    TooLarge,
+}
+
+/// What is to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Send(Order),
+    Leave(Exit),
+    Suspend,
+    Redraw,
+    /// Write a text beside the run file, under this name, and copy it too where `copy` is set.
+    Write {
+        directory: PathBuf,
+        name: String,
+        text: String,
+        copy: bool,
+    },
+    /// Call somebody who is looking elsewhere.
+    Alarm(String),
+}
+
+/// A panel that can have the focus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panel {
+    Grid,
+    Rates,
+    Errors,
+    Log,
+}
+
+impl Panel {
+    /// In the order of the Tab key.
+    pub const ALL: [Self; 4] = [Self::Grid, Self::Rates, Self::Errors, Self::Log];
+
+    /// Its word on a tab.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Grid => "Personas",
+            Self::Rates => "Rates",
+            Self::Errors => "Errors",
+            Self::Log => "Log",
+        }
+    }
+}
+
+/// What the lower panel shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lower {
+    Persona,
+    Panel(Panel),
+}
+
+/// What lies over the dashboard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Overlay {
+    #[default]
+    None,
+    Quit,
+    Help {
+        scroll: usize,
+    },
+    Find {
+        typed: String,
+    },
+}
+
+/// The stop that was asked for from here: when the run has ended, the dashboard leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopping {
+    No,
+    Finishing,
+    Now,
+}
+
+/// A held display: what came in since, and the moment that is shown.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    pub at: UnixMillis,
+    held: Option<Delta>,
+}
+
+/// Everything the dashboard knows.
+#[derive(Clone, Debug)]
+pub struct UiState {
+    /// `None` until the first snapshot.
+    pub run: Option<Mirror>,
+    pub size: Size,
+    pub places: Places,
+    pub grid: GridView,
+    pub focus: Panel,
+    /// The panel that a middle-sized screen shows while the grid has the focus.
+    pub behind: Panel,
+    pub overlay: Overlay,
+    pub inspector_open: bool,
+    pub inspection: Option<Inspection>,
+    pub orders: Orders,
+    pub notice: Option<Notice>,
+    pub frozen: Option<Frozen>,
+    pub error_selected: Option<FailureKind>,
+    /// Log lines between the last one and the last one shown.
+    pub log_back: usize,
+    pub stopping: Stopping,
+    pub engine_gone: bool,
+    /// As far as the terminal says; it counts as looked at until it says otherwise.
+    pub focused: bool,
+    keep_open: bool,
+    now: UnixMillis,
+}
+
+impl UiState {
+    /// The state before the engine has said anything. `keep_open`: stay after the end of the run.
+    pub fn new(size: Size, now: UnixMillis, keep_open: bool) -> Self {
+        Self {
+            run: None,
+            size,
+            places: Places::of(size),
+            grid: GridView::default(),
+            focus: Panel::Grid,
+            behind: Panel::Errors,
+            overlay: Overlay::None,
+            inspector_open: false,
+            inspection: None,
+            orders: Orders::default(),
+            notice: None,
+            frozen: None,
+            error_selected: None,
+            log_back: 0,
+            stopping: Stopping::No,
+            engine_gone: false,
+            focused: true,
+            keep_open,
+            now,
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn apply(&mut self, input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Act(action) => self.act(action, &mut effects),
+            Input::Typed(c) => self.typed(c),
+            Input::Update(update) => self.update(update, &mut effects),
+            Input::Sent { id, order } => self.orders.sent(id, order),
+            Input::Resized(size) => self.resize(size),
+            Input::Ticked(now) => self.now = now,
+            Input::Focused(focused) => self.focused = focused,
+            Input::AskedToStop => self.asked_to_stop(&mut effects),
+            Input::EngineGone => {
+                self.engine_gone = true;
+                if !self.ended() {
+                    effects.push(Effect::Leave(Exit::EngineGone));
+                }
+            }
+            Input::Written { copied, result } => self.written(copied, result),
+        }
+        self.watch_persona(&mut effects);
+        effects
+    }
+
+    /// The moment that is shown: that of the freeze, while the display is frozen.
+    pub fn now(&self) -> UnixMillis {
+        self.frozen.as_ref().map_or(self.now, |frozen| frozen.at)
+    }
+
+    /// Whether the run is over.
+    pub fn ended(&self) -> bool {
+        self.run.as_ref().is_some_and(Mirror::ended)
+    }
+
+    /// Whether something on the screen changes with the clock alone.
+    pub fn ticks(&self) -> bool {
+        self.frozen.is_none()
+            && !self.engine_gone
+            && (self.run.as_ref().is_some_and(Mirror::moving)
+                || (!self.ended() && self.inspection.as_ref().is_some_and(Inspection::ticks)))
+    }
+
+    /// What is open, and so which keys count.
+    pub const fn context(&self) -> Context {
+        match self.overlay {
+            Overlay::Quit => Context::Quit,
+            Overlay::Help { .. } => Context::Help,
+            Overlay::Find { .. } => Context::Find,
+            Overlay::None if self.inspector_open => Context::Inspector,
+            Overlay::None => Context::Dashboard,
+        }
+    }
+
+    /// What the lower panel shows.
+    pub fn lower(&self) -> Lower {
+        let persona = self.grid.cursor.is_some_and(|cursor| cursor.exact);
+        match (self.places.tier, self.focus) {
+            (Tier::Everything, Panel::Log) => Lower::Panel(Panel::Log),
+            (Tier::Everything, _) if persona => Lower::Persona,
+            (Tier::Everything, _) => Lower::Panel(Panel::Log),
+            (Tier::Switched, Panel::Grid) if persona => Lower::Persona,
+            (Tier::Switched, Panel::Grid) => Lower::Panel(self.behind),
+            (_, panel) => Lower::Panel(panel),
+        }
+    }
+
+    /// The persona that is to be looked at: that of the cursor, where a panel shows it.
+    fn watched(&self) -> Option<PersonaIndex> {
+        let cursor = self.grid.cursor.filter(|cursor| cursor.exact)?;
+        let shown = self.inspector_open || (self.lower() == Lower::Persona);
+        shown.then_some(cursor.persona)
+    }
+
+    fn watch_persona(&mut self, effects: &mut Vec<Effect>) {
+        let Some(persona) = self.watched() else {
+            self.inspection = None;
+            return;
+        };
+        let Some(status) = self.run.as_ref().and_then(|run| run.status(persona)) else { return };
+        let now = self.now;
+        let ask = match &mut self.inspection {
+            Some(inspection) if inspection.persona == persona => inspection.ask_again(status, now),
+            other => {
+                *other = Some(Inspection::new(persona, status, now));
+                true
+            }
+        };
+        if let Some(inspection) = &self.inspection
+            && ask
+            && !self.engine_gone
+        {
+            effects.push(Effect::Send(inspection.order()));
+        }
+    }
+
+    fn resize(&mut self, size: Size) {
+        self.size = size;
+        self.places = Places::of(size);
+        if self.places.tier == Tier::Everything && self.focus == Panel::Rates {
+            self.focus = Panel::Grid;
+        }
+        self.fit_grid();
+        self.clamp_scroll();
+    }
+
+    fn fit_grid(&mut self) {
+        if let Some(run) = &self.run {
+            self.grid.fit(&run.statuses, legend::cells(self.places.grid, run.total()));
+        }
+    }
+
+    fn update(&mut self, update: Update, effects: &mut Vec<Effect>) {
+        match update {
+            Update::Snapshot(snapshot) => self.snapshot(*snapshot, effects),
+            Update::Delta(delta) => self.delta(*delta, effects),
+            Update::Detail(detail) => {
+                if let Some(inspection) = &mut self.inspection {
+                    inspection.answered(*detail);
+                }
+                self.clamp_scroll();
+            }
+            Update::Applied { id, outcome } => {
+                let (order, notice) = self.orders.answered(id, outcome, self.now);
+                if let (Some(Order::Inspect { persona }), Some(notice)) = (order, &notice)
+                    && let Some(inspection) = &mut self.inspection
+                    && inspection.persona == persona
+                {
+                    inspection.refused = Some(notice.text.clone());
+                }
+                self.notice = notice.or(self.notice.take());
+            }
+        }
+    }
+
+    fn snapshot(&mut self, snapshot: Snapshot, effects: &mut Vec<Effect>) {
+        if snapshot.version != PROTOCOL_VERSION {
+            self.say(
+                Tone::Refused,
+                format!(
+                    "the engine speaks version {} of the protocol and this screen version \
+                     {PROTOCOL_VERSION}: run both from the same voxpop",
+                    snapshot.version
+                ),
+            );
+        }
+        let was_running = self.run.as_ref().is_some_and(|run| !run.ended());
+        self.frozen = None;
+        let run = Mirror::new(snapshot, self.now);
+        self.orders.settle(&run.meters);
+        self.log_back = 0;
+        self.run = Some(run);
+        self.fit_grid();
+        if self.ended() && (was_running || self.stopping != Stopping::No || !self.keep_open) {
+            self.at_the_end(effects);
+        }
+    }
+
+    fn delta(&mut self, delta: Delta, effects: &mut Vec<Effect>) {
+        let Some(run) = &mut self.run else {
+            effects.push(Effect::Send(Order::SendSnapshot));
+            return;
+        };
+        self.orders.settle(&delta.meters);
+        let delta = match self.frozen.take() {
+            None => delta,
+            Some(mut frozen) => {
+                // What the run as a whole does is never held back.
+                let thaw = delta.phase != run.phase || delta.summary.is_some();
+                let merged = match frozen.held.take() {
+                    Some(mut held) => {
+                        held.merge(delta);
+                        held
+                    }
+                    None => delta,
+                };
+                if !thaw {
+                    frozen.held = Some(merged);
+                    self.frozen = Some(frozen);
+                    return;
+                }
+                merged
+            }
+        };
+        self.take_in(delta, effects);
+    }
+
+    fn take_in(&mut self, delta: Delta, effects: &mut Vec<Effect>) {
+        let Some(run) = &mut self.run else { return };
+        let was_running = !run.ended();
+        let fresh = delta.log.len();
+        let grid = &mut self.grid;
+        let fits = run.apply(delta, self.now, |persona, from, to| grid.changed(persona, from, to));
+        if self.log_back > 0 {
+            self.log_back = (self.log_back + fresh).min(run.log.len());
+        }
+        if !fits {
+            effects.push(Effect::Send(Order::SendSnapshot));
+        }
+        if was_running && run.ended() {
+            self.at_the_end(effects);
+        }
+    }
+
+    fn at_the_end(&mut self, effects: &mut Vec<Effect>) {
+        if self.overlay == Overlay::Quit {
+            self.overlay = Overlay::None;
+        }
+        if !self.focused
+            && let Some(run) = &self.run
+        {
+            effects.push(Effect::Alarm(format!("voxpop: {}", ending(run))));
+        }
+        if self.stopping != Stopping::No || !self.keep_open {
+            effects.push(Effect::Leave(Exit::Left));
+        }
+    }
+
+    fn thaw(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(Frozen { held: Some(delta), .. }) = self.frozen.take() {
+            self.take_in(delta, effects);
+        }
+    }
+
+    fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.notice = Some(Notice { at: self.now, tone, text: text.into() });
+    }
+}
+
+/// The run's end in one line.
+pub fn ending(run: &Mirror) -> String {
+    use crate::model::{InterviewStatus as S, RunPhase, StopReason};
+    let (done, failed, refused) =
+        (run.counts.get(S::Done), run.counts.get(S::Failed), run.counts.get(S::Refused));
+    let how = match &run.phase {
+        RunPhase::Stopped { reason: StopReason::Asked } => "stopped",
+        RunPhase::Stopped { reason: StopReason::Crashed } => "cut short by a crash",
+        RunPhase::Stopped { reason: StopReason::Unmended { .. } } => "given up",
+        _ => "finished",
+    };
+    let mut line = format!("{how}: {} done", format::thousands(u64::from(done)));
+    for (count, word) in [(failed, "failed"), (refused, "refused")] {
+        if count > 0 {
+            line.push_str(&format!(", {} {word}", format::thousands(u64::from(count))));
+        }
+    }
+    let left = run.total() - run.counts.over();
+    if left > 0 {
+        line.push_str(&format!(", {} left", format::thousands(u64::from(left))));
+    }
+    line
+}

@@ -1,0 +1,61 @@
+//! The second line: how far the run is, as a bar in the colours of the grid.
+
+use super::Look;
+use crate::{
+    model::InterviewStatus as S,
+    ui::{
+        format,
+        state::UiState,
+        text,
+        theme::Role,
+        widget::{line, segments},
+    },
+};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+/// Draws the line.
+pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
+    let Some(run) = &state.run else { return };
+    let (over, total) = (u64::from(run.counts.over()), u64::from(run.total()));
+    let all = format::thousands(total);
+    let head = format!(
+        " {:>width$} of {all} {:>3} % ",
+        format::thousands(over),
+        format::percent(over, total),
+        width = all.len()
+    );
+    let used = line(frame, area, &[(Role::Title, head)], look);
+    let pace = format!(" {:>6}/min ", format::compact(run.meters.finished_per_minute));
+    let tail = u16::try_from(text::width(&pace)).unwrap_or(0);
+    let show_pace = area.width > used + tail + 20 && !run.ended();
+    let tail = if show_pace { tail } else { 1 };
+    if show_pace {
+        let place = Rect { x: area.right() - tail, width: tail, ..area };
+        line(frame, place, &[(Role::Text, pace)], look);
+    }
+    let width = area.width.saturating_sub(used + tail);
+    let bar = Rect { x: area.x + used.min(area.width), width, ..area };
+    let cells = |status| share(run.counts.get(status), run.total(), width);
+    let full = look.glyphs.bar_full;
+    let glyph = |status| look.glyphs.status(status);
+    segments(
+        frame,
+        bar,
+        &[
+            (cells(S::Failed), Role::Failed, glyph(S::Failed)),
+            (cells(S::Refused), Role::Refused, glyph(S::Refused)),
+            (cells(S::Done), Role::Done, full),
+            (cells(S::InFlight), Role::InFlight, glyph(S::InFlight)),
+        ],
+        look,
+    );
+}
+
+/// Cells for so many personas; somebody is never nothing.
+fn share(part: u32, total: u32, width: u16) -> u16 {
+    if part == 0 || total == 0 {
+        return 0;
+    }
+    let cells = u64::from(part) * u64::from(width) / u64::from(total);
+    u16::try_from(cells).unwrap_or(width).max(1)
+}

@@ -1,0 +1,11 @@
+//! What several views are made of. Everything draws into a buffer and is cut to its area.
+
+mod bar;
+mod panel;
+mod persona_grid;
+mod time_chart;
+
+pub use bar::{gauge, segments};
+pub use panel::{Piece, boxed, clear, line, row};
+pub use persona_grid::persona_grid;
+pub use time_chart::{Chart, columns};
