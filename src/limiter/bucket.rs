@@ -73,8 +73,8 @@ pub(super) struct Bucket {
     /// How far TAT may lie in the future while there still is a cell: burst - 1 cells' time.
     tolerance: u64,
     /// Cells given back while nothing was owed. GCRA forgets all beyond the burst, and with short
-    /// debts and long calls that is most of a refund: 91 % of a token limit were reached without
-    /// this credit, 99.7 % with it (simulated). It is there only while a cell is there as well.
+    /// debts and long calls that is most of a refund: simulated, 91 % of a token limit were
+    /// reached without this credit, 99.7 % with it. Where there is credit, there is a cell now.
     credit: u64,
     /// When the bucket began to count: what was handed out before was never taken from it.
     since: Moment,
@@ -116,7 +116,8 @@ impl Bucket {
 
     /// Takes `cells` at once if there is one cell now; those that are not there become a debt
     /// that later takers wait for. So no request is too large for the bucket, none is passed by
-    /// smaller ones, and any time span holds at most its rate, a burst and one request.
+    /// smaller ones, and any time span holds at most its rate, a burst, one request and what was
+    /// given back.
     #[must_use]
     pub(super) fn take(&mut self, cells: u64, now: Moment) -> bool {
         self.clock.set(now);

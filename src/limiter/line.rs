@@ -264,3 +264,27 @@ fn choose(endpoints: &mut [Endpoint]) -> Option<(EndpointIndex, &mut Endpoint)> 
         })
         .map(|(index, endpoint)| (EndpointIndex(index), endpoint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Tokens;
+
+    #[test]
+    fn a_line_that_does_not_move_is_cleared_of_cancelled_calls() {
+        let mut line = Line::new(Vec::new());
+        let request =
+            PermitRequest { persona: PersonaIndex(0), priority: Priority::New, tokens: Tokens(1) };
+        let mut calls = Vec::new();
+        for _ in 0..3_000 {
+            let (reply, permit) = oneshot::channel();
+            let _ = line.join(Waiting::new(request, reply, Moment::default()), Moment::default());
+            calls.push(permit);
+        }
+        line.prune(3_000);
+        assert_eq!(line.len(), 3_000);
+        calls.truncate(700);
+        line.prune(700);
+        assert_eq!(line.len(), 700);
+    }
+}

@@ -63,6 +63,11 @@ async fn a_call_that_gives_up_leaves_nothing_behind() {
         .collect();
     sleep(millis(1)).await;
     assert_eq!(running.reading().waiting, 5_000);
+    for call in &calls[10..60] {
+        call.abort();
+    }
+    sleep(millis(1)).await;
+    assert_eq!(running.reading().waiting, 4_950, "they stand in the line and do not count");
     let last = calls.split_off(4_998);
     for call in calls {
         call.abort();

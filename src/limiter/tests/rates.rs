@@ -81,9 +81,24 @@ async fn of_two_rates_the_tighter_one_rules() {
     let sent = load(&tokens_bind, 50, 5 * MINUTE, shape).await;
     assert!((298..=301).contains(&sent.len()), "{}", sent.len());
 
-    let requests_bind = start(&[limits(100, Some(600), Some(60_000_000))]);
+    let requests_bind = start(&[limits(100, Some(600), Some(660_000))]);
     let sent = load(&requests_bind, 50, 5 * MINUTE, shape).await;
     assert!((2_985..=3_001).contains(&sent.len()), "{}", sent.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_requests_costs_no_tokens() {
+    let running = start(&[limits(10, Some(6), Some(60_000))]);
+    running.use_up(1).await;
+    let limiter = running.limiter.clone();
+    tokio::spawn(async move {
+        loop {
+            sleep(millis(1_000)).await;
+            limiter.resume(); // has the dispatcher look again
+        }
+    });
+    let (_permit, waited) = running.timed(30_000).await;
+    assert!(waited.abs_diff(millis(10_000)) <= millis(2), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
