@@ -1,0 +1,251 @@
+//! What the model says to a request: the form filled in by the persona, or plain text.
+
+use super::{
+    chance::Chance,
+    character::{Stance, is_support},
+    facts::Facts,
+    form::Form,
+    narrative::Speaker,
+    request::{ChatRequest, Wanted},
+    stock::Stock,
+};
+use serde_json::{Map, Value};
+
+/// The right answer to a request, as the content of the reply's message. The same seed and the
+/// same request give the same answer, however often it is asked.
+pub fn answer(request: &ChatRequest, seed: Chance) -> String {
+    let facts = Facts::read(&request.messages, seed);
+    match &request.wanted {
+        Wanted::Form(form) => {
+            let stance = Stance::of(&facts, Some(form), seed);
+            let filler = Filler { facts: &facts, stance: &stance, seed };
+            filler.fill(form, "").to_string()
+        }
+        wanted => {
+            let stance = Stance::of(&facts, None, seed);
+            let narrative = Speaker::new(&facts, &stance).narrative();
+            match wanted {
+                Wanted::Json => serde_json::json!({ "narrative": narrative }).to_string(),
+                _ => narrative,
+            }
+        }
+    }
+}
+
+/// A content that is not what was asked for, made from the one that is.
+pub fn malformed(answer: &str, chance: Chance) -> String {
+    let prose = || {
+        let stock = &Stock::get().not_json;
+        stock[chance.with(b"prose").below(stock.len())].clone()
+    };
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(answer) else {
+        // Plain text cannot be malformed, only missing.
+        return String::new();
+    };
+    match chance.with(b"malformed").below(4) {
+        0 => prose(),
+        1 => cut(answer, answer.chars().count() * 2 / 3).to_owned(),
+        2 => {
+            let number = fields.values_mut().find_map(first_number);
+            match number {
+                Some(number) => *number = Value::from(11),
+                None => return prose(),
+            }
+            Value::Object(fields).to_string()
+        }
+        _ => {
+            let last = fields.keys().next_back().cloned().unwrap_or_default();
+            fields.shift_remove(&last);
+            Value::Object(fields).to_string()
+        }
+    }
+}
+
+/// The first so many characters.
+pub fn cut(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(at, _)| &text[..at])
+}
+
+fn first_number(value: &mut Value) -> Option<&mut Value> {
+    match value {
+        Value::Number(_) => Some(value),
+        Value::Object(fields) => fields.values_mut().find_map(first_number),
+        _ => None,
+    }
+}
+
+/// A persona with a form in front of it.
+struct Filler<'a> {
+    facts: &'a Facts,
+    stance: &'a Stance,
+    seed: Chance,
+}
+
+impl Filler<'_> {
+    fn fill(&self, form: &Form, key: &str) -> Value {
+        match form {
+            Form::Object(fields) => {
+                let filled = fields.iter().map(|(key, field)| (key.clone(), self.fill(field, key)));
+                Value::Object(Map::from_iter(filled))
+            }
+            Form::List(items) => Value::Array(self.list(items, key)),
+            Form::Text => Value::String(self.text(key)),
+            Form::Integer { least, most } => {
+                let span = (*most as f64 - *least as f64).max(0.0);
+                Value::from(*least + (self.share(key) * span).round() as i64)
+            }
+            Form::Number { least, most } => {
+                let number = least + self.share(key) * (most - least);
+                Value::from((number * 100.0).round() / 100.0)
+            }
+            Form::Flag => Value::from(self.share(key) >= 0.5),
+            Form::Choice(values) => {
+                let last = values.len().saturating_sub(1);
+                let chosen = (self.share(key) * last as f64).round() as usize;
+                values.get(chosen).cloned().unwrap_or_default()
+            }
+            Form::Null => Value::Null,
+        }
+    }
+
+    fn list(&self, items: &Form, key: &str) -> Vec<Value> {
+        let speaker = Speaker::new(self.facts, self.stance);
+        match items {
+            Form::Text => {
+                let suggests = ["improve", "suggest", "recommend", "idea", "change"];
+                let phrases = if suggests.iter().any(|word| key.contains(word)) {
+                    speaker.improvements()
+                } else {
+                    speaker.concerns()
+                };
+                phrases.into_iter().map(Value::String).collect()
+            }
+            Form::Choice(values) => {
+                let of_one = self.facts.chance.with(key.as_bytes());
+                let chosen =
+                    |(nth, _): &(usize, &Value)| of_one.with_number(*nth as u64).happens(0.4);
+                values.iter().enumerate().filter(chosen).map(|(_, value)| value.clone()).collect()
+            }
+            _ => vec![self.fill(items, key)],
+        }
+    }
+
+    fn text(&self, key: &str) -> String {
+        let narrative = Speaker::new(self.facts, self.stance).narrative();
+        let long = ["", "narrative", "answer", "response", "story", "statement"];
+        if long.contains(&key) {
+            return narrative;
+        }
+        // The last sentence: a verdict, which suits a reason, a summary or a comment.
+        narrative.rsplit(". ").next().unwrap_or_default().to_owned()
+    }
+
+    /// The opinion on a field, 0 to 1.
+    fn share(&self, key: &str) -> f64 {
+        let opinion = if is_support(key) {
+            self.stance.support
+        } else if let Some(opinion) = self.stance.on(key) {
+            opinion
+        } else {
+            // A field that is no dimension, such as a choice, still has its own shift.
+            let shift = self.seed.with(b"field").with(key.as_bytes()).signed();
+            (self.stance.support + shift).clamp(1.0, 5.0)
+        };
+        (opinion - 1.0) / 4.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn request(persona: &str, schema: &Value) -> ChatRequest {
+        let body = json!({
+            "model": "gpt-4o-mini",
+            "messages": [
+                {"role": "system", "content": "Should trams be free on weekends?"},
+                {"role": "user", "content": persona},
+            ],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "survey", "schema": schema}},
+        });
+        ChatRequest::parse(body.to_string().as_bytes()).unwrap()
+    }
+
+    fn survey() -> Value {
+        let score = json!({"type": "integer", "minimum": 1, "maximum": 5});
+        let texts = json!({"type": "array", "items": {"type": "string"}});
+        json!({"type": "object", "properties": {
+            "narrative": {"type": "string"},
+            "survey": {"type": "object", "properties": {
+                "support_level": score, "housing": score, "transport": score,
+                "key_concerns": texts, "suggested_improvements": texts,
+            }},
+        }})
+    }
+
+    #[test]
+    fn the_form_is_filled_in_as_the_survey_asks() {
+        let content = answer(&request("Age: 40\nTenure: rents", &survey()), Chance::new(1));
+        let value: Value = serde_json::from_str(&content).unwrap();
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&value), ["narrative", "survey"]);
+        let grid = &value["survey"];
+        let asked =
+            ["support_level", "housing", "transport", "key_concerns", "suggested_improvements"];
+        assert_eq!(keys(grid), asked);
+        for score in &asked[..3] {
+            assert!((1..=5).contains(&grid[score].as_i64().unwrap()), "{content}");
+        }
+        for list in &asked[3..] {
+            assert!(!grid[list].as_array().unwrap().is_empty(), "{content}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_and_request_give_the_same_answer() {
+        let of = |persona, seed| answer(&request(persona, &survey()), Chance::new(seed));
+        assert_eq!(of("Age: 40", 1), of("Age: 40", 1));
+        assert_ne!(of("Age: 40", 1), of("Age: 41", 1));
+        assert_ne!(of("Age: 40", 1), of("Age: 40", 2));
+    }
+
+    #[test]
+    fn any_other_form_is_filled_in_too() {
+        let schema = json!({"type": "object", "properties": {
+            "verdict": {"enum": ["reject", "revise", "accept"]},
+            "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+            "score": {"type": "integer", "minimum": 0, "maximum": 100},
+            "consistent": {"type": "boolean"},
+            "reason": {"type": "string"},
+            "flags": {"type": "array", "items": {"enum": ["a", "b"]}},
+            "notes": {"type": "array", "items": {"type": "object", "properties": {"text": {"type": "string"}}}},
+        }});
+        for age in 18..60 {
+            let content = answer(&request(&format!("Age: {age}"), &schema), Chance::new(1));
+            let value: Value = serde_json::from_str(&content).unwrap();
+            assert!(["reject", "revise", "accept"].contains(&value["verdict"].as_str().unwrap()));
+            assert!((0.0..=1.0).contains(&value["confidence"].as_f64().unwrap()));
+            assert!((0..=100).contains(&value["score"].as_i64().unwrap()));
+            assert!(value["consistent"].is_boolean() && value["flags"].is_array());
+            assert!(!value["reason"].as_str().unwrap().is_empty());
+            assert!(value["notes"][0]["text"].is_string());
+        }
+    }
+
+    #[test]
+    fn a_malformed_content_is_never_a_right_answer() {
+        let right = answer(&request("Age: 40\nTenure: rents", &survey()), Chance::new(1));
+        for i in 0..100 {
+            let content = malformed(&right, Chance::new(i));
+            let parsed: Result<Value, _> = serde_json::from_str(&content);
+            let good = parsed.is_ok_and(|value| {
+                let grid = &value["survey"];
+                let score = |key: &str| grid[key].as_u64().is_some_and(|n| (1..=5).contains(&n));
+                value["narrative"].is_string() && score("support_level") && score("housing")
+            });
+            assert!(!good, "{content}");
+        }
+        assert_eq!(malformed("just text", Chance::new(1)), "");
+    }
+}

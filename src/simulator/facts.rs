@@ -1,0 +1,315 @@
+//! Who a request asks, and about what: the facts that can be read from its messages.
+//!
+//! A prompt template may write a persona in many ways, so the reading is tolerant: lines of
+//! "Name: value", with or without bullets and Markdown, names by the words that they contain.
+
+use super::{
+    chance::Chance,
+    request::{Message, Role},
+    topic::Topic,
+};
+
+/// How a persona lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    Rents,
+    Owns,
+}
+
+/// How much a persona earns, next to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Income {
+    Low,
+    Middle,
+    High,
+}
+
+/// Who lives with a persona.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Household {
+    Alone,
+    WithChildren,
+    WithOthers,
+}
+
+/// What is known of a persona and of the question. Everything may be missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    pub age: Option<u8>,
+    pub occupation: Option<String>,
+    pub place: Option<String>,
+    pub tenure: Option<Tenure>,
+    pub income: Option<Income>,
+    pub has_car: Option<bool>,
+    pub household: Option<Household>,
+    /// Every line of the persona, these and the ones that have no place above.
+    pub lines: Vec<(String, String)>,
+    pub topic: Topic,
+    /// The branch of chance that is this persona's own: the same facts, the same person, also
+    /// when a later message asks again.
+    pub chance: Chance,
+}
+
+/// A value longer than this is a text about the persona and not a fact to repeat in a sentence.
+const LONGEST_FACT: usize = 48;
+
+impl Facts {
+    /// Reads the messages of a request.
+    pub fn read(messages: &[Message], seed: Chance) -> Self {
+        let topic = Topic::of(messages);
+        let of = |role| move |message: &&Message| message.role == role;
+        let user = || messages.iter().filter(of(Role::User));
+        let with_lines = |message: &Message| {
+            let lines = lines(&message.text);
+            (!lines.is_empty()).then_some(lines)
+        };
+        let lines = user()
+            .find_map(with_lines)
+            .or_else(|| messages.iter().filter(of(Role::Instructions)).find_map(with_lines))
+            .unwrap_or_default();
+        let mut chance = seed.with(b"persona").with(topic.question.as_bytes());
+        for (name, value) in &lines {
+            chance = chance.with(name.as_bytes()).with(value.as_bytes());
+        }
+        if lines.is_empty() {
+            let text = user().next().map_or("", |message| message.text.as_str());
+            chance = chance.with(text.as_bytes());
+        }
+        let mut facts = Self {
+            age: None,
+            occupation: None,
+            place: None,
+            tenure: None,
+            income: None,
+            has_car: None,
+            household: None,
+            lines: Vec::new(),
+            topic,
+            chance,
+        };
+        for (name, value) in &lines {
+            facts.learn(name, value);
+        }
+        facts.lines = lines;
+        facts
+    }
+
+    /// Takes in one line. The first line that tells something wins.
+    fn learn(&mut self, name: &str, value: &str) {
+        let says = |words: &[&str]| name.split(' ').any(|word| words.contains(&word));
+        let lower = value.to_lowercase();
+        let short = || (value.len() <= LONGEST_FACT).then(|| value.to_owned());
+        if says(&["income", "salary", "earnings", "wage"]) {
+            self.income = self.income.or_else(|| income(&lower));
+        } else if says(&["age", "aged"]) {
+            self.age =
+                self.age.or_else(|| first_number(&lower).and_then(|age| u8::try_from(age).ok()));
+        } else if says(&["car", "cars", "vehicle", "vehicles", "drives", "driver"]) {
+            self.has_car = self.has_car.or_else(|| Some(!says_no(&lower)));
+        } else if says(&["tenure", "housing", "home", "dwelling", "ownership", "rents", "rent"]) {
+            self.tenure = self.tenure.or_else(|| tenure(&lower));
+        } else if says(&["children", "kids", "dependents", "dependants"]) {
+            let children = if says_no(&lower) { None } else { Some(Household::WithChildren) };
+            self.household = children.or(self.household);
+        } else if says(&["household", "family", "living", "marital"]) {
+            self.household = self.household.or_else(|| Some(household(&lower)));
+        } else if says(&["occupation", "job", "profession", "work", "employment", "role"]) {
+            self.occupation = self.occupation.take().or_else(short);
+        } else if says(&[
+            "suburb",
+            "place",
+            "city",
+            "town",
+            "location",
+            "neighbourhood",
+            "neighborhood",
+            "district",
+            "area",
+            "lives",
+            "residence",
+            "village",
+            "region",
+            "county",
+            "state",
+        ]) {
+            let named = || short().filter(|place| place.chars().any(char::is_alphabetic));
+            self.place = self.place.take().or_else(named);
+        }
+    }
+}
+
+/// The lines of the form "Name: value", names in lower case with single spaces.
+fn lines(text: &str) -> Vec<(String, String)> {
+    text.lines().filter_map(line).collect()
+}
+
+fn line(line: &str) -> Option<(String, String)> {
+    let trimmed = line.trim_matches(|c: char| c.is_whitespace() || "-*#>|•`,\"".contains(c));
+    let (name, value) = trimmed.split_once(':')?;
+    let mut words = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_alphanumeric() {
+            words.extend(c.to_lowercase());
+        } else if !words.is_empty() && !words.ends_with(' ') {
+            words.push(' ');
+        }
+    }
+    words.truncate(words.trim_end().len());
+    let value = value.trim_matches(|c: char| c.is_whitespace() || "*`\",".contains(c));
+    let is_name = !words.is_empty()
+        && words.split(' ').count() <= 4
+        && words.len() <= 40
+        && !["question", "survey question", "topic", "domain", "survey"].contains(&words.as_str());
+    (is_name && !value.is_empty() && !value.starts_with("//")).then(|| (words, value.to_owned()))
+}
+
+/// The first number of a text: "25-34" is 25, "$85,000" is 85000, "85k" is 85000.
+fn first_number(text: &str) -> Option<u64> {
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let mut number = 0u64;
+    let mut rest = text[start..].chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '0'..='9' => {
+                number = number.saturating_mul(10).saturating_add(u64::from(c as u8 - b'0'));
+            }
+            ',' | ' ' if rest.peek().is_some_and(char::is_ascii_digit) => {}
+            'k' => return Some(number.saturating_mul(1000)),
+            _ => break,
+        }
+    }
+    Some(number)
+}
+
+/// An income in words, in money a year, or in money a week.
+fn income(value: &str) -> Option<Income> {
+    let mentions = |words: &[&str]| words.iter().any(|word| value.contains(word));
+    if mentions(&["low", "under", "below", "pension", "benefit"]) {
+        return Some(Income::Low);
+    }
+    if mentions(&["high", "over", "above", "wealthy", "upper"]) {
+        return Some(Income::High);
+    }
+    if mentions(&["mid", "average", "median", "medium", "moderate"]) {
+        return Some(Income::Middle);
+    }
+    let amount = first_number(value)?;
+    let a_year = if mentions(&["week"]) { amount.saturating_mul(52) } else { amount };
+    Some(match a_year {
+        0..45_000 => Income::Low,
+        45_000..100_000 => Income::Middle,
+        _ => Income::High,
+    })
+}
+
+fn tenure(value: &str) -> Option<Tenure> {
+    let mentions = |words: &[&str]| words.iter().any(|word| value.contains(word));
+    if mentions(&["rent", "tenant", "lease", "lodger", "social housing", "public housing"]) {
+        Some(Tenure::Rents)
+    } else if mentions(&["own", "mortgage", "paying off"]) {
+        Some(Tenure::Owns)
+    } else {
+        None
+    }
+}
+
+fn household(value: &str) -> Household {
+    let mentions = |words: &[&str]| words.iter().any(|word| value.contains(word));
+    let children =
+        ["child", "kid", "baby", "babies", "toddler", "teen", "son", "daughter", "parent"];
+    let none = ["no child", "no kid", "without child", "without kid", "childless", "child free"];
+    if mentions(&children) && !mentions(&none) {
+        return Household::WithChildren;
+    }
+    if mentions(&["alone", "single", "solo", "widow", "divorced"]) {
+        return Household::Alone;
+    }
+    match first_number(value) {
+        Some(0 | 1) => Household::Alone,
+        Some(4..) => Household::WithChildren,
+        _ => Household::WithOthers,
+    }
+}
+
+/// Whether a value says that there is none.
+fn says_no(value: &str) -> bool {
+    let mut words =
+        value.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty());
+    words.next().is_some_and(|first| {
+        matches!(first, "no" | "none" | "0" | "false" | "n" | "never" | "nil" | "without")
+    }) || words.any(|word| matches!(word, "not" | "no" | "without" | "doesn't"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Facts {
+        let message = Message { role: Role::User, text: text.to_owned() };
+        Facts::read(&[message], Chance::new(1))
+    }
+
+    #[test]
+    fn facts_are_read_however_the_prompt_writes_them() {
+        for text in [
+            "You are this person.\nAge: 34\nOccupation: Nurse\nSuburb: St. Kilda\nTenure: rents\n\
+             Income: $38,500\nCar: no\nHousehold: lives alone",
+            "- **Age:** 34\n- **Occupation:** Nurse\n- **Suburb**: St. Kilda\n* Housing tenure: Renting\n\
+             * Household income: 30k\n* Cars owned: 0\n* household_size: 1",
+            "age: 34 years\r\noccupation: Nurse\r\nplace: St. Kilda\r\nhousing_status: tenant\r\n\
+             personal-income: low\r\nhas_car: false\r\nLiving arrangements: Single",
+        ] {
+            let facts = read(text);
+            assert_eq!(facts.age, Some(34), "{text}");
+            assert_eq!(facts.occupation.as_deref(), Some("Nurse"), "{text}");
+            assert_eq!(facts.place.as_deref(), Some("St. Kilda"), "{text}");
+            assert_eq!(facts.tenure, Some(Tenure::Rents), "{text}");
+            assert_eq!(facts.income, Some(Income::Low), "{text}");
+            assert_eq!(facts.has_car, Some(false), "{text}");
+            assert_eq!(facts.household, Some(Household::Alone), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_have_many_spellings() {
+        let household = |value: &str| read(&format!("Household: {value}")).household;
+        assert_eq!(household("couple with two children"), Some(Household::WithChildren));
+        assert_eq!(household("couple, no children"), Some(Household::WithOthers));
+        assert_eq!(household("3"), Some(Household::WithOthers));
+        let tenure = |value: &str| read(&format!("Tenure: {value}")).tenure;
+        assert_eq!(tenure("Owner with a mortgage"), Some(Tenure::Owns));
+        assert_eq!(tenure("lives with parents"), None);
+        let income = |value: &str| read(&format!("Income: {value}")).income;
+        assert_eq!(income("$120,000"), Some(Income::High));
+        assert_eq!(income("$1,200 a week"), Some(Income::Middle));
+        assert_eq!(read("Cars: 2").has_car, Some(true));
+        assert_eq!(read("Car: does not drive").has_car, Some(false));
+        assert_eq!(read("Age: 25-34").age, Some(25));
+    }
+
+    #[test]
+    fn prose_and_strange_bytes_are_no_facts() {
+        for text in
+            ["", ":", "::::", "Please answer as this person would, in JSON: thank you", "🦀: "]
+        {
+            assert_eq!(read(text).lines, []);
+        }
+        assert_eq!(read(&format!("Occupation: {}", "x".repeat(400))).occupation, None);
+        assert_eq!(read("Age: 99999999999999999999999").age, None);
+    }
+
+    #[test]
+    fn a_later_message_does_not_make_another_person() {
+        let message = |role, text: &str| Message { role, text: text.to_owned() };
+        let first = [
+            message(Role::Instructions, "Should trams be free?"),
+            message(Role::User, "Age: 34\nTenure: rents"),
+        ];
+        let mut repair = Vec::from(first);
+        let once = Facts::read(&repair, Chance::new(1));
+        repair.push(message(Role::Other, "not json"));
+        repair.push(message(Role::User, "Error: that was not JSON. Please answer again."));
+        assert_eq!(Facts::read(&repair, Chance::new(1)), once);
+        assert_ne!(Facts::read(&repair, Chance::new(2)).chance, once.chance);
+    }
+}

@@ -1,0 +1,188 @@
+//! Replies, as bytes and headers, before anything is sent.
+
+use super::limits::{Denial, Gauges, Metered};
+use serde::Serialize;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// One reply.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+    /// How long the client waits for the first byte.
+    pub after: Duration,
+    pub retry_after: Option<Duration>,
+    /// What the `x-ratelimit-*` headers say; empty where they are left out.
+    pub gauges: Gauges,
+    pub delivery: Delivery,
+}
+
+/// How the bytes of a reply arrive, or fail to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Whole,
+    /// In pieces, over this long.
+    Dripped(Duration),
+    /// The connection ends properly, halfway through the body.
+    Truncated,
+    /// The connection is reset, halfway through the body.
+    Reset,
+    /// Nothing is ever sent.
+    Never,
+}
+
+impl Reply {
+    /// A reply at once and whole.
+    pub fn new(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            body,
+            after: Duration::ZERO,
+            retry_after: None,
+            gauges: Gauges::default(),
+            delivery: Delivery::Whole,
+        }
+    }
+
+    /// A chat completion.
+    pub fn completion(completion: &Completion<'_>) -> Self {
+        let Completion { id, model, said, finish_reason, prompt_tokens, completion_tokens } =
+            *completion;
+        let (content, refusal) = match said {
+            Said::Content(text) => (Some(text), None),
+            Said::Refusal(text) => (None, Some(text)),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wire = WireCompletion {
+            id: format!("chatcmpl-{id:016x}"),
+            object: "chat.completion",
+            created: now.as_secs(),
+            model,
+            choices: [WireChoice {
+                index: 0,
+                message: WireMessage { role: "assistant", content, refusal },
+                logprobs: None,
+                finish_reason,
+            }],
+            usage: WireUsage {
+                prompt_tokens,
+                completion_tokens,
+                total_tokens: prompt_tokens + completion_tokens,
+            },
+            system_fingerprint: "fp_simulator",
+        };
+        Self::new(200, json(&wire))
+    }
+
+    /// An error in OpenAI's shape.
+    pub fn error(status: u16, error: &ApiError<'_>) -> Self {
+        Self::new(status, json(&WireError { error }))
+    }
+
+    /// The 429 of a rate limit.
+    pub fn denied(denial: &Denial, model: &str) -> Self {
+        let (kind, message, wait) = match *denial {
+            Denial::Later { metered, limit, used, requested, wait } => {
+                let (kind, unit) = match metered {
+                    Metered::Requests => ("requests", "requests per min (RPM)"),
+                    Metered::Tokens => ("tokens", "tokens per min (TPM)"),
+                };
+                let message = format!(
+                    "Rate limit reached for {model} in organization org-simulator on {unit}: \
+                     Limit {limit}, Used {used}, Requested {requested}. Please try again in {}. \
+                     Visit https://platform.openai.com/account/rate-limits to learn more.",
+                    super::limits::GoDuration(wait)
+                );
+                (kind, message, Some(wait))
+            }
+            Denial::TooLarge { limit, requested } => {
+                let message = format!(
+                    "Request too large for {model} in organization org-simulator on tokens per \
+                     min (TPM): Limit {limit}, Requested {requested}. The input or output tokens \
+                     must be reduced in order to run successfully. Visit \
+                     https://platform.openai.com/account/rate-limits to learn more."
+                );
+                ("tokens", message, None)
+            }
+        };
+        let code = Some("rate_limit_exceeded");
+        let error = ApiError { message: &message, r#type: kind, param: None, code };
+        Self { retry_after: wait, ..Self::error(429, &error) }
+    }
+}
+
+/// What a completion says.
+#[derive(Clone, Copy, Debug)]
+pub struct Completion<'a> {
+    pub id: u64,
+    pub model: &'a str,
+    pub said: Said<'a>,
+    pub finish_reason: &'static str,
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+}
+
+/// An answer, or that there will be none.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    Content(&'a str),
+    Refusal(&'a str),
+}
+
+/// The inside of an error body.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ApiError<'a> {
+    pub message: &'a str,
+    pub r#type: &'a str,
+    pub param: Option<&'a str>,
+    pub code: Option<&'a str>,
+}
+
+impl<'a> ApiError<'a> {
+    /// The request is wrong.
+    pub const fn invalid_request(message: &'a str) -> Self {
+        Self { message, r#type: "invalid_request_error", param: None, code: None }
+    }
+}
+
+#[derive(Serialize)]
+struct WireError<'a> {
+    error: &'a ApiError<'a>,
+}
+
+#[derive(Serialize)]
+struct WireCompletion<'a> {
+    id: String,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: [WireChoice<'a>; 1],
+    usage: WireUsage,
+    system_fingerprint: &'static str,
+}
+
+#[derive(Serialize)]
+struct WireChoice<'a> {
+    index: u32,
+    message: WireMessage<'a>,
+    logprobs: Option<()>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct WireMessage<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    refusal: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireUsage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("these types hold nothing that JSON cannot")
+}

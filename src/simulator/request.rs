@@ -1,0 +1,310 @@
+//! A chat completion request: only what the simulator needs of it, checked as OpenAI checks it.
+
+use super::form::{Form, strict_violation};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A request that passed the checks.
+#[derive(Debug)]
+pub struct ChatRequest {
+    pub model: String,
+    pub messages: Vec<Message>,
+    pub wanted: Wanted,
+    /// `max_completion_tokens`, or the older `max_tokens`.
+    pub output_cap: Option<u64>,
+}
+
+/// One message, its parts joined.
+#[derive(Debug)]
+pub struct Message {
+    pub role: Role,
+    pub text: String,
+}
+
+/// Who speaks, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// System and developer: what all personas share.
+    Instructions,
+    User,
+    Other,
+}
+
+/// In which form the answer is wanted.
+#[derive(Debug, PartialEq)]
+pub enum Wanted {
+    Text,
+    /// JSON of the model's own making.
+    Json,
+    /// JSON of this form.
+    Form(Form),
+}
+
+/// Why a request is a 400.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadRequest {
+    pub message: String,
+    pub param: Option<&'static str>,
+    pub code: Option<&'static str>,
+}
+
+impl BadRequest {
+    fn new(message: impl Into<String>, param: Option<&'static str>) -> Self {
+        Self { message: message.into(), param, code: None }
+    }
+
+    fn missing(param: &'static str) -> Self {
+        Self {
+            message: format!("Missing required parameter: '{param}'."),
+            param: Some(param),
+            code: Some("missing_required_parameter"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    model: Option<String>,
+    messages: Option<Vec<WireMessage>>,
+    response_format: Option<ResponseFormat>,
+    max_completion_tokens: Option<u64>,
+    max_tokens: Option<u64>,
+    #[serde(default)]
+    stream: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct WireMessage {
+    role: String,
+    content: Option<Content>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct ResponseFormat {
+    r#type: String,
+    json_schema: Option<JsonSchema>,
+}
+
+#[derive(Deserialize)]
+struct JsonSchema {
+    name: Option<String>,
+    #[serde(default)]
+    strict: Option<bool>,
+    schema: Option<Value>,
+}
+
+impl ChatRequest {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// What OpenAI would answer with a 400, in its words.
+    pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
+        let wire: Wire = serde_json::from_slice(body).map_err(|error| {
+            BadRequest::new(
+                format!(
+                    "We could not parse the JSON body of your request. (HINT: This likely means \
+                     you aren't using your HTTP library correctly. The OpenAI API expects a JSON \
+                     payload, but what was sent was not valid JSON. {error}.)"
+                ),
+                None,
+            )
+        })?;
+        let model = wire
+            .model
+            .filter(|model| !model.is_empty())
+            .ok_or_else(|| BadRequest::new("you must provide a model parameter", None))?;
+        let messages = wire.messages.ok_or_else(|| BadRequest::missing("messages"))?;
+        if messages.is_empty() {
+            return Err(BadRequest {
+                message: "Invalid 'messages': empty array. Expected an array with minimum length \
+                          1, but got an empty array instead."
+                    .to_owned(),
+                param: Some("messages"),
+                code: Some("empty_array"),
+            });
+        }
+        if wire.stream == Some(true) {
+            let message = "Unsupported value: 'stream' does not support true with this model.";
+            return Err(BadRequest {
+                message: message.to_owned(),
+                param: Some("stream"),
+                code: Some("unsupported_value"),
+            });
+        }
+        if wire.max_tokens.is_some() && wire.max_completion_tokens.is_some() {
+            return Err(BadRequest::new(
+                "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not \
+                 supported.",
+                Some("max_tokens"),
+            ));
+        }
+        let output_cap = wire.max_completion_tokens.or(wire.max_tokens);
+        if output_cap == Some(0) {
+            return Err(BadRequest {
+                message: "Invalid 'max_completion_tokens': integer below minimum value. Expected \
+                          a value >= 1, but got 0 instead."
+                    .to_owned(),
+                param: Some("max_completion_tokens"),
+                code: Some("integer_below_min_value"),
+            });
+        }
+        let messages: Vec<Message> = messages.into_iter().map(Message::from).collect();
+        let wanted = wanted(wire.response_format, &messages)?;
+        Ok(Self { model, messages, wanted, output_cap })
+    }
+}
+
+impl From<WireMessage> for Message {
+    fn from(wire: WireMessage) -> Self {
+        let role = match wire.role.as_str() {
+            "system" | "developer" => Role::Instructions,
+            "user" => Role::User,
+            _ => Role::Other,
+        };
+        let text = match wire.content {
+            Some(Content::Text(text)) => text,
+            Some(Content::Parts(parts)) => {
+                parts.into_iter().map(|part| part.text).collect::<Vec<_>>().join("\n")
+            }
+            None => String::new(),
+        };
+        Self { role, text }
+    }
+}
+
+fn wanted(format: Option<ResponseFormat>, messages: &[Message]) -> Result<Wanted, BadRequest> {
+    let bad = |message: String| BadRequest::new(message, Some("response_format"));
+    let Some(format) = format else { return Ok(Wanted::Text) };
+    match format.r#type.as_str() {
+        "text" => Ok(Wanted::Text),
+        "json_object" => {
+            if messages.iter().any(|message| message.text.to_lowercase().contains("json")) {
+                return Ok(Wanted::Json);
+            }
+            Err(BadRequest::new(
+                "'messages' must contain the word 'json' in some form, to use \
+                 'response_format' of type 'json_object'.",
+                Some("messages"),
+            ))
+        }
+        "json_schema" => {
+            let schema = format
+                .json_schema
+                .ok_or_else(|| BadRequest::missing("response_format.json_schema"))?;
+            let name = schema
+                .name
+                .ok_or_else(|| BadRequest::missing("response_format.json_schema.name"))?;
+            let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) {
+                return Err(bad(format!(
+                    "Invalid 'response_format.json_schema.name': string does not match pattern. \
+                     Expected a string that matches the pattern '^[a-zA-Z0-9_-]{{1,64}}$', but \
+                     got '{name}'."
+                )));
+            }
+            let root = schema
+                .schema
+                .ok_or_else(|| BadRequest::missing("response_format.json_schema.schema"))?;
+            if schema.strict == Some(true)
+                && let Some(violation) = strict_violation(&root)
+            {
+                return Err(bad(format!(
+                    "Invalid schema for response_format '{name}': {violation}"
+                )));
+            }
+            Ok(Wanted::Form(Form::of(&root)))
+        }
+        other => Err(bad(format!(
+            "Invalid value: '{other}'. Supported values are: 'json_object', 'json_schema', and \
+             'text'."
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refused(body: Value) -> BadRequest {
+        ChatRequest::parse(body.to_string().as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn texts_and_parts_and_both_names_of_the_cap_are_read() {
+        let body = json!({
+            "model": "m", "temperature": 0.7, "max_tokens": 600, "unknown": {"x": [1]},
+            "messages": [
+                {"role": "developer", "content": "Shared."},
+                {"role": "user", "content": [{"type": "text", "text": "Age: 3"}, {"type": "text", "text": "b"}]},
+                {"role": "assistant", "content": null},
+            ],
+        });
+        let request = ChatRequest::parse(body.to_string().as_bytes()).unwrap();
+        let read: Vec<_> = request.messages.iter().map(|m| (m.role, m.text.as_str())).collect();
+        let expected =
+            [(Role::Instructions, "Shared."), (Role::User, "Age: 3\nb"), (Role::Other, "")];
+        assert_eq!(read, expected);
+        assert_eq!(request.output_cap, Some(600));
+        assert_eq!(request.wanted, Wanted::Text);
+    }
+
+    #[test]
+    fn what_openai_refuses_is_refused() {
+        let messages = json!([{"role": "user", "content": "hello"}]);
+        assert!(ChatRequest::parse(b"{\"model\": ").is_err());
+        assert!(refused(json!({"messages": messages})).message.contains("model"));
+        assert_eq!(refused(json!({"model": "m"})).param, Some("messages"));
+        assert_eq!(refused(json!({"model": "m", "messages": []})).code, Some("empty_array"));
+        assert_eq!(
+            refused(json!({"model": "m", "messages": messages, "stream": true})).param,
+            Some("stream")
+        );
+        let format = json!({"type": "json_object"});
+        let message =
+            refused(json!({"model": "m", "messages": messages, "response_format": format}));
+        assert!(message.message.contains("the word 'json'"), "{message:?}");
+        let format = json!({"type": "json_schema", "json_schema": {
+            "name": "a survey", "strict": true, "schema": {"type": "object"}}});
+        let message =
+            refused(json!({"model": "m", "messages": messages, "response_format": format}));
+        assert!(message.message.contains("does not match pattern"), "{message:?}");
+    }
+
+    #[test]
+    fn a_strict_schema_must_be_closed_and_require_everything() {
+        let ask = |schema: Value| {
+            let body = json!({
+                "model": "m", "messages": [{"role": "user", "content": "x"}],
+                "response_format": {"type": "json_schema", "json_schema": {
+                    "name": "survey", "strict": true, "schema": schema}},
+            });
+            ChatRequest::parse(body.to_string().as_bytes()).map_err(|bad| bad.message)
+        };
+        let open = json!({"type": "object", "properties": {}, "required": []});
+        assert!(ask(open).unwrap_err().contains("'additionalProperties' is required"));
+        let optional = json!({
+            "type": "object", "additionalProperties": false, "required": ["a"],
+            "properties": {"a": {"type": "object", "additionalProperties": false,
+                "properties": {"b": {"type": "string"}}, "required": []}},
+        });
+        let message = ask(optional).unwrap_err();
+        assert!(message.contains("('properties', 'a')") && message.contains("'b'"), "{message}");
+        let good = json!({"type": "object", "additionalProperties": false,
+            "properties": {"b": {"type": "string"}}, "required": ["b"]});
+        assert!(matches!(ask(good).unwrap().wanted, Wanted::Form(_)));
+    }
+}

@@ -1,0 +1,122 @@
+//! What the provider counted: the other side of what a client believes.
+
+use super::FaultKind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Counts since the start. Every request that was received is in exactly one of the counts
+/// `answered` to `faults`, from the moment when its reply was decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Requests whose head and body arrived, whatever they asked for.
+    pub received: u64,
+    /// Completions with a whole and proper answer.
+    pub answered: u64,
+    /// Completions that the request's own output cap cut off.
+    pub cut_off: u64,
+    /// Denied by requests per minute.
+    pub limited_by_requests: u64,
+    /// Denied by tokens per minute, requests that are too large for it included.
+    pub limited_by_tokens: u64,
+    /// 401.
+    pub key_refused: u64,
+    /// 400, 404, 405 and 413.
+    pub bad_requests: u64,
+    /// `GET /v1/models`.
+    pub models_listed: u64,
+    /// By [`FaultKind::ordinal`].
+    faults: [u64; FaultKind::ALL.len()],
+    /// Being served now: one that hangs is in flight until the client gives up.
+    pub in_flight: u64,
+    /// The most that were ever in flight at once.
+    pub most_in_flight: u64,
+    /// Of every completion that was let in, faults included.
+    pub prompt_tokens: u64,
+    /// Of every completion that was let in, faults included.
+    pub completion_tokens: u64,
+}
+
+impl Stats {
+    /// How many attempts this kind of fault has hit.
+    pub const fn faults(&self, kind: FaultKind) -> u64 {
+        self.faults[kind.ordinal()]
+    }
+
+    /// How many attempts a fault of any kind has hit.
+    pub fn all_faults(&self) -> u64 {
+        self.faults.iter().sum()
+    }
+
+    fn count(&mut self, ending: Ending) {
+        let counter = match ending {
+            Ending::Answered => &mut self.answered,
+            Ending::CutOff => &mut self.cut_off,
+            Ending::LimitedByRequests => &mut self.limited_by_requests,
+            Ending::LimitedByTokens => &mut self.limited_by_tokens,
+            Ending::KeyRefused => &mut self.key_refused,
+            Ending::BadRequest => &mut self.bad_requests,
+            Ending::ModelsListed => &mut self.models_listed,
+            Ending::Fault(kind) => &mut self.faults[kind.ordinal()],
+        };
+        *counter += 1;
+    }
+}
+
+/// How one request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Answered,
+    CutOff,
+    LimitedByRequests,
+    LimitedByTokens,
+    KeyRefused,
+    BadRequest,
+    ModelsListed,
+    Fault(FaultKind),
+}
+
+/// The counts, as the server keeps them.
+#[derive(Debug, Default)]
+pub struct Counts(Mutex<Stats>);
+
+impl Counts {
+    /// The counts as they are now.
+    pub fn now(&self) -> Stats {
+        *self.lock()
+    }
+
+    /// Counts how a request ends.
+    pub fn ended(&self, ending: Ending) {
+        self.lock().count(ending);
+    }
+
+    /// Counts the tokens of a completion that was let in.
+    pub fn used(&self, prompt_tokens: u64, completion_tokens: u64) {
+        let mut stats = self.lock();
+        stats.prompt_tokens += prompt_tokens;
+        stats.completion_tokens += completion_tokens;
+    }
+
+    /// Counts a request in; it is in flight until the result is dropped, which also happens
+    /// when the client gives up.
+    pub fn received(self: &Arc<Self>) -> InFlight {
+        let mut stats = self.lock();
+        stats.received += 1;
+        stats.in_flight += 1;
+        stats.most_in_flight = stats.most_in_flight.max(stats.in_flight);
+        drop(stats);
+        InFlight(Arc::clone(self))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request in flight.
+pub struct InFlight(Arc<Counts>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.lock().in_flight -= 1;
+    }
+}
