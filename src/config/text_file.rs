@@ -46,15 +46,22 @@ impl FileError {
     /// Reads `path` again to find the first byte that is not UTF-8. For the error path only: the
     /// happy path never counts lines.
     pub fn not_utf8(path: &Path) -> Self {
+        Self::find_not_utf8(path).unwrap_or_else(|| Self::Unreadable {
+            path: path.to_owned(),
+            problem: io::Error::other("it changed while it was read"),
+        })
+    }
+
+    /// The same where the trouble may be another one.
+    pub fn find_not_utf8(path: &Path) -> Option<Self> {
         match find_bad_byte(path) {
-            Ok(Some((line, column, byte))) => {
-                Self::NotUtf8 { path: path.to_owned(), line, column, byte }
-            }
-            Ok(None) => Self::Unreadable {
+            Ok(bad) => bad.map(|(line, column, byte)| Self::NotUtf8 {
                 path: path.to_owned(),
-                problem: io::Error::other("it changed while it was read"),
-            },
-            Err(problem) => Self::new(path, problem),
+                line,
+                column,
+                byte,
+            }),
+            Err(problem) => Some(Self::new(path, problem)),
         }
     }
 }
