@@ -23,8 +23,8 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         Ok(())
     })
     .map_err(|error| match error {
-        ReadError::Personas(input) => Problem::input(input),
-        ReadError::Each(never) => match never {},
+        ReadError::Input(input) => Problem::input(input),
+        ReadError::Stopped(never) => match never {},
     })?;
 
     let mut text = format!(
@@ -32,7 +32,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         args.survey.survey.display(),
         config.survey.grid.impacts.len(),
         args.survey.personas.display(),
-        summary.personas,
+        summary.count,
     );
     let name_width = config.settings.iter().map(|s| s.name.len()).max().unwrap_or(0);
     let value_width = config.settings.iter().map(|s| s.value.chars().count()).max().unwrap_or(0);
@@ -45,6 +45,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
     }
     for warning in &config.warnings {
         text += &format!("\nwarning: {warning}\n");
+    }
+    for note in &summary.notes {
+        text += &format!("\nnote: {note}\n");
     }
     text += &format!("\n--- what every persona is told first ---\n{}\n", prompts.system());
     for persona in &first {

@@ -23,10 +23,16 @@ pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let personas = &args.survey.personas;
     let from = personas.display().to_string();
     let mut file = NewRunFile::create(runs, args.name.as_deref(), &config, &from)?;
-    personas::read(personas, &mut |persona| file.add(&persona)).map_err(|error| match error {
-        ReadError::Each(store) => Problem::could_not_run(store),
-        ReadError::Personas(input) => Problem::input(input),
-    })?;
+    let read =
+        personas::read(personas, &mut |persona| file.add(&persona)).map_err(
+            |error| match error {
+                ReadError::Stopped(store) => Problem::could_not_run(store),
+                ReadError::Input(input) => Problem::input(input),
+            },
+        )?;
+    for note in &read.notes {
+        eprintln!("note: {note}");
+    }
     let prepared = file.prepared(config, log)?;
     launch::see_through(prepared, FrontEnd::choose(&args.display))
 }

@@ -26,7 +26,7 @@ pub use error::{PersonaError, ReadError};
 pub use format::Format;
 pub use place::Place;
 
-use crate::model::Persona;
+use crate::{config::EXAMPLE_PERSONAS, model::Persona};
 use record::Row;
 use std::{
     collections::{HashMap, HashSet},
@@ -81,10 +81,25 @@ pub fn read<E>(
     Ok(summary)
 }
 
+/// Hands over the personas of the demo.
+///
+/// # Errors
+/// What `each` returned.
+pub fn read_example<E>(
+    each: &mut dyn FnMut(Persona) -> Result<(), E>,
+) -> Result<ReadSummary, ReadError<E>> {
+    let text = std::io::Cursor::new(EXAMPLE_PERSONAS);
+    csv_rows::read(Path::new("example/personas.csv"), text, 0, b',', &mut |row: Row| {
+        each(row.persona).map_err(ReadError::Stopped)
+    })
+}
+
 fn stream<E>(path: &Path, take: Taker<'_, E>) -> Result<ReadSummary, ReadError<E>> {
     let source = format::open_source(path)?;
     match source.format {
-        Format::Csv { delimiter } => csv_rows::read(path, source, delimiter, take),
+        Format::Csv { delimiter } => {
+            csv_rows::read(path, source.file, source.start, delimiter, take)
+        }
         Format::Json => json::read_json(path, source, take),
         Format::JsonLines => json::read_lines(path, source, take),
         Format::Yaml => json::read_yaml(path, take),
