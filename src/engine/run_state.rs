@@ -13,6 +13,8 @@ pub(super) struct RunState {
     counts: StatusCounts,
     in_progress: HashMap<PersonaIndex, InProgress>,
     backing_off: usize,
+    /// What the head of the line waits for: whoever stands behind it waits for the same.
+    line_waits_for: InterviewStatus,
     /// Personas whose status changed since the last delta, doubles included.
     changed: Vec<PersonaIndex>,
 }
@@ -32,6 +34,7 @@ impl RunState {
             statuses,
             in_progress: HashMap::new(),
             backing_off: 0,
+            line_waits_for: InterviewStatus::WaitingForSlot,
             changed: Vec::new(),
         }
     }
@@ -87,7 +90,26 @@ impl RunState {
     pub(super) fn start(&mut self, persona: PersonaIndex, task: AbortHandle) {
         let activity = Activity { since: UnixMillis::now(), until: None };
         self.in_progress.insert(persona, InProgress { task, activity });
-        self.set_status(persona, InterviewStatus::WaitingForSlot);
+        self.set_status(persona, self.line_waits_for);
+    }
+
+    /// An interview that had backed off stands in the line again.
+    pub(super) fn rejoin_line(&mut self, persona: PersonaIndex) {
+        self.progress(persona, self.line_waits_for, None);
+    }
+
+    /// The head of the line waits for something, and so do all behind it.
+    pub(super) fn line_waits_for(&mut self, status: InterviewStatus) {
+        if self.line_waits_for == status {
+            return;
+        }
+        self.line_waits_for = status;
+        let in_line = |persona: &&PersonaIndex| {
+            self.statuses.get(persona.as_usize()).is_some_and(|status| status.is_waiting())
+        };
+        for persona in self.in_progress.keys().filter(in_line).copied().collect::<Vec<_>>() {
+            self.set_status(persona, status);
+        }
     }
 
     /// An interview in progress does something else now. `until` says when that is over, where it

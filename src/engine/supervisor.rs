@@ -348,7 +348,7 @@ impl Supervisor {
                 self.writer.write(Record::Attempted(attempt));
             }
             Fact::RejoinedLine { persona } => {
-                self.state.progress(persona, InterviewStatus::WaitingForSlot, None);
+                self.state.rejoin_line(persona);
             }
             Fact::Ended { persona, last, attempts, ending } => {
                 if let Some(attempt) = last {
@@ -405,10 +405,7 @@ impl Supervisor {
             Constraint::Tokens => InterviewStatus::WaitingForTokens,
             Constraint::Slot | Constraint::Pause => InterviewStatus::WaitingForSlot,
         };
-        // The news may be late: whoever is in flight by now does not wait.
-        if self.state.status(wait.persona).is_some_and(InterviewStatus::is_waiting) {
-            self.state.progress(wait.persona, status, None);
-        }
+        self.state.line_waits_for(status);
     }
 
     fn take_notice(&mut self, notice: Notice) {
