@@ -3,8 +3,11 @@
 //! A reply is parsed straight into a draft of the answer, with no tree of values in between; the
 //! draft keeps what stood in each field, so that an error can show it.
 
-use super::AnswerError;
-use crate::model::{Answer, Score, Survey, snake_case, strip_controls, strip_controls_keep_lines};
+use super::{
+    AnswerError,
+    text::{lines, one_line},
+};
+use crate::model::{Answer, Score, Survey, snake_case, strip_controls};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -79,6 +82,7 @@ impl Found {
         match self {
             Self::Text(text) if text.chars().nth(40).is_none() => format!("{text:?}"),
             Self::Text(_) => "a long text".to_owned(),
+            Self::Number(number) if number.abs() >= 1e9 => format!("{number:e}"),
             Self::Number(number) => number.to_string(),
             Self::Texts(_) => "a list".to_owned(),
             Self::Other(what) => (*what).to_owned(),
@@ -139,25 +143,6 @@ impl Draft {
                 .texts(improvements)?,
         })
     }
-}
-
-/// Whether text needs no look at each character: nearly every answer is plain ASCII.
-fn is_plain(text: &str) -> bool {
-    text.bytes().fold(true, |plain, b| plain & ((0x20..0x7f).contains(&b) | (b == b'\n')))
-}
-
-fn lines(text: String) -> String {
-    let text = if is_plain(&text) { text } else { strip_controls_keep_lines(&text) };
-    trimmed(text)
-}
-
-fn one_line(text: String) -> String {
-    let plain = is_plain(&text) && !text.contains('\n');
-    trimmed(if plain { text } else { strip_controls(&text) })
-}
-
-fn trimmed(text: String) -> String {
-    if text.trim().len() == text.len() { text } else { text.trim().to_owned() }
 }
 
 /// A field of the answer.

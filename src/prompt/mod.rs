@@ -16,8 +16,10 @@
 mod answer;
 mod context;
 mod error;
+mod profile;
 mod schema;
 mod template;
+mod text;
 mod words;
 
 pub use answer::read_answer;

@@ -3,9 +3,12 @@
 use super::{
     PromptError,
     context::{PersonaValues, SURVEY_PATHS, survey_value},
+    profile::ProfileFrame,
 };
 use crate::model::{Persona, Survey};
-use minijinja::{Environment, Error, UndefinedBehavior, Value, context, syntax::SyntaxConfig};
+use minijinja::{
+    Environment, Error, ErrorKind, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
+};
 
 const SYSTEM: &str = include_str!("../../config/prompts/answer.system.j2");
 const USER: &str = include_str!("../../config/prompts/answer.user.j2");
@@ -19,6 +22,8 @@ pub struct Prompts {
     environment: Environment<'static>,
     survey: Value,
     system: String,
+    /// For the built-in user prompt, in place of its template.
+    frame: Option<ProfileFrame>,
     attributes_used: Vec<String>,
 }
 
@@ -58,7 +63,11 @@ impl Prompts {
             .map_err(|error| broken(USER_NAME, &error))?;
         // Every name is known to exist now; what this or that persona lacks is blank.
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-        Ok(Self { environment, survey, system, attributes_used })
+        let mut prompts = Self { environment, survey, system, frame: None, attributes_used };
+        if own.user.is_none() {
+            prompts.frame = ProfileFrame::of(|persona| prompts.render_user(persona));
+        }
+        Ok(prompts)
     }
 
     /// What all personas share. It goes first, so that providers can cache it.
@@ -72,6 +81,13 @@ impl Prompts {
     /// Where a template of the survey's own does not work for this persona, such as a sum with a
     /// value that is no number.
     pub fn user(&self, persona: &Persona) -> Result<String, PromptError> {
+        match &self.frame {
+            Some(frame) => Ok(frame.prompt(persona)),
+            None => self.render_user(persona),
+        }
+    }
+
+    fn render_user(&self, persona: &Persona) -> Result<String, PromptError> {
         let values =
             context! { survey => self.survey.clone(), persona => PersonaValues::of(persona) };
         render(&self.environment, USER_NAME, values).map_err(|error| PromptError::Persona {
@@ -129,14 +145,14 @@ fn check_names(
 }
 
 fn hint(name: &str) -> String {
-    const PERSONA: [&str; 3] = ["persona", "persona.id", "persona.attributes"];
-    let known = || SURVEY_PATHS.into_iter().chain(PERSONA);
-    let near = known()
-        .map(|path| (strsim::jaro_winkler(name, path), path))
-        .filter(|&(likeness, _)| likeness >= 0.85)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, path)) => format!("did you mean {path:?}?"),
+    let like = |known: &str, word: &str| strsim::jaro_winkler(word, known);
+    let (root, rest) = name.split_once('.').unwrap_or((name, ""));
+    if like("persona", root) >= 0.85 && !rest.is_empty() {
+        return format!("did you mean \"persona.{rest}\"?");
+    }
+    let near = SURVEY_PATHS.into_iter().max_by(|a, b| like(a, name).total_cmp(&like(b, name)));
+    match near.filter(|path| like(path, name) >= 0.85) {
+        Some(path) => format!("did you mean {path:?}?"),
         None => "there are survey.* and persona.*, such as survey.question and persona.age".into(),
     }
 }
@@ -148,6 +164,9 @@ fn broken(template: &'static str, error: &Error) -> PromptError {
 /// The library's words without the place, which ours have already.
 fn problem(error: &Error) -> String {
     match error.detail() {
+        None if error.kind() == ErrorKind::UndefinedError => {
+            "a name on this line stands for nothing".to_owned()
+        }
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     }
