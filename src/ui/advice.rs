@@ -87,15 +87,18 @@ pub fn binds(run: &Mirror, now: UnixMillis) -> Binds {
     {
         return Binds::Provider(until);
     }
-    let waiting = |status| run.counts.get(status) > 0;
     if load.waiting > 0 && load.target > 0 && load.held >= load.target {
         return Binds::Limit(LimitName::Slots);
     }
-    if load.requests.share() >= NEAR || (load.waiting > 0 && waiting(S::WaitingForRequests)) {
-        return Binds::Limit(LimitName::RequestsPerMinute);
-    }
-    if load.tokens.share() >= NEAR || (load.waiting > 0 && waiting(S::WaitingForTokens)) {
-        return Binds::Limit(LimitName::TokensPerMinute);
+    // The rates are averages over some seconds: just after a change it is the waiting that tells.
+    let waiting = |status| load.waiting > 0 && run.counts.get(status) > 0;
+    let rates = [
+        (LimitName::RequestsPerMinute, load.requests.share(), waiting(S::WaitingForRequests)),
+        (LimitName::TokensPerMinute, load.tokens.share(), waiting(S::WaitingForTokens)),
+    ];
+    let used_up = rates.iter().find(|(_, share, _)| *share >= NEAR);
+    if let Some((limit, ..)) = used_up.or_else(|| rates.iter().find(|(.., waiting)| *waiting)) {
+        return Binds::Limit(*limit);
     }
     let backing_off = run.counts.get(S::BackingOff);
     if backing_off > run.counts.get(S::InFlight) {
@@ -117,31 +120,33 @@ pub fn advice(run: &Mirror, now: UnixMillis, keys: &Keymap) -> String {
             let wait = format::short_clock(until.since(now));
             format!("The provider told us to wait {wait}: nothing to do.")
         }
-        Binds::Limit(LimitName::Slots) => {
-            let key = keys.name(Action::MoreSlots);
-            match near(&load) {
-                Some((name, rate)) => format!(
-                    "Slots bind, but {name} is at {} too: more slots will hardly help.",
+        Binds::Limit(LimitName::Slots) => match near(&load) {
+            Some((name, rate)) => {
+                format!(
+                    "Slots bind, and {name} nearly ({}): more slots hardly help.",
                     per_cent(rate)
-                ),
-                None => format!(
-                    "Slots bind: all {} are in use, {} more wait. {key} adds slots.",
-                    load.target, load.waiting
-                ),
+                )
             }
-        }
+            None => format!(
+                "Slots bind: {} adds some. {} of {} held, {} more wait.",
+                keys.name(Action::MoreSlots),
+                load.held,
+                load.target,
+                load.waiting
+            ),
+        },
         Binds::Limit(LimitName::RequestsPerMinute) => format!(
-            "Requests/min binds at {}: more slots will not help. {} raises it, if your plan allows.",
+            "Requests/min binds at {}: {} raises it; slots do not help.",
             per_cent(&load.requests),
             keys.name(Action::MoreRequests)
         ),
         Binds::Limit(LimitName::TokensPerMinute) => format!(
-            "Tokens/min binds at {}: more slots will not help; a lower output cap would. {} raises it.",
+            "Tokens/min binds at {}: {} raises it; a lower output cap helps.",
             per_cent(&load.tokens),
             keys.name(Action::MoreTokens)
         ),
         Binds::BackOff => format!(
-            "{} back off after failures, more than are in flight: see the errors.",
+            "{} back off after failures: the errors say why.",
             format::plural(u64::from(run.counts.get(S::BackingOff)), "persona", "personas")
         ),
         Binds::Tail => format!(
@@ -167,4 +172,116 @@ fn near(load: &Load) -> Option<(&'static str, &Rate)> {
     [("requests/min", &load.requests), ("tokens/min", &load.tokens)]
         .into_iter()
         .find(|(_, rate)| rate.share() >= NEAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::PauseReason,
+        protocol::Update,
+        ui::{
+            fixture::{self, NOW, delta},
+            state::{Input, UiState},
+        },
+    };
+    use ratatui::layout::Size;
+
+    /// A run whose endpoint has these numbers, and whose personas these statuses.
+    fn run(
+        (held, target, waiting): (u32, u32, u32),
+        (requests, tokens): (f64, f64),
+        statuses: &[S],
+        change: impl FnOnce(&mut crate::protocol::Snapshot),
+    ) -> Mirror {
+        let mut snapshot = fixture::snapshot(0);
+        snapshot.statuses.0 = statuses.to_vec();
+        let endpoint = &mut snapshot.meters.endpoints[0];
+        endpoint.slots = crate::protocol::SlotMeter { held, target, waiting };
+        // Of 500 and of 200,000.
+        endpoint.requests.now = requests;
+        endpoint.tokens.now = tokens;
+        change(&mut snapshot);
+        let mut state = UiState::new(Size { width: 80, height: 24 }, NOW, true);
+        state.apply(Input::Update(Update::Snapshot(Box::new(snapshot))));
+        state.run.unwrap()
+    }
+
+    #[test]
+    fn what_binds_is_read_off_the_meters() {
+        let (some, low) = (&[S::InFlight, S::Queued][..], (100.0, 10_000.0));
+        let backing = &[S::BackingOff, S::BackingOff, S::InFlight, S::Queued][..];
+        let limit = Binds::Limit;
+        for (slots, rates, statuses, expected) in [
+            ((50, 50, 3), low, some, limit(LimitName::Slots)),
+            ((55, 50, 3), low, some, limit(LimitName::Slots)),
+            ((50, 50, 3), (499.0, 10_000.0), some, limit(LimitName::Slots)),
+            ((40, 50, 3), (480.0, 10_000.0), some, limit(LimitName::RequestsPerMinute)),
+            ((40, 50, 3), (412.0, 193_000.0), some, limit(LimitName::TokensPerMinute)),
+            (
+                (4, 50, 1),
+                low,
+                &[S::WaitingForTokens, S::Queued][..],
+                limit(LimitName::TokensPerMinute),
+            ),
+            (
+                (4, 50, 2),
+                (100.0, 199_000.0),
+                &[S::WaitingForRequests, S::Queued][..],
+                limit(LimitName::TokensPerMinute),
+            ),
+            ((1, 50, 0), low, backing, Binds::BackOff),
+            ((1, 50, 0), low, &[S::InFlight, S::Done][..], Binds::Tail),
+            ((0, 50, 0), low, &[S::Done][..], Binds::Idle),
+            ((50, 50, 0), low, some, Binds::Latency),
+        ] {
+            let run = run(slots, rates, statuses, |_| {});
+            assert_eq!(binds(&run, NOW), expected, "{slots:?} {rates:?} {statuses:?}");
+            let keys = Keymap::built_in().unwrap();
+            let advice = advice(&run, NOW, &keys);
+            assert_eq!(advice.is_empty(), expected == Binds::Idle);
+            assert!(advice.len() <= 78, "too long for 80 columns: {advice}");
+        }
+    }
+
+    #[test]
+    fn the_provider_binds_only_while_no_endpoint_may_be_asked() {
+        let until = UnixMillis(NOW.0 + 30_000);
+        let told = run((0, 50, 3), (0.0, 0.0), &[S::Queued], |snapshot| {
+            snapshot.meters.endpoints[0].paused_until = Some(until);
+        });
+        assert_eq!(binds(&told, NOW), Binds::Provider(until));
+        assert_ne!(binds(&told, UnixMillis(until.0 + 1)), Binds::Provider(until));
+        let other = run((0, 50, 3), (0.0, 0.0), &[S::Queued], |snapshot| {
+            let free = snapshot.meters.endpoints[0].clone();
+            snapshot.meters.endpoints[0].paused_until = Some(until);
+            snapshot.meters.endpoints.push(free);
+        });
+        assert_ne!(binds(&other, NOW), Binds::Provider(until));
+    }
+
+    #[test]
+    fn a_run_that_stands_still_is_given_no_advice() {
+        let mut paused = run((50, 50, 3), (0.0, 0.0), &[S::Queued], |_| {});
+        let reason = PauseReason::User;
+        let phase = RunPhase::Paused { reason };
+        paused.apply(crate::protocol::Delta { phase, ..delta(&[]) }, NOW, |_, _, _| {});
+        assert_eq!(binds(&paused, NOW), Binds::Idle);
+    }
+
+    #[test]
+    fn limits_add_up_over_endpoints_unless_one_has_none() {
+        let two = |limited: bool| {
+            load(&run((5, 10, 1), (100.0, 0.0), &[S::Queued], |snapshot| {
+                let mut second = snapshot.meters.endpoints[0].clone();
+                if !limited {
+                    second.requests.limit = None;
+                }
+                snapshot.meters.endpoints.push(second);
+            }))
+        };
+        assert_eq!((two(true).held, two(true).target), (10, 20));
+        assert_eq!(two(true).requests.limit, Some(1_000.0));
+        assert_eq!(two(false).requests.limit, None);
+    }
 }

@@ -61,12 +61,13 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
             (Loudness::Warning, format!("PAUSED. {resume} resumes"))
         }
         RunPhase::Paused { reason } => {
+            // The remedy comes first: the provider's words may be long, and are cut.
             let remedy = match reason {
-                PauseReason::CannotStore { .. } => "answers are held; make room, then",
-                PauseReason::Unreachable { .. } => "mend the connection, then",
-                PauseReason::ProviderRefuses { .. } | PauseReason::User => "mend that, then",
+                PauseReason::CannotStore { .. } => "answers are held; make room, then press",
+                PauseReason::Unreachable { .. } => "when it answers again, press",
+                PauseReason::ProviderRefuses { .. } | PauseReason::User => "once mended, press",
             };
-            (Loudness::Alert, format!("PAUSED: {}: {remedy} press {retry}", pause_words(reason)))
+            (Loudness::Alert, format!("PAUSED, {remedy} {retry}: {}", pause_words(reason)))
         }
         RunPhase::Draining => {
             let left = run.counts.get(S::InFlight);

@@ -15,23 +15,25 @@ const BODY_SHOWN: usize = 8_000;
 /// The width of a text in a file.
 const FILE_WIDTH: usize = 100;
 
-/// All of it, in lines of at most `width` cells.
+/// All of it, in lines of at most `width` cells. `support` is what the support level means.
 pub fn lines(
     detail: &PersonaDetail,
+    support: &str,
     width: usize,
     glyphs: &Glyphs,
     zone: &TimeZone,
     now: UnixMillis,
 ) -> Vec<Line> {
-    let mut writer = Writer { lines: Vec::new(), width: width.max(8), glyphs, zone };
+    let mut writer = Writer { lines: Vec::new(), support, width: width.max(8), glyphs, zone };
     writer.detail(detail, Some(now), BODY_SHOWN);
     writer.lines
 }
 
 /// All of it, for a file: the raw bodies in full, times in UTC.
-pub fn plain(detail: &PersonaDetail) -> String {
+pub fn plain(detail: &PersonaDetail, support: &str) -> String {
     let glyphs = &Glyphs::UNICODE;
-    let mut writer = Writer { lines: Vec::new(), width: FILE_WIDTH, glyphs, zone: &TimeZone::UTC };
+    let zone = &TimeZone::UTC;
+    let mut writer = Writer { lines: Vec::new(), support, width: FILE_WIDTH, glyphs, zone };
     writer.put(Role::Title, &title(detail));
     writer.put(Role::Dim, "times are UTC");
     writer.gap();
@@ -61,6 +63,7 @@ pub fn title(detail: &PersonaDetail) -> String {
 
 struct Writer<'a> {
     lines: Vec<Line>,
+    support: &'a str,
     width: usize,
     glyphs: &'a Glyphs,
     zone: &'a TimeZone,
@@ -156,7 +159,7 @@ impl Writer<'_> {
             }
             words
         };
-        let mut scores = vec![("Support".to_owned(), answer.support_level)];
+        let mut scores = vec![(self.support.to_owned(), answer.support_level)];
         scores.extend(answer.impacts.iter().map(|(key, score)| (label(key), *score)));
         let widest = scores.iter().map(|(word, _)| text::width(word)).max().unwrap_or(0);
         let widest = widest.min(self.width.saturating_sub(14));

@@ -58,17 +58,38 @@ pub fn short_clock(duration: Duration) -> String {
 
 /// Two or three digits and a unit: `210 ms`, `4.1 s`, `75 s`.
 pub fn seconds(duration: Duration) -> String {
-    let s = duration.as_secs_f64();
-    if s < 0.000_5 {
-        "0 ms".to_owned()
-    } else if s < 0.01 {
-        format!("{:.1} ms", s * 1e3)
-    } else if s < 0.999_5 {
-        format!("{:.0} ms", s * 1e3)
-    } else if s < 9.95 {
-        format!("{s:.1} s")
-    } else {
-        format!("{s:.0} s")
+    let unit = Unit::for_up_to(duration);
+    format!("{} {}", unit.number(duration), unit.name())
+}
+
+/// What short times are told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Milliseconds,
+    Seconds,
+}
+
+impl Unit {
+    /// The unit for times up to this one.
+    pub const fn for_up_to(longest: Duration) -> Self {
+        if longest.as_micros() < 999_500 { Self::Milliseconds } else { Self::Seconds }
+    }
+
+    /// Its sign.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "ms",
+            Self::Seconds => "s",
+        }
+    }
+
+    /// A time in this unit, with two or three digits.
+    pub fn number(self, duration: Duration) -> String {
+        let value = match self {
+            Self::Milliseconds => duration.as_secs_f64() * 1e3,
+            Self::Seconds => duration.as_secs_f64(),
+        };
+        if (0.05..9.95).contains(&value) { format!("{value:.1}") } else { format!("{value:.0}") }
     }
 }
 

@@ -160,7 +160,7 @@ impl Places {
 
         let mut rest = Rest(Rect { x: body.x + left, width: body.width - left, ..body });
         let latency = if body.height >= 30 { 4 } else { 3 };
-        let errors = body.height / 4;
+        let errors = body.height / 3;
         let charts = body.height.saturating_sub(3 + latency + errors).min(26);
         self.requests = rest.top(charts.div_ceil(2));
         self.tokens = rest.top(charts / 2);

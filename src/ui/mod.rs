@@ -19,6 +19,8 @@ mod alerts;
 pub mod capabilities;
 mod detail;
 mod event_loop;
+#[cfg(test)]
+mod fixture;
 mod format;
 pub mod glyphs;
 pub mod keymap;

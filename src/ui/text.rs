@@ -57,32 +57,34 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
 fn wrap_paragraph(paragraph: &str, most: usize, lines: &mut Vec<String>) {
     let mut line = String::new();
     let mut used = 0;
-    for piece in paragraph.split_word_bounds() {
-        let w = piece.width();
-        if used + w <= most {
-            line.push_str(piece);
-            used += w;
-            continue;
+    for piece in paragraph.split_inclusive(char::is_whitespace) {
+        let word = piece.trim_end();
+        let blank = &piece[word.len()..];
+        let mut rest = word;
+        if used + rest.width() > most && rest.width() <= most {
+            lines.push(std::mem::take(&mut line).trim_end().to_owned());
+            used = 0;
         }
-        if piece.trim().is_empty() {
-            // A blank at the break is the break.
+        // A word longer than a line, or a script without blanks, is broken anywhere.
+        while used + rest.width() > most {
+            let (head, tail) = split(rest, most - used);
+            // A grapheme wider than a whole line would never fit: it is dropped.
+            let drop = head.is_empty() && used == 0;
+            let (head, tail) = if drop { ("", skip_one(rest)) } else { (head, tail) };
+            line.push_str(head);
             lines.push(std::mem::take(&mut line));
             used = 0;
-            continue;
-        }
-        if used > 0 {
-            lines.push(std::mem::take(&mut line).trim_end().to_owned());
-        }
-        let mut rest = piece;
-        while rest.width() > most {
-            let (head, tail) = split(rest, most);
-            // A grapheme wider than the whole line would never fit: it is dropped.
-            let (head, tail) = if head.is_empty() { ("", skip_one(rest)) } else { (head, tail) };
-            lines.push(head.to_owned());
             rest = tail;
         }
         line.push_str(rest);
-        used = rest.width();
+        used += rest.width();
+        // A blank at the end of a line is left out.
+        if used + blank.width() <= most {
+            line.push_str(blank);
+            used += blank.width();
+        } else {
+            used = most;
+        }
     }
     lines.push(line.trim_end().to_owned());
 }
@@ -111,6 +113,8 @@ mod tests {
     fn lines_break_at_blanks_and_long_words_are_split() {
         assert_eq!(wrap("a nurse who rents", 8), ["a nurse", "who", "rents"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("run run-7f3a on", 9), ["run", "run-7f3a", "on"]);
+        assert_eq!(wrap("日本語日本語", 5), ["日本", "語日", "本語"]);
         assert_eq!(wrap("one\n\ntwo", 10), ["one", "", "two"]);
         assert_eq!(wrap("", 10), [""]);
     }

@@ -277,15 +277,15 @@ impl UiState {
 
     /// The last line of a text stays at the bottom of its panel.
     pub(super) fn clamp_scroll(&mut self) {
-        let now = self.now;
+        let (now, support) = (self.now, "");
         let place = legend::inside(self.places.inspector());
         if let Some(inspection) = &mut self.inspection
             && inspection.scroll > 0
         {
-            // Glyphs and zone do not matter for the number of lines.
+            // Labels, glyphs and zone do not matter for the number of lines.
             let lines = inspection.detail.as_ref().map_or(0, |shown| {
                 let width = usize::from(place.width);
-                detail::lines(shown, width, &Glyphs::UNICODE, &TimeZone::UTC, now).len()
+                detail::lines(shown, support, width, &Glyphs::UNICODE, &TimeZone::UTC, now).len()
             });
             let most = lines.saturating_sub(usize::from(place.height));
             inspection.scroll = inspection.scroll.min(most);
@@ -436,7 +436,7 @@ impl UiState {
         effects.push(Effect::Write {
             directory: directory.to_owned(),
             name,
-            text: detail::plain(shown),
+            text: detail::plain(shown, &run.header.support),
             copy,
         });
     }

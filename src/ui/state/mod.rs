@@ -33,6 +33,9 @@ use crate::{
 use ratatui::layout::Size;
 use std::path::PathBuf;
 
+/// How long an outcome is news, in milliseconds: for so long it has the place of what can wait.
+const FRESH_MS: i64 = 8_000;
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -239,9 +242,16 @@ impl UiState {
     /// Whether something on the screen changes with the clock alone.
     pub fn ticks(&self) -> bool {
         self.frozen.is_none()
-            && !self.engine_gone
             && (self.run.as_ref().is_some_and(Mirror::moving)
-                || (!self.ended() && self.inspection.as_ref().is_some_and(Inspection::ticks)))
+                || self.fresh_notice().is_some()
+                || (!self.ended()
+                    && !self.engine_gone
+                    && self.inspection.as_ref().is_some_and(Inspection::ticks)))
+    }
+
+    /// What became of a command a moment ago.
+    pub fn fresh_notice(&self) -> Option<&Notice> {
+        self.notice.as_ref().filter(|notice| self.now.0 - notice.at.0 < FRESH_MS)
     }
 
     /// What is open, and so which keys count.

@@ -8,11 +8,15 @@ use crate::{
         format,
         layout::Tier,
         state::{Mirror, Panel, UiState},
+        text,
         theme::Role,
         widget::{Piece, boxed, line, row},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
+
+/// Cells for the columns of the table.
+const TABLE: usize = 44;
 
 /// Draws the panel.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
@@ -29,20 +33,45 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
         line(frame, inner, &[(Role::Dim, "no attempt has failed".to_owned())], look);
         return;
     }
-    let head = format!("  {:<15} {:>8} {:>8} {:>8}  message", "", "attempts", "personas", "last");
+    let wide = usize::from(inner.width) > TABLE + 24;
+    let mut head = format!("  {:<15} {:>8} {:>8} {:>8}", "", "attempts", "personas", "last");
+    if wide {
+        head.push_str("  message");
+    }
     line(frame, row(inner, 0), &[(Role::Dim, head)], look);
     let selected = if focused {
         state.error_selected.or_else(|| tallies.first().map(|tally| tally.kind))
     } else {
         None
     };
+    // Where a line has no room for the message, the selected or newest one stands below.
+    let told = selected
+        .and_then(|kind| tallies.iter().find(|tally| tally.kind == kind))
+        .or_else(|| tallies.iter().max_by_key(|tally| tally.last_at.0));
+    let message = match told {
+        Some(tally) if !wide && inner.height >= 5 => {
+            let words =
+                format!("{}, persona {}: {}", tally.kind, tally.last_persona, tally.last_message);
+            let mut lines = text::wrap(&words, usize::from(inner.width));
+            lines.truncate(usize::from(inner.height / 3));
+            lines
+        }
+        _ => Vec::new(),
+    };
+    let below = u16::try_from(message.len()).unwrap_or(0);
+    for (words, n) in message.into_iter().zip(inner.height - below..) {
+        line(frame, row(inner, n), &[(Role::Text, words)], look);
+    }
     // The selected kind stays in sight.
-    let room = usize::from(inner.height.saturating_sub(1));
+    let room = usize::from(inner.height.saturating_sub(1 + below));
     let at = tallies.iter().position(|tally| Some(tally.kind) == selected).unwrap_or(0);
     let skip = (at + 1).saturating_sub(room.max(1));
-    for (tally, n) in tallies.iter().skip(skip).zip(1_u16..) {
-        let chosen = Some(tally.kind) == selected;
-        line(frame, row(inner, n), &entry(tally, chosen, look), look);
+    for (tally, n) in tallies.iter().skip(skip).take(room).zip(1_u16..) {
+        let mut pieces = entry(tally, Some(tally.kind) == selected, look);
+        if wide {
+            pieces.push((Role::Text, format!("  {}", tally.last_message)));
+        }
+        line(frame, row(inner, n), &pieces, look);
     }
 }
 
@@ -57,8 +86,7 @@ fn entry(tally: &FailureTally, chosen: bool, look: &Look) -> Vec<Piece> {
             if tally.personas > 0 { Role::Failed } else { Role::Dim },
             format!("{:>8} ", format::thousands(u64::from(tally.personas))),
         ),
-        (Role::Dim, format!("{:>8}  ", format::time_of_day(tally.last_at, &look.zone))),
-        (Role::Text, tally.last_message.clone()),
+        (Role::Dim, format::time_of_day(tally.last_at, &look.zone)),
     ]
 }
 

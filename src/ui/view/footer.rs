@@ -13,16 +13,28 @@ use crate::ui::{
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
-/// How long an outcome takes the place of the advice where there is one line for both, in
-/// milliseconds.
-const FRESH_MS: i64 = 8_000;
-
 /// Draws the lines.
 pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
     let places = &state.places;
-    draw_notice(frame, places.notice, state, look);
-    if let Some(notice) = &state.notice {
-        line(frame, places.outcome, &outcome(notice, look), look);
+    let alert = alerts::alert(state, &look.keys);
+    match (alert, state.fresh_notice()) {
+        // An alert may take both lines, while nobody waits for an outcome.
+        (Some((loudness, words)), None) if !places.outcome.is_empty() => {
+            let width = usize::from(places.notice.width).saturating_sub(2);
+            let lines = text::wrap(&words, width);
+            let (first, rest) = lines.split_first().map_or(("", &[][..]), |(f, r)| (f.as_str(), r));
+            let second = rest.join(" ");
+            draw_alert(frame, places.notice, loudness, first, look);
+            if second.is_empty() {
+                draw_outcome(frame, state, look);
+            } else {
+                draw_alert(frame, places.outcome, loudness, &second, look);
+            }
+        }
+        _ => {
+            draw_notice(frame, places.notice, state, look);
+            draw_outcome(frame, state, look);
+        }
     }
     let bottom = match &state.overlay {
         Overlay::Find { typed } => {
@@ -43,20 +55,40 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
 /// then advice.
 pub fn draw_notice(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let own_line = !state.places.outcome.is_empty();
-    let fresh = state.notice.as_ref().filter(|n| !own_line && state.now().0 - n.at.0 < FRESH_MS);
-    let pieces: Vec<Piece> = match (alerts::alert(state, &look.keys), fresh) {
+    let fresh = state.fresh_notice().filter(|_| !own_line);
+    match (alerts::alert(state, &look.keys), fresh) {
         (Some((Loudness::Alert, words)), _) => {
-            let words = format!(" {words}");
-            vec![(Role::Alert, text::pad(&words, usize::from(area.width), look.glyphs.ellipsis))]
+            draw_alert(frame, area, Loudness::Alert, &words, look);
         }
-        (_, Some(notice)) => outcome(notice, look),
-        (Some((Loudness::Warning, words)), None) => vec![(Role::Warning, format!(" {words}"))],
-        (Some((Loudness::Good, words)), None) => vec![(Role::Good, format!(" {words}"))],
-        (None, None) => state.run.as_ref().map_or_else(Vec::new, |run| {
-            vec![(Role::Info, format!(" {}", advice::advice(run, state.now(), &look.keys)))]
-        }),
+        (_, Some(notice)) => {
+            line(frame, area, &outcome(notice, look), look);
+        }
+        (Some((loudness, words)), None) => draw_alert(frame, area, loudness, &words, look),
+        (None, None) => {
+            if let Some(run) = &state.run {
+                let advice = advice::advice(run, state.now(), &look.keys);
+                line(frame, area, &[(Role::Info, format!(" {advice}"))], look);
+            }
+        }
+    }
+}
+
+fn draw_alert(frame: &mut Buffer, area: Rect, loudness: Loudness, words: &str, look: &Look) {
+    let words = format!(" {words}");
+    let piece = match loudness {
+        Loudness::Alert => {
+            (Role::Alert, text::pad(&words, usize::from(area.width), look.glyphs.ellipsis))
+        }
+        Loudness::Warning => (Role::Warning, words),
+        Loudness::Good => (Role::Good, words),
     };
-    line(frame, area, &pieces, look);
+    line(frame, area, &[piece], look);
+}
+
+fn draw_outcome(frame: &mut Buffer, state: &UiState, look: &Look) {
+    if let Some(notice) = &state.notice {
+        line(frame, state.places.outcome, &outcome(notice, look), look);
+    }
 }
 
 fn outcome(notice: &Notice, look: &Look) -> Vec<Piece> {
@@ -88,10 +120,14 @@ fn fitting(pieces: Vec<Piece>, width: u16) -> Vec<Piece> {
     let mut fitting = Vec::with_capacity(pieces.len());
     for pair in pieces.chunks(2) {
         used += pair.iter().map(|(_, words)| text::width(words)).sum::<usize>();
-        if used > usize::from(width) {
+        // The blank behind the last word may be cut.
+        if used > usize::from(width) + 1 {
             break;
         }
         fitting.extend_from_slice(pair);
+    }
+    if let Some((_, last)) = fitting.last_mut() {
+        last.truncate(last.trim_end().len());
     }
     fitting
 }

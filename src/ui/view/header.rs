@@ -13,6 +13,10 @@ use crate::{
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
+/// Cells for the run's name at most, and at least where it is shown.
+const LONGEST_NAME: usize = 40;
+const SHORTEST_NAME: usize = 8;
+
 /// Draws the line.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let Some(run) = &state.run else {
@@ -26,14 +30,21 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     };
     let (role, phase) = phase(run);
     let mut pieces: Vec<Piece> = vec![
-        (Role::Title, format!(" {}", text::fit(&run.header.run, 36, look.glyphs.ellipsis))),
-        (Role::Text, "  ".to_owned()),
         (role, phase.to_owned()),
         (Role::Text, format!("  {}", format::clock(run.elapsed(state.now())))),
     ];
-    if let Some(end) = ends(run, state, look) {
+    if let Some(end) = ends(run, state, look, area.width >= 60) {
         pieces.push((Role::Text, format!("  {end}")));
     }
+    // The name gives way to what changes.
+    let taken: usize = pieces.iter().map(|(_, words)| text::width(words)).sum();
+    let room = usize::from(area.width).saturating_sub(taken + 3).min(LONGEST_NAME);
+    let name = if room >= SHORTEST_NAME {
+        format!(" {}  ", text::fit(&run.header.run, room, look.glyphs.ellipsis))
+    } else {
+        " ".to_owned()
+    };
+    pieces.insert(0, (Role::Title, name));
     let used = line(frame, area, &pieces, look);
     let right = asked(run);
     let width = u16::try_from(text::width(&right)).unwrap_or(u16::MAX).saturating_add(1);
@@ -56,13 +67,15 @@ pub fn phase(run: &Mirror) -> (Role, &'static str) {
     }
 }
 
-/// When it will be over; `None` where that means nothing.
-pub fn ends(run: &Mirror, state: &UiState, look: &Look) -> Option<String> {
+/// When it will be over, with the time of day too where there is room; `None` where that means
+/// nothing.
+pub fn ends(run: &Mirror, state: &UiState, look: &Look, roomy: bool) -> Option<String> {
     if run.ended() || !matches!(run.phase, RunPhase::Running) {
         return None;
     }
     Some(match run.meters.remaining {
         None => "ends in --:--".to_owned(),
+        Some(left) if !roomy => format!("ends in {}", format::short_clock(left)),
         Some(left) => {
             let millis = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
             let at = crate::model::UnixMillis(state.now().0.saturating_add(millis));

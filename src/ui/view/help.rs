@@ -14,13 +14,14 @@ use crate::{
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Cells for the keys of a line.
-const KEYS: usize = 12;
+const KEYS: usize = 14;
 /// Cells for one column of the help.
-const COLUMN: u16 = 60;
+const COLUMN: u16 = 59;
 
 /// Draws the help over what is there.
 pub fn draw(frame: &mut Buffer, area: Rect, scroll: usize, look: &Look) {
-    let lines = lines(look);
+    // On a narrow screen the first key has to do.
+    let lines = lines(if area.width < COLUMN { KEYS / 2 } else { KEYS }, look);
     let columns = ((area.width.saturating_sub(2)) / COLUMN).clamp(1, 2);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).div_ceil(columns);
     let width = if columns == 1 { area.width.min(COLUMN + 4) } else { columns * COLUMN + 2 };
@@ -43,12 +44,12 @@ pub fn draw(frame: &mut Buffer, area: Rect, scroll: usize, look: &Look) {
     }
 }
 
-fn lines(look: &Look) -> Vec<Vec<Piece>> {
+fn lines(keys: usize, look: &Look) -> Vec<Vec<Piece>> {
     let mut lines = Vec::new();
     for context in Context::ALL {
         lines.push(vec![(Role::Title, context.to_string())]);
         for binding in look.keys.section(context) {
-            let keys = text::pad(&binding.keys(), KEYS, look.glyphs.ellipsis);
+            let keys = text::pad(&binding.keys(), keys, look.glyphs.ellipsis);
             lines.push(vec![(Role::Key, format!(" {keys} ")), (Role::Text, binding.desc.clone())]);
         }
     }
@@ -81,7 +82,7 @@ mod tests {
             keys: Keymap::built_in().unwrap(),
             zone: TimeZone::UTC,
         };
-        let text: Vec<String> = lines(&look)
+        let text: Vec<String> = lines(KEYS, &look)
             .iter()
             .map(|pieces| pieces.iter().map(|(_, words)| words.as_str()).collect())
             .collect();
@@ -90,6 +91,10 @@ mod tests {
                 let listed = |line: &&String| line.contains(&binding.desc);
                 assert!(text.iter().any(|line| listed(&line)), "{}", binding.desc);
             }
+        }
+        for (line, pieces) in text.iter().zip(lines(KEYS, &look)) {
+            assert!(text::width(line) < usize::from(COLUMN), "cut: {line}");
+            assert!(pieces.iter().all(|(_, words)| !words.contains(look.glyphs.ellipsis)));
         }
         for status in InterviewStatus::ALL {
             assert!(text.iter().any(|line| line.contains(status.label())));

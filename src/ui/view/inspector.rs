@@ -12,24 +12,12 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// Draws the inspector over what is there.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let scroll = state.inspection.as_ref().map_or(0, |inspection| inspection.scroll);
-    draw_from(frame, area, state, look, scroll, &[]);
-}
-
-/// Draws the persona's lines from one on.
-pub fn draw_from(
-    frame: &mut Buffer,
-    area: Rect,
-    state: &UiState,
-    look: &Look,
-    scroll: usize,
-    right: &[Piece],
-) {
     clear(frame, area);
-    let width = usize::from(legend::inside(area).width);
-    let (title, lines) = content(state, look, width);
-    let room = usize::from(legend::inside(area).height);
-    let mut right = right.to_vec();
-    if right.is_empty() && lines.len() > room {
+    let inside = legend::inside(area);
+    let (title, lines) = content(state, look, usize::from(inside.width));
+    let room = usize::from(inside.height);
+    let mut right = Vec::new();
+    if lines.len() > room {
         let last = (scroll + room).min(lines.len());
         right.push((Role::Dim, format!("{} to {last} of {}", scroll + 1, lines.len())));
     }
@@ -39,7 +27,8 @@ pub fn draw_from(
     }
 }
 
-fn content(state: &UiState, look: &Look, width: usize) -> (Vec<Piece>, Vec<detail::Line>) {
+/// The title and the lines of the persona looked at, or why there are none.
+pub fn content(state: &UiState, look: &Look, width: usize) -> (Vec<Piece>, Vec<detail::Line>) {
     let Some(inspection) = &state.inspection else {
         let why = "no persona is chosen: move to one, or press n for one that failed";
         return (
@@ -49,8 +38,9 @@ fn content(state: &UiState, look: &Look, width: usize) -> (Vec<Piece>, Vec<detai
     };
     let status = state.run.as_ref().and_then(|run| run.status(inspection.persona));
     if let Some(shown) = &inspection.detail {
+        let support = state.run.as_ref().map_or("", |run| &run.header.support);
         let role = status.map_or(Role::Title, Role::of);
-        let lines = detail::lines(shown, width, &look.glyphs, &look.zone, state.now());
+        let lines = detail::lines(shown, support, width, &look.glyphs, &look.zone, state.now());
         return (vec![(role, detail::title(shown))], lines);
     }
     let title = vec![(Role::Title, format!("Persona {}", inspection.persona))];

@@ -19,25 +19,30 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let count = format::thousands(run.meters.latency.count);
     let right = vec![(Role::Text, format!("{count} answers"))];
     let inner = boxed(frame, area, &title, &right, false, look);
-    line(frame, row(inner, 0), &quantiles(run), look);
+    line(frame, row(inner, 0), &quantiles(run, 2), look);
     line(frame, row(inner, 1), &tokens(run), look);
 }
 
-/// p50, p90 and p99.
-pub fn quantiles(run: &Mirror) -> Vec<Piece> {
+/// p50, p90 and p99 in one unit, with so many blanks between them.
+pub fn quantiles(run: &Mirror, gap: usize) -> Vec<Piece> {
     let latency = run.meters.latency;
     if latency.count == 0 {
         return vec![(Role::Dim, "no answer yet".to_owned())];
     }
-    [("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99)]
+    let unit = format::Unit::for_up_to(latency.p99);
+    let gap = " ".repeat(gap);
+    let mut pieces: Vec<Piece> = [("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99)]
         .into_iter()
         .flat_map(|(name, time)| {
-            [
-                (Role::Dim, format!("{name} ")),
-                (Role::Text, format!("{:>6}  ", format::seconds(time))),
-            ]
+            let name = (Role::Dim, format!("{name} "));
+            [name, (Role::Text, format!("{:>3}{gap}", unit.number(time)))]
         })
-        .collect()
+        .collect();
+    if let Some((_, last)) = pieces.last_mut() {
+        last.truncate(last.trim_end().len());
+    }
+    pieces.push((Role::Dim, format!(" {}", unit.name())));
+    pieces
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]

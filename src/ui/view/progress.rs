@@ -35,17 +35,21 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     }
     let width = area.width.saturating_sub(used + tail);
     let bar = Rect { x: area.x + used.min(area.width), width, ..area };
-    let cells = |status| share(run.counts.get(status), run.total(), width);
+    let (failed, refused) = (run.counts.get(S::Failed), run.counts.get(S::Refused));
+    let cells = |part| share(part, run.total(), width);
+    let (failed, refused) = (cells(failed), cells(refused));
+    // What is over is never shown shorter than it is for want of whole cells.
+    let done = cells(run.counts.over()).saturating_sub(failed + refused);
     let full = look.glyphs.bar_full;
     let glyph = |status| look.glyphs.status(status);
     segments(
         frame,
         bar,
         &[
-            (cells(S::Failed), Role::Failed, glyph(S::Failed)),
-            (cells(S::Refused), Role::Refused, glyph(S::Refused)),
-            (cells(S::Done), Role::Done, full),
-            (cells(S::InFlight), Role::InFlight, glyph(S::InFlight)),
+            (failed, Role::Failed, glyph(S::Failed)),
+            (refused, Role::Refused, glyph(S::Refused)),
+            (done, Role::Done, full),
+            (cells(run.counts.get(S::InFlight)), Role::InFlight, glyph(S::InFlight)),
         ],
         look,
     );

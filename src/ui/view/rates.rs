@@ -1,6 +1,7 @@
 //! Requests, tokens, slots and latency together, for screens without room for a panel each.
 
 use super::{Look, latency, rate, slots};
+use crate::model::LimitName;
 use crate::ui::{
     advice,
     layout::Tier,
@@ -57,38 +58,34 @@ enum Measure {
     Latency,
 }
 
-/// A name, a short bar, the numbers.
+/// A name, with a mark where it binds, a short bar, the numbers.
 fn draw_measure(frame: &mut Buffer, area: Rect, measure: Measure, state: &UiState, look: &Look) {
-    const NAME: usize = 14;
-    const BAR: u16 = 8;
+    const NAME: usize = 13;
+    const BAR: u16 = 5;
     let Some(run) = &state.run else { return };
     let load = advice::load(run);
+    let mut binds = false;
     let (name, share, numbers): (&str, Option<f64>, Vec<Piece>) = match measure {
         Measure::Rate(which) => {
             let rate = (which.rate)(&load);
-            let mut numbers = rate::numbers(&rate, state, look, which);
-            if rate::binding(state, which.limit) {
-                numbers.push((Role::Warning, " binds".to_owned()));
-            }
-            (which.name, Some(rate.share()), numbers)
+            binds = rate::binding(state, which.limit);
+            (which.name, Some(rate.share()), rate::numbers(&rate, state, look, which))
         }
         Measure::Slots => {
             let mut numbers = slots::numbers(&load, state, look);
-            numbers.push((Role::Text, slots::waiting(&load).trim_start().to_owned()));
-            numbers.last_mut().into_iter().for_each(|(_, words)| words.insert_str(0, ", "));
-            if rate::binding(state, crate::model::LimitName::Slots) {
-                numbers.push((Role::Warning, " binds".to_owned()));
-            }
+            numbers.push((Role::Text, format!(", {} wait", load.waiting)));
+            binds = rate::binding(state, LimitName::Slots);
             ("Slots", Some(slots::share(&load)), numbers)
         }
-        Measure::Latency => ("Latency", None, latency::quantiles(run)),
+        Measure::Latency => ("Latency", None, latency::quantiles(run, 1)),
     };
-    let name = text::pad(&format!(" {name}"), NAME, look.glyphs.ellipsis);
-    let mut x = area.x + line(frame, area, &[(Role::Dim, name)], look);
+    let name = text::pad(name, NAME, look.glyphs.ellipsis);
+    let (role, marker) = if binds { (Role::Warning, look.glyphs.marker) } else { (Role::Dim, ' ') };
+    let mut x = area.x + line(frame, area, &[(role, format!("{marker}{name}"))], look);
     if let Some(share) = share {
         let bar = Rect { x, width: BAR.min(area.right().saturating_sub(x)), ..area };
         gauge(frame, bar, share, look);
-        x = bar.right();
+        x = (bar.right() + 1).min(area.right());
     }
     let rest = Rect { x, width: area.right().saturating_sub(x), ..area };
     line(frame, rest, &numbers, look);

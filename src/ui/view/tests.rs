@@ -1,1 +1,331 @@
+//! Screens as pictures: text and styles at five sizes, in both glyph sets, with and without
+//! colours, at a fixed moment.
 
+use super::*;
+use crate::{
+    model::{
+        Failure, FailureKind, InterviewStatus as S, LogLevel, LogLine, PauseReason, RunPhase,
+        UnixMillis,
+    },
+    protocol::{Delta, Update},
+    ui::{
+        action::Action,
+        fixture::{self, NOW, delta, last_delta},
+        screen::Screen,
+        state::Input,
+        theme,
+    },
+};
+use proptest::prelude::*;
+use ratatui::{
+    layout::{Rect, Size},
+    style::{Color, Modifier},
+};
+use std::fmt::Write;
+
+const SIZES: [(u16, u16); 5] = [(200, 60), (120, 40), (80, 24), (60, 16), (40, 10)];
+
+fn drawn(state: &UiState, look: &Look) -> Buffer {
+    let mut frame = Buffer::empty(Rect::new(0, 0, state.size.width, state.size.height));
+    draw(&mut frame, state, look);
+    frame
+}
+
+fn text(frame: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..frame.area.height {
+        let mut line = String::new();
+        let mut x = 0;
+        while x < frame.area.width {
+            let symbol = frame[(x, y)].symbol();
+            line.push_str(symbol);
+            x += u16::try_from(unicode_width::UnicodeWidthStr::width(symbol)).unwrap().max(1);
+        }
+        writeln!(text, "{}", line.trim_end()).unwrap();
+    }
+    text
+}
+
+/// The styles of every line: how many cells have which.
+fn runs(frame: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..frame.area.height {
+        let mut runs: Vec<(String, u16)> = Vec::new();
+        for x in 0..frame.area.width {
+            let cell = &frame[(x, y)];
+            let mut style = match cell.fg {
+                Color::Reset => "-".to_owned(),
+                color => color.to_string(),
+            };
+            if cell.bg != Color::Reset {
+                write!(style, " on {}", cell.bg).unwrap();
+            }
+            if cell.modifier != Modifier::empty() {
+                write!(style, " {}", format!("{:?}", cell.modifier).to_lowercase()).unwrap();
+            }
+            match runs.last_mut() {
+                Some((last, cells)) if *last == style => *cells += 1,
+                _ => runs.push((style, 1)),
+            }
+        }
+        let runs: Vec<_> = runs.into_iter().map(|(style, n)| format!("{n} {style}")).collect();
+        writeln!(text, "{y:>2}: {}", runs.join(", ")).unwrap();
+    }
+    text
+}
+
+/// The usual picture: a run at a quarter, with a failed persona chosen.
+fn usual(width: u16, height: u16) -> UiState {
+    let mut state = fixture::state(width, height, 5_000);
+    state.apply(Input::Act(Action::NextFailed));
+    state.apply(Input::Update(Update::Detail(Box::new(fixture::detail(41, S::Failed)))));
+    state
+}
+
+#[test]
+fn the_dashboard_at_every_size() {
+    for (width, height) in SIZES {
+        for (name, glyphs) in [("unicode", Glyphs::UNICODE), ("ascii", Glyphs::ASCII)] {
+            let state = usual(width, height);
+            let color = drawn(&state, &fixture::look(glyphs, theme::DEFAULT));
+            let mono = drawn(&state, &fixture::look(glyphs, theme::MONO));
+            assert_eq!(text(&color), text(&mono), "no word depends on the colours");
+            let picture =
+                format!("{}\n16 colours\n{}\nmono\n{}", text(&color), runs(&color), runs(&mono));
+            insta::assert_snapshot!(format!("{width}x{height}_{name}"), picture);
+        }
+    }
+}
+
+#[test]
+fn what_lies_over_the_dashboard() {
+    let look = fixture::look(Glyphs::UNICODE, theme::DEFAULT);
+    for (width, height) in [(120, 40), (80, 24), (40, 10)] {
+        for (name, actions) in [
+            ("inspector", &[Action::Open][..]),
+            ("help", &[Action::Help]),
+            ("quit", &[Action::Quit]),
+            ("find", &[Action::Find]),
+            ("errors", &[Action::NextPanel, Action::NextPanel, Action::MoveDown]),
+        ] {
+            let mut state = usual(width, height);
+            for action in actions {
+                state.apply(Input::Act(*action));
+            }
+            let picture = text(&drawn(&state, &look));
+            insta::assert_snapshot!(format!("{width}x{height}_{name}"), picture);
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_read_with_its_numbers_as_bars() {
+    let look = fixture::look(Glyphs::UNICODE, theme::DEFAULT);
+    let mut state = fixture::state(80, 40, 200);
+    for (n, status) in [(0, S::Done), (17, S::Refused), (48, S::InFlight), (70, S::BackingOff)] {
+        state.apply(Input::Update(Update::Delta(Box::new(delta(&[(n, status)])))));
+        state.apply(Input::Act(Action::Find));
+        for c in n.to_string().chars() {
+            state.apply(Input::Typed(c));
+        }
+        state.apply(Input::Act(Action::Open));
+        state.apply(Input::Act(Action::Open));
+        state.apply(Input::Update(Update::Detail(Box::new(fixture::detail(n, status)))));
+        let picture = text(&drawn(&state, &look));
+        insta::assert_snapshot!(format!("inspector_{}", status.as_str()), picture);
+    }
+}
+
+fn says(state: &UiState, words: &str) {
+    let look = fixture::look(Glyphs::UNICODE, theme::DEFAULT);
+    let picture = text(&drawn(state, &look));
+    // An alert may go on in the second line.
+    let flat = picture.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(words), "{words:?} is not in\n{picture}");
+}
+
+#[test]
+fn the_reason_of_a_standstill_and_the_key_are_on_the_screen() {
+    let failure = |kind, words| Failure::new(kind, words);
+    for (reason, words) in [
+        (PauseReason::User, "PAUSED. p resumes"),
+        (
+            PauseReason::ProviderRefuses {
+                failure: failure(FailureKind::QuotaExhausted, "check your plan"),
+            },
+            "PAUSED, once mended, press r: the provider refuses: quota exhausted: check your plan",
+        ),
+        (
+            PauseReason::Unreachable { failure: failure(FailureKind::Connection, "refused") },
+            "press r: nothing can be reached: connection: refused",
+        ),
+        (
+            PauseReason::CannotStore { message: "No space left on device".to_owned() },
+            "press r: cannot write the run file: No space left on device",
+        ),
+    ] {
+        for (width, height) in [(120, 40), (80, 24)] {
+            let mut state = fixture::state(width, height, 200);
+            let phase = RunPhase::Paused { reason: reason.clone() };
+            let paused = Delta { phase, ..delta(&[]) };
+            state.apply(Input::Update(Update::Delta(Box::new(paused))));
+            says(&state, words);
+        }
+    }
+}
+
+#[test]
+fn a_run_without_answers_for_a_minute_raises_an_alarm() {
+    let mut state = fixture::state(120, 40, 200);
+    state.apply(Input::Ticked(UnixMillis(NOW.0 + 58_000)));
+    says(&state, "ends in");
+    assert!(crate::ui::alerts::alert(&state, &Keymap::built_in().unwrap()).is_none());
+    state.apply(Input::Ticked(UnixMillis(NOW.0 + 71_700)));
+    says(&state, "Nothing answered for 01:12:");
+    says(&state, "last error 429 tokens");
+}
+
+#[test]
+fn the_end_is_told_with_the_way_out_and_the_way_on() {
+    let end = |phase| {
+        let mut state = fixture::state(80, 24, 200);
+        state.apply(Input::Update(Update::Delta(Box::new(last_delta(phase)))));
+        state
+    };
+    says(&end(RunPhase::Finished), "Finished: ");
+    says(&end(RunPhase::Finished), "`voxpop retry parking-minimums-7f3a` asks the failed again");
+    let reason = crate::model::StopReason::Asked;
+    says(&end(RunPhase::Stopped { reason }), "`voxpop resume parking-minimums-7f3a` goes on");
+}
+
+#[test]
+fn an_empty_panel_says_why_it_is_empty() {
+    let mut snapshot = fixture::snapshot(3);
+    snapshot.meters = Default::default();
+    snapshot.history.clear();
+    snapshot.log.clear();
+    let mut state = UiState::new(Size { width: 120, height: 40 }, NOW, true);
+    says(&state, "waiting for the engine");
+    state.apply(Input::Update(Update::Snapshot(Box::new(snapshot))));
+    for words in [
+        "no attempt has failed",
+        "nothing was logged yet",
+        "no second of the run is over yet",
+        "no answer yet",
+    ] {
+        says(&state, words);
+    }
+}
+
+#[test]
+fn text_from_elsewhere_cannot_reach_the_terminal_as_it_is() {
+    let hostile = "a\u{1b}[31mred\u{7}\u{202e}txt\u{9b}2J\r\nb 日本語 👩\u{200d}⚕";
+    let mut snapshot = fixture::snapshot(200);
+    snapshot.header.run = hostile.to_owned();
+    snapshot.meters.endpoints[0].model = hostile.to_owned();
+    snapshot.meters.failures[0].last_message = hostile.to_owned();
+    let line = LogLine { at: NOW, level: LogLevel::Warn, text: hostile.to_owned() };
+    snapshot.log.push(line.clone());
+    let mut detail = fixture::detail(41, S::Failed);
+    detail.persona.id = hostile.to_owned();
+    detail.persona.attributes[0].value = hostile.to_owned();
+    detail.system_prompt = hostile.to_owned();
+    detail.user_prompt = hostile.to_owned();
+    detail.refusal = Some(hostile.to_owned());
+    detail.failure = Some(Failure::new(FailureKind::Malformed, hostile));
+    for attempt in &mut detail.attempts {
+        attempt.body = Some(hostile.to_owned());
+        attempt.request_id = Some(hostile.to_owned());
+        attempt.failure = Some(Failure::new(FailureKind::Malformed, hostile));
+    }
+    for (glyphs, ascii) in [(Glyphs::UNICODE, false), (Glyphs::ASCII, true)] {
+        let look = fixture::look(glyphs, theme::DEFAULT);
+        for (width, height) in SIZES {
+            let mut state = UiState::new(Size { width, height }, NOW, true);
+            state.apply(Input::Update(Update::Snapshot(Box::new(snapshot.clone()))));
+            let mut more = delta(&[]);
+            more.log.push(line.clone());
+            more.meters = snapshot.meters.clone();
+            let reason = PauseReason::CannotStore { message: hostile.to_owned() };
+            more.phase = RunPhase::Paused { reason };
+            state.apply(Input::Update(Update::Delta(Box::new(more))));
+            state.apply(Input::Act(Action::NextFailed));
+            state.apply(Input::Act(Action::Open));
+            state.apply(Input::Update(Update::Detail(Box::new(detail.clone()))));
+            for _ in 0..30 {
+                let frame = drawn(&state, &look);
+                for cell in &frame.content {
+                    let symbol = cell.symbol();
+                    assert!(!ascii || symbol.is_ascii(), "{symbol:?}");
+                    assert!(
+                        !symbol.chars().any(|c| c.is_control() || c == '\u{202e}'),
+                        "{symbol:?}"
+                    );
+                }
+                state.apply(Input::Act(Action::MoveDown));
+            }
+        }
+    }
+}
+
+#[test]
+fn where_nothing_changes_no_byte_is_written() {
+    let look = fixture::look(Glyphs::UNICODE, theme::DEFAULT);
+    let mut state = fixture::state(120, 40, 5_000);
+    let mut screen = Screen::new(state.size);
+    let mut written = 0;
+    let mut show = |state: &UiState| {
+        let bytes = screen.compose(|frame| draw(frame, state, &look)).map_or(0, |b| b.len());
+        written += bytes;
+        bytes
+    };
+    assert!(show(&state) > 0);
+    // Within one second of a run nothing moves but what the engine reports.
+    for millis in (50..1_000).step_by(50) {
+        state.apply(Input::Ticked(UnixMillis(NOW.0 + millis)));
+        assert_eq!(show(&state), 0, "after {millis} ms");
+    }
+    state.apply(Input::Ticked(UnixMillis(NOW.0 + 1_000)));
+    let tick = show(&state);
+    assert!((1..80).contains(&tick), "a second is a digit: {tick}");
+    // A run that is over shows the same for ever.
+    state.apply(Input::Update(Update::Delta(Box::new(last_delta(RunPhase::Finished)))));
+    show(&state);
+    for hour in 1..48 {
+        state.apply(Input::Ticked(UnixMillis(NOW.0 + hour * 3_600_000)));
+        assert_eq!(show(&state), 0, "after {hour} h");
+    }
+}
+
+#[test]
+fn no_state_is_told_by_colour_alone() {
+    for glyphs in [Glyphs::UNICODE, Glyphs::ASCII] {
+        let look = fixture::look(glyphs, theme::MONO);
+        let mut snapshot = fixture::snapshot(9);
+        snapshot.statuses.0 = S::ALL.to_vec();
+        let mut state = UiState::new(Size { width: 120, height: 40 }, NOW, true);
+        state.apply(Input::Update(Update::Snapshot(Box::new(snapshot))));
+        let frame = drawn(&state, &look);
+        let cells = crate::ui::legend::split(state.places.grid, 9).0;
+        let faces: std::collections::BTreeSet<String> =
+            (0..9).map(|n| frame[(cells.x + n, cells.y)].symbol().to_owned()).collect();
+        assert_eq!(faces.len(), S::COUNT);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_size_can_be_drawn(
+        width in 0_u16..300, height in 0_u16..300, ascii in any::<bool>(), open in 0_usize..5,
+    ) {
+        let glyphs = if ascii { Glyphs::ASCII } else { Glyphs::UNICODE };
+        let look = fixture::look(glyphs, theme::DEFAULT);
+        let mut state = usual(width, height);
+        let actions = [Action::Back, Action::Open, Action::Help, Action::Quit, Action::NextPanel];
+        state.apply(Input::Act(actions[open]));
+        let frame = drawn(&state, &look);
+        prop_assert!(width < 3 || height == 0 || !text(&frame).trim().is_empty());
+    }
+}

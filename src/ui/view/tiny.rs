@@ -50,7 +50,7 @@ fn summary(state: &UiState, look: &Look) -> Vec<Piece> {
     if alerts::alert(state, &look.keys).is_some_and(|(loud, _)| loud == alerts::Loudness::Alert) {
         pieces.push((Role::Alert, " !".to_owned()));
     }
-    if let Some(end) = header::ends(run, state, look) {
+    if let Some(end) = header::ends(run, state, look, false) {
         pieces.push((Role::Text, format!(" {end}")));
     }
     pieces

@@ -100,9 +100,10 @@ fn put_title(
     if title.is_empty() || room < 3 {
         return 0;
     }
-    let room = u16::try_from(room - 2).unwrap_or(0);
-    let used = line(frame, Rect { x: x + 1, y, width: room, height: 1 }, title, look);
-    frame[(x, y)].set_symbol(" ");
-    frame[(x + 1 + used, y)].set_symbol(" ");
-    usize::from(used) + 2
+    let wanted = title.iter().map(|(_, words)| text::width(words)).sum::<usize>().min(room - 2);
+    let used = u16::try_from(wanted).unwrap_or(0);
+    let place = Rect { x, y, width: used + 2, height: 1 };
+    clear(frame, place);
+    line(frame, Rect { x: x + 1, width: used, ..place }, title, look);
+    usize::from(place.width)
 }

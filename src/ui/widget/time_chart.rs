@@ -105,13 +105,14 @@ fn fill(share: f64, full: usize) -> usize {
     (share.clamp(0.0, 1.0) * full as f64).round() as usize
 }
 
-/// The next of 1, 2, 5, 10, 20, … so that the scale seldom changes.
+/// The next round number, so that the scale seldom changes.
 fn round_up(value: f64) -> f64 {
+    const ROUND: [f64; 10] = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0];
     let mut power = 1.0;
     while power * 10.0 < value {
         power *= 10.0;
     }
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|&v| v >= value).unwrap_or(value)
+    ROUND.into_iter().map(|m| m * power).find(|&v| v >= value).unwrap_or(power * 10.0)
 }
 
 #[cfg(test)]
@@ -147,7 +148,7 @@ mod tests {
         let columns = Columns { values: vec![10.0, 400.0], seconds: 1 };
         let top = |limit| Chart { columns: &columns, limit, role: Role::Requests }.top();
         assert!((top(Some(500.0)) - 500.0).abs() < 1e-9);
-        assert!((top(Some(300.0)) - 500.0).abs() < 1e-9);
-        assert!((top(None) - 500.0).abs() < 1e-9);
+        assert!((top(Some(300.0)) - 400.0).abs() < 1e-9);
+        assert!((top(None) - 400.0).abs() < 1e-9);
     }
 }

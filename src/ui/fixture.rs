@@ -1,0 +1,260 @@
+//! A run in the middle of its work, made up for the tests of this folder.
+
+use super::{
+    glyphs::Glyphs,
+    keymap::Keymap,
+    state::{Effect, Input, UiState},
+    theme::Theme,
+    view::Look,
+};
+use crate::{
+    model::*,
+    protocol::{
+        Activity, Delta, EndpointMeters, FailureTally, LatencySummary, Meters, PROTOCOL_VERSION,
+        PersonaDetail, RateMeter, RateSample, RunHeader, SlotMeter, Snapshot, StatusChange,
+        Statuses, TokenTotals, Update,
+    },
+};
+use InterviewStatus as S;
+use jiff::tz::TimeZone;
+use ratatui::layout::Size;
+use std::{path::PathBuf, time::Duration};
+
+/// 12:03:20 UTC of some day: every test happens then.
+pub const NOW: UnixMillis = UnixMillis(1_760_011_400_000);
+
+pub fn look(glyphs: Glyphs, theme: &str) -> Look {
+    Look {
+        theme: Theme::built_in(theme).unwrap(),
+        glyphs,
+        keys: Keymap::built_in().unwrap(),
+        zone: TimeZone::UTC,
+    }
+}
+
+/// So many personas in the order in which a run leaves them: most over, some under way.
+pub fn statuses(total: u32) -> Vec<S> {
+    (0..total)
+        .map(|n| match n * 100 / total.max(1) {
+            0..24 if n % 97 == 41 => S::Failed,
+            0..24 if n % 61 == 17 => S::Refused,
+            0..24 if n % 83 == 70 => S::BackingOff,
+            0..24 => S::Done,
+            24..26 => S::InFlight,
+            26 => [S::WaitingForSlot, S::WaitingForRequests, S::WaitingForTokens][n as usize % 3],
+            _ => S::Queued,
+        })
+        .collect()
+}
+
+pub fn meters() -> Meters {
+    let per_minute = |n| Some(PerMinute::clamped(n));
+    let tally = |kind, attempts, personas, ago, persona, message: &str| FailureTally {
+        kind,
+        attempts,
+        personas,
+        last_at: UnixMillis(NOW.0 - ago),
+        last_persona: PersonaIndex(persona),
+        last_message: message.to_owned(),
+    };
+    Meters {
+        elapsed: Duration::from_secs(761),
+        endpoints: vec![EndpointMeters {
+            name: "openai".to_owned(),
+            model: "gpt-4o-mini".to_owned(),
+            slots: SlotMeter { held: 41, target: 50, waiting: 3 },
+            requests: RateMeter {
+                now: 412.0,
+                last_minute: 405,
+                limit: per_minute(500),
+                configured: None,
+            },
+            tokens: RateMeter {
+                now: 193_400.0,
+                last_minute: 190_000,
+                limit: per_minute(200_000),
+                configured: None,
+            },
+            paused_until: None,
+        }],
+        failures: vec![
+            tally(
+                FailureKind::RateLimitedTokens,
+                8,
+                0,
+                2_000,
+                1_190,
+                "Rate limit reached for gpt-4o-mini on tokens per min (TPM): Limit 200000",
+            ),
+            tally(FailureKind::Timeout, 3, 0, 95_000, 317, "no reply within 60 s"),
+            tally(FailureKind::Malformed, 2, 1, 10_000, 41, "no \"survey\" in the answer"),
+        ],
+        latency: LatencySummary {
+            count: 1_190,
+            p50: Duration::from_millis(1_200),
+            p90: Duration::from_millis(2_800),
+            p99: Duration::from_millis(5_000),
+        },
+        finished_per_minute: 96.0,
+        remaining: Some(Duration::from_secs(2_371)),
+        tokens: TokenTotals { prompt: 728_000, completion: 277_000, cached: 410_000 },
+        last_success: Some(UnixMillis(NOW.0 - 300)),
+        unsaved: 0,
+    }
+}
+
+pub fn snapshot(total: u32) -> Snapshot {
+    let history = (0..90_u16)
+        .map(|n| RateSample {
+            requests: 300.0 + f32::from(n % 30) * 6.0,
+            tokens: 120_000.0 + f32::from(n % 45) * 1_500.0,
+            in_flight: 41,
+            failures: u32::from(n % 20 == 0),
+        })
+        .collect();
+    let line = |ago, level, text: &str| LogLine {
+        at: UnixMillis(NOW.0 - ago),
+        level,
+        text: text.to_owned(),
+    };
+    Snapshot {
+        version: PROTOCOL_VERSION,
+        header: RunHeader {
+            run: "parking-minimums-7f3a".to_owned(),
+            run_file: PathBuf::from("/runs/parking-minimums-7f3a.voxpop"),
+            survey: "parking-minimums".to_owned(),
+            question: "Should the council stop requiring car spaces?".to_owned(),
+            support: "Support for the proposal".to_owned(),
+            started_at: UnixMillis(NOW.0 - 761_000),
+            live: true,
+        },
+        phase: RunPhase::Running,
+        statuses: Statuses(statuses(total)),
+        meters: meters(),
+        history,
+        log: vec![
+            line(761_000, LogLevel::Info, "run parking-minimums-7f3a begins"),
+            line(12_000, LogLevel::Warn, "persona 1190 attempt 1: 429 tokens; again in 4.1 s"),
+            line(10_000, LogLevel::Error, "persona 41 failed: malformed: no \"survey\""),
+        ],
+        summary: None,
+    }
+}
+
+/// A delta that changes these personas and nothing else.
+pub fn delta(changes: &[(u32, S)]) -> Delta {
+    Delta {
+        phase: RunPhase::Running,
+        statuses: changes
+            .iter()
+            .map(|&(n, status)| StatusChange { persona: PersonaIndex(n), status })
+            .collect(),
+        meters: meters(),
+        history: Vec::new(),
+        log: Vec::new(),
+        summary: None,
+    }
+}
+
+/// The delta that ends the run.
+pub fn last_delta(phase: RunPhase) -> Delta {
+    let summary = RunSummary {
+        run: "parking-minimums-7f3a".to_owned(),
+        run_file: PathBuf::from("/runs/parking-minimums-7f3a.voxpop"),
+        total: 5_000,
+        done: 1_190,
+        failed: 1,
+        refused: 3,
+        seconds: 761.0,
+    };
+    Delta { phase, summary: Some(summary), ..delta(&[]) }
+}
+
+pub fn detail(persona: u32, status: S) -> PersonaDetail {
+    let attribute =
+        |name: &str, value: &str| Attribute { name: name.to_owned(), value: value.to_owned() };
+    let score = |n| Score::try_from(n).unwrap();
+    let failure = Failure::new(FailureKind::Malformed, "no \"survey\" in the answer");
+    let attempt = |number, ago, failure: Option<Failure>| Attempt {
+        persona: PersonaIndex(persona),
+        stage: Stage::Answer,
+        number,
+        endpoint: EndpointIndex(0),
+        sent_at: UnixMillis(NOW.0 - ago),
+        timing: AttemptTiming {
+            queued: Duration::from_millis(1_200),
+            waited_for_slot: Duration::from_millis(12),
+            waited_for_rate: Duration::from_millis(2_100),
+            on_the_wire: Duration::from_millis(4_100),
+            parsed: Duration::from_micros(300),
+        },
+        status: Some(200),
+        request_id: Some("req_8f3a0c11".to_owned()),
+        usage: Some(Usage { prompt_tokens: 612, completion_tokens: 233, cached_tokens: 0 }),
+        body: failure.is_some().then(|| "{\"narrative\": \"As a nurse who rents I".to_owned()),
+        failure,
+    };
+    let failed = status == S::Failed;
+    PersonaDetail {
+        persona: Persona {
+            index: PersonaIndex(persona),
+            id: format!("row-{persona}"),
+            weight: Some(1.2),
+            attributes: vec![
+                attribute("occupation", "Nurse"),
+                attribute("age", "35 to 39"),
+                attribute("tenure", "rents"),
+            ],
+        },
+        status,
+        activity: (!status.is_over() && status != S::Queued).then(|| Activity {
+            since: UnixMillis(NOW.0 - 4_000),
+            until: (status == S::BackingOff).then_some(UnixMillis(NOW.0 + 26_000)),
+        }),
+        system_prompt: "You answer a survey in the voice of one person.".to_owned(),
+        user_prompt: "You are a nurse, 35 to 39, who rents.\nWhat do you say?".to_owned(),
+        attempts: match status {
+            S::Queued => Vec::new(),
+            S::Failed => {
+                vec![
+                    attempt(1, 15_000, Some(failure.clone())),
+                    attempt(2, 10_000, Some(failure.clone())),
+                ]
+            }
+            _ => vec![attempt(1, 5_000, None)],
+        },
+        answer: (status == S::Done).then(|| Answer {
+            narrative: "I depend on a car for night shifts. Still, rents keep me up at night."
+                .to_owned(),
+            support_level: score(4),
+            impacts: vec![
+                ("housing".to_owned(), score(5)),
+                ("public_transport".to_owned(), score(2)),
+            ],
+            key_concerns: vec!["Night shifts without a bus".to_owned()],
+            suggested_improvements: vec!["Run the 909 bus all night".to_owned()],
+        }),
+        failure: failed.then_some(failure),
+        refusal: (status == S::Refused).then(|| "I can't speak for this person.".to_owned()),
+    }
+}
+
+/// A state of this size with a run of so many personas.
+pub fn state(width: u16, height: u16, total: u32) -> UiState {
+    let mut state = UiState::new(Size { width, height }, NOW, true);
+    state.apply(Input::Update(Update::Snapshot(Box::new(snapshot(total)))));
+    state
+}
+
+/// Applies an input as the event loop does: what it sends gets a number.
+pub fn apply(state: &mut UiState, input: Input, next_id: &mut u64) -> Vec<Effect> {
+    let effects = state.apply(input);
+    for effect in &effects {
+        if let Effect::Send(order) = effect {
+            *next_id += 1;
+            let id = crate::protocol::CommandId(*next_id);
+            state.apply(Input::Sent { id, order: order.clone() });
+        }
+    }
+    effects
+}
