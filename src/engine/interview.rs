@@ -222,9 +222,9 @@ impl Interviewer {
 }
 
 /// Every attempt leaves a line in the log. Answers go to the file only; failures are also shown
-/// on the dashboard.
+/// on the dashboard. Times are in microseconds.
 fn log(attempt: &Attempt) {
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let timing = &attempt.timing;
     match &attempt.failure {
         None => tracing::debug!(
@@ -233,11 +233,11 @@ fn log(attempt: &Attempt) {
             attempt = attempt.number,
             endpoint = attempt.endpoint.0,
             status = attempt.status,
-            queued_ms = ms(timing.queued),
-            slot_ms = ms(timing.waited_for_slot),
-            rate_ms = ms(timing.waited_for_rate),
-            wire_ms = ms(timing.on_the_wire),
-            parsed_ms = ms(timing.parsed),
+            queued_us = us(timing.queued),
+            slot_us = us(timing.waited_for_slot),
+            rate_us = us(timing.waited_for_rate),
+            wire_us = us(timing.on_the_wire),
+            parsed_us = us(timing.parsed),
             request_id = attempt.request_id.as_deref(),
             "answered"
         ),
@@ -247,14 +247,15 @@ fn log(attempt: &Attempt) {
             attempt = attempt.number,
             endpoint = attempt.endpoint.0,
             status = attempt.status,
-            queued_ms = ms(timing.queued),
-            slot_ms = ms(timing.waited_for_slot),
-            rate_ms = ms(timing.waited_for_rate),
-            wire_ms = ms(timing.on_the_wire),
-            parsed_ms = ms(timing.parsed),
+            queued_us = us(timing.queued),
+            slot_us = us(timing.waited_for_slot),
+            rate_us = us(timing.waited_for_rate),
+            wire_us = us(timing.on_the_wire),
+            parsed_us = us(timing.parsed),
             request_id = attempt.request_id.as_deref(),
-            retry_after_ms = failure.retry_after.map(ms),
-            "{failure}"
+            retry_after_us = failure.retry_after.map(us),
+            "persona {} {failure}",
+            attempt.persona
         ),
     }
 }
