@@ -2,7 +2,7 @@
 
 use super::{
     PersonaError, ReadError, ReadSummary, Taker,
-    format::{Format, Source},
+    format::Format,
     place::RoughPlace,
     record::{self, Intake, Parts},
     value::{clean, clean_list, one_line},
@@ -10,7 +10,6 @@ use super::{
 use crate::{config::FileError, model::Attribute};
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
 use std::{
-    fs::File,
     io::{Read, Seek, SeekFrom},
     path::Path,
 };
@@ -32,19 +31,19 @@ struct Column {
     role: Role,
 }
 
+/// Reads `input`, whose text begins at byte `start` of `path`.
 pub(super) fn read<E>(
     path: &Path,
-    source: Source,
+    (input, start): (impl Read + Seek, u64),
     delimiter: u8,
     take: Taker<'_, E>,
 ) -> Result<ReadSummary, ReadError<E>> {
-    let start = source.start;
     // Flexible, because the library's own error does not show what the odd row holds.
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
         .buffer_capacity(256 * 1024)
-        .from_reader(source.file);
+        .from_reader(input);
     let explain = |error| explain(path, error);
     let columns = columns(path, reader.headers().map_err(explain)?)?;
     let has = |role| columns.iter().any(|column| column.role == role);
@@ -144,7 +143,7 @@ fn ragged(path: &Path, place: RoughPlace, expected: usize, row: &StringRecord) -
 }
 
 /// Whether the last byte before the line end is a quote. The reader forgives a missing one.
-fn ends_with_quote(mut file: File) -> bool {
+fn ends_with_quote(mut file: impl Read + Seek) -> bool {
     let mut tail = Vec::new();
     let length = file.seek(SeekFrom::End(0)).unwrap_or_default();
     let read = file

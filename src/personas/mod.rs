@@ -26,11 +26,12 @@ pub use error::{PersonaError, ReadError};
 pub use format::Format;
 pub use place::Place;
 
-use crate::model::Persona;
+use crate::{config::EXAMPLE_PERSONAS, model::Persona};
 use record::Row;
 use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
+    io::Cursor,
     path::Path,
 };
 
@@ -81,10 +82,25 @@ pub fn read<E>(
     Ok(summary)
 }
 
+/// The personas of the demo.
+pub fn example() -> Vec<Persona> {
+    let mut personas = Vec::new();
+    let text = Cursor::new(EXAMPLE_PERSONAS);
+    let path = Path::new("config/example/personas.csv");
+    let read = csv_rows::read::<Infallible>(path, (text, 0), b',', &mut |row| {
+        personas.push(row.persona);
+        Ok(())
+    });
+    read.expect("config/example/personas.csv is part of the program, and a test reads it");
+    personas
+}
+
 fn stream<E>(path: &Path, take: Taker<'_, E>) -> Result<ReadSummary, ReadError<E>> {
     let source = format::open_source(path)?;
     match source.format {
-        Format::Csv { delimiter } => csv_rows::read(path, source, delimiter, take),
+        Format::Csv { delimiter } => {
+            csv_rows::read(path, (source.file, source.start), delimiter, take)
+        }
         Format::Json => json::read_json(path, source, take),
         Format::JsonLines => json::read_lines(path, source, take),
         Format::Yaml => json::read_yaml(path, take),
