@@ -33,8 +33,8 @@ pub enum ConfigError {
     Value { origin: Origin, problem: String },
     /// A public endpoint and no key.
     #[error(
-        "no API key for {endpoint}: set OPENAI_API_KEY in the environment, or in a .env file next \
-         to where you start voxpop"
+        "no API key for {endpoint}: set OPENAI_API_KEY in the environment, or in a file .env in the \
+         folder where you start voxpop"
     )]
     NoKey { endpoint: String },
 }

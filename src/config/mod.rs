@@ -33,7 +33,7 @@ pub use load::{Flags, Sources, load, load_demo, load_resumed, load_survey_str, l
 pub use plans::{Plan, plans};
 pub use scalar::{NotARate, RateFlag};
 pub use settings::{Config, EndpointSettings, Origin, RetryBounds, RunSettings, Setting};
-pub use text_file::{FileError, is_utf16, open, read_text};
+pub use text_file::{FileError, is_utf16, open_file, read_text};
 
 /// The survey of the demo: a file to start one's own from.
 pub const EXAMPLE_SURVEY: &str = include_str!("../../config/example/survey.yaml");

@@ -216,7 +216,7 @@ impl Checked for Rate {
 }
 
 /// A rate as a flag or a variable gives it: any number, or no limit. Whether the number makes
-/// sense is for [`crate::config::load`] to say, which knows the flag's name.
+/// sense is for [`load()`](crate::config::load()) to say, which knows the flag's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateFlag {
     Number(i64),

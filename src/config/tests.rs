@@ -361,3 +361,18 @@ fn the_demo_asks_nobody_for_anything() {
     let survey = load_survey_str(EXAMPLE_SURVEY, Path::new("survey.yaml")).unwrap();
     assert_eq!(survey, config.survey);
 }
+
+proptest::proptest! {
+    /// Any text is a survey or an error with a place, never a panic.
+    #[test]
+    fn no_survey_is_too_strange(
+        lines in proptest::collection::vec(
+            "( {0,2}|\t)(question|grid|impacts|limits|slots|model|plan|prompts|- )?[:,\\[\\]{}&*!|>'\" ]{0,3}[a-z0-9.]{0,4}",
+            0..6,
+        ),
+    ) {
+        if let Err(error) = load_survey_str(&lines.join("\n"), Path::new("s.yaml")) {
+            proptest::prop_assert!(error.to_string().starts_with("s.yaml:"), "{error}");
+        }
+    }
+}

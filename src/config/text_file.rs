@@ -67,7 +67,7 @@ impl FileError {
 }
 
 /// Opens a file for reading. A folder is refused here, not at the first read.
-pub fn open(path: &Path) -> Result<File, FileError> {
+pub fn open_file(path: &Path) -> Result<File, FileError> {
     let file = File::open(path).map_err(|problem| FileError::new(path, problem))?;
     match file.metadata() {
         Ok(metadata) if metadata.is_dir() => Err(FileError::Directory(path.to_owned())),
@@ -79,7 +79,7 @@ pub fn open(path: &Path) -> Result<File, FileError> {
 /// The whole of a UTF-8 file, without its byte order mark.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes).map_err(|problem| FileError::new(path, problem))?;
+    open_file(path)?.read_to_end(&mut bytes).map_err(|problem| FileError::new(path, problem))?;
     if is_utf16(&bytes) {
         return Err(FileError::Utf16(path.to_owned()));
     }

@@ -31,10 +31,10 @@ struct Column {
     role: Role,
 }
 
+/// Reads `input`, whose text begins at byte `start` of `path`.
 pub(super) fn read<E>(
     path: &Path,
-    input: impl Read + Seek,
-    start: u64,
+    (input, start): (impl Read + Seek, u64),
     delimiter: u8,
     take: Taker<'_, E>,
 ) -> Result<ReadSummary, ReadError<E>> {

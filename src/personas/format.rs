@@ -1,7 +1,7 @@
 //! Which format a file is in: by its extension, and by how it begins.
 
 use super::PersonaError;
-use crate::config::{FileError, is_utf16, open};
+use crate::config::{FileError, is_utf16, open_file};
 use serde::de::IgnoredAny;
 use std::{
     fmt,
@@ -51,7 +51,7 @@ const HEAD: u64 = 64 * 1024;
 /// Opens a file and finds out what it is.
 pub(super) fn open_source(path: &Path) -> Result<Source, PersonaError> {
     let unreadable = |problem| FileError::new(path, problem);
-    let mut file = open(path)?;
+    let mut file = open_file(path)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(PersonaError::NotRegular(path.to_owned()));
     }

@@ -31,6 +31,7 @@ use record::Row;
 use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
+    io::Cursor,
     path::Path,
 };
 
@@ -81,24 +82,24 @@ pub fn read<E>(
     Ok(summary)
 }
 
-/// Hands over the personas of the demo.
-///
-/// # Errors
-/// What `each` returned.
-pub fn read_example<E>(
-    each: &mut dyn FnMut(Persona) -> Result<(), E>,
-) -> Result<ReadSummary, ReadError<E>> {
-    let text = std::io::Cursor::new(EXAMPLE_PERSONAS);
-    csv_rows::read(Path::new("example/personas.csv"), text, 0, b',', &mut |row: Row| {
-        each(row.persona).map_err(ReadError::Stopped)
-    })
+/// The personas of the demo.
+pub fn example() -> Vec<Persona> {
+    let mut personas = Vec::new();
+    let text = Cursor::new(EXAMPLE_PERSONAS);
+    let path = Path::new("config/example/personas.csv");
+    let read = csv_rows::read::<Infallible>(path, (text, 0), b',', &mut |row| {
+        personas.push(row.persona);
+        Ok(())
+    });
+    read.expect("config/example/personas.csv is part of the program, and a test reads it");
+    personas
 }
 
 fn stream<E>(path: &Path, take: Taker<'_, E>) -> Result<ReadSummary, ReadError<E>> {
     let source = format::open_source(path)?;
     match source.format {
         Format::Csv { delimiter } => {
-            csv_rows::read(path, source.file, source.start, delimiter, take)
+            csv_rows::read(path, (source.file, source.start), delimiter, take)
         }
         Format::Json => json::read_json(path, source, take),
         Format::JsonLines => json::read_lines(path, source, take),

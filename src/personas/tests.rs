@@ -240,3 +240,53 @@ fn who_takes_the_personas_can_stop() {
         assert_eq!(taken, 2);
     }
 }
+
+#[test]
+fn the_personas_of_the_demo_are_what_a_file_of_ones_own_could_be() {
+    let (read, summary) = read_all("personas.csv", EXAMPLE_PERSONAS.as_bytes()).unwrap();
+    assert_eq!(read, example());
+    assert_eq!((summary.count, summary.own_ids, summary.notes), (200, true, Vec::new()));
+    let names = [
+        "name",
+        "age",
+        "gender",
+        "occupation",
+        "education",
+        "income",
+        "tenure",
+        "household",
+        "suburb",
+        "car_ownership",
+        "commute",
+        "values",
+    ];
+    let tenures =
+        ["rents", "owns with a mortgage", "owns outright", "lives with parents", "public housing"];
+    for persona in &read {
+        for attribute in &persona.attributes {
+            assert!(names.contains(&attribute.name.as_str()), "{attribute:?}");
+            assert!(attribute.name != "tenure" || tenures.contains(&attribute.value.as_str()));
+        }
+        let age = persona.attributes.iter().find(|a| a.name == "age").map(|a| a.value.parse());
+        assert!(matches!(age, Some(Ok(18..=95))), "{persona:?}");
+    }
+    let blanks = read.iter().filter(|persona| persona.attributes.len() < names.len()).count();
+    assert!((20..150).contains(&blanks), "{blanks} personas have blanks");
+}
+
+proptest::proptest! {
+    /// Any bytes in any format end in personas or in an error, never in a panic.
+    #[test]
+    fn no_file_is_too_strange(
+        name in "p\\.(csv|tsv|json|jsonl|yaml|txt)",
+        bytes in "[\\[\\]{}:,;\"'\\\\\n\r\t #&*!-aid01.\u{e9}\u{1b}]{0,60}",
+    ) {
+        if let Ok((personas, summary)) = read_all(&name, bytes.as_bytes()) {
+            proptest::prop_assert_eq!(personas.len(), summary.count as usize);
+            for attribute in personas.iter().flat_map(|persona| &persona.attributes) {
+                proptest::prop_assert!(!attribute.value.trim().is_empty());
+                proptest::prop_assert!(!attribute.value.chars().any(char::is_control));
+            }
+        }
+    }
+}

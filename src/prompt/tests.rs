@@ -266,3 +266,26 @@ fn a_wrong_answer_is_told_which_field() {
     .collect();
     insta::assert_snapshot!(told);
 }
+
+proptest::proptest! {
+    /// Whatever an answer says, it comes back as it went out.
+    #[test]
+    fn an_answer_comes_back_as_it_went_out(
+        narrative in "[a-zA-Z\"{}\\\\\u{e9}\u{4e2d}.]([a-z \"{}\\\\\u{e9}\n]{0,80}[a-z.}])?",
+        scores in proptest::array::uniform3(1..=5_u8),
+        texts in proptest::collection::vec("[a-z\"{}](([a-z ,\u{2019}]{0,20})[a-z])?", 0..4),
+        around in "[a-z{}\"\n ]{0,20}",
+    ) {
+        let score = |n: usize| Score::try_from(scores[n]).unwrap();
+        let answer = Answer {
+            narrative,
+            support_level: score(0),
+            impacts: vec![("housing".into(), score(1)), ("public_transport".into(), score(2))],
+            key_concerns: texts.clone(),
+            suggested_improvements: texts,
+        };
+        let survey = survey(&["Housing", "Public transport"]);
+        let reply = format!("{around}\n{}\n{around}", answer_to_wire(&answer));
+        proptest::prop_assert_eq!(read_answer(&survey, &reply), Ok(answer));
+    }
+}
