@@ -7,7 +7,7 @@ use crate::{
     model::{Persona, strip_controls_keep_lines},
     personas::{self, ReadError},
 };
-use std::{convert::Infallible, io::Write};
+use std::{collections::HashSet, convert::Infallible, io::Write};
 
 /// How many prompts are shown.
 const SHOWN: usize = 3;
@@ -15,8 +15,14 @@ const SHOWN: usize = 3;
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
     let config = load(&args.survey)?;
     let prompts = check_prompts(&config.survey)?;
+    let mut known = HashSet::new();
     let mut first: Vec<Persona> = Vec::with_capacity(SHOWN);
     let summary = personas::read::<Infallible>(&args.survey.personas, &mut |persona| {
+        for attribute in &persona.attributes {
+            if !known.contains(&attribute.name) {
+                known.insert(attribute.name.clone());
+            }
+        }
         if first.len() < SHOWN {
             first.push(persona);
         }
@@ -26,6 +32,11 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         ReadError::Input(input) => Problem::input(input),
         ReadError::Stopped(never) => match never {},
     })?;
+
+    let unknown: Vec<_> = (prompts.attributes_used().iter())
+        .filter(|&used| !known.contains(used))
+        .map(|used| format!("warning: prompts.user asks for {used}, which no persona has\n"))
+        .collect();
 
     let mut text = format!(
         "{}: a survey of {} impact dimensions\n{}: {} personas\n\n",
@@ -46,6 +57,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
     for warning in &config.warnings {
         text += &format!("\nwarning: {warning}\n");
     }
+    text.extend(unknown);
     for note in &summary.notes {
         text += &format!("\nnote: {note}\n");
     }

@@ -13,8 +13,6 @@ use crate::{
     personas,
     simulator::{Options, Simulator},
 };
-use std::convert::Infallible;
-
 pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let simulator = Simulator::start(Options {
         seed: args.seed,
@@ -32,21 +30,11 @@ pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
     .map_err(Problem::input)?;
     let (_log_guard, log) = start_log(runs)?;
     let mut file = NewRunFile::create(runs, None, &config, "the bundled personas")?;
-    for persona in repeated(bundled()?, args.personas) {
+    for persona in repeated(personas::example(), args.personas) {
         file.add(&persona).map_err(Problem::could_not_run)?;
     }
     let prepared = file.prepared(config, log)?;
     launch::see_through(prepared, FrontEnd::choose(&args.display))
-}
-
-fn bundled() -> Result<Vec<Persona>, Problem> {
-    let mut bundled = Vec::new();
-    personas::read_example::<Infallible>(&mut |persona| {
-        bundled.push(persona);
-        Ok(())
-    })
-    .map_err(Problem::input)?;
-    Ok(bundled)
 }
 
 /// The first `many` personas; beyond the bundled ones they come round again under new ids.
