@@ -13,7 +13,7 @@ mod orders;
 #[cfg(test)]
 mod tests;
 
-pub use grid::{Cursor, Face, GridView};
+pub use grid::{Cursor, Face, GridView, WORST_FIRST};
 pub use inspection::Inspection;
 pub use mirror::Mirror;
 pub use orders::{Notice, Orders, Tone};
