@@ -113,7 +113,7 @@ pub fn binds(run: &Mirror, now: UnixMillis) -> Binds {
 /// One line: what binds, and what to press. Empty where there is nothing to say.
 pub fn advice(run: &Mirror, now: UnixMillis, keys: &Keymap) -> String {
     let load = load(run);
-    let per_cent = |rate: &Rate| format!("{:.0} %", rate.share() * 100.0);
+    let per_cent = |rate: &Rate| format!("{:.0} %", (rate.share() * 100.0).min(999.0));
     match binds(run, now) {
         Binds::Idle => String::new(),
         Binds::Provider(until) => {

@@ -11,6 +11,8 @@ mod keys;
 mod mirror;
 mod orders;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use grid::{Cursor, Face, GridView, WORST_FIRST};
