@@ -23,6 +23,7 @@ pub use orders::{Notice, Orders, Tone};
 use super::{
     Exit,
     action::Action,
+    advice::{self, Verdict},
     format,
     keymap::Context,
     layout::{Places, Tier},
@@ -170,6 +171,7 @@ pub struct UiState {
     pub orders: Orders,
     pub notice: Option<Notice>,
     pub frozen: Option<Frozen>,
+    pub verdict: Verdict,
     pub error_selected: Option<FailureKind>,
     /// Log lines between the last one and the last one shown.
     pub log_back: usize,
@@ -197,6 +199,7 @@ impl UiState {
             orders: Orders::default(),
             notice: None,
             frozen: None,
+            verdict: Verdict::default(),
             error_selected: None,
             log_back: 0,
             stopping: Stopping::No,
@@ -226,6 +229,11 @@ impl UiState {
                 }
             }
             Input::Written { copied, result } => self.written(copied, result),
+        }
+        if let Some(run) = &self.run
+            && self.frozen.is_none()
+        {
+            self.verdict.observe(advice::binds(run, self.now), self.now);
         }
         self.watch_persona(&mut effects);
         effects

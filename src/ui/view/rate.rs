@@ -147,5 +147,5 @@ pub fn marks(rate: &Rate, state: &UiState, which: Which) -> Vec<Piece> {
 
 /// Whether this limit is what holds the run back.
 pub fn binding(state: &UiState, limit: LimitName) -> bool {
-    state.run.as_ref().is_some_and(|run| advice::binds(run, state.now()) == Binds::Limit(limit))
+    state.verdict.shown() == Binds::Limit(limit)
 }
