@@ -156,7 +156,7 @@ impl Bench {
         let mut first = Vec::new();
         for _ in 0..5 {
             let mut demo = Screen::start(self.folder.path(), &["demo", "--personas", "200"]);
-            first.push(demo.until(|bytes| bytes.windows(8).any(|w| w == b"Personas")));
+            first.push(demo.until(|screen| screen.contains("Personas")));
         }
         first.sort();
         println!("  first frame after {:.0} ms (median of 5)", first[2].as_secs_f64() * 1000.0);
@@ -166,13 +166,15 @@ impl Bench {
             "100000",
             "--rpm",
             "unlimited",
+            "--tpm",
+            "unlimited",
             "--latency",
             "50ms",
             "--concurrency",
             "100",
         ];
         let mut demo = Screen::start(self.folder.path(), &busy);
-        demo.until(|bytes| bytes.windows(7).any(|w| w == b"RUNNING"));
+        demo.until(|screen| screen.contains("RUNNING"));
         demo.drain_for(Duration::from_secs(2));
         let bytes = demo.drain_for(Duration::from_secs(10));
         println!("  a busy run draws {:.1} kB/s", bytes as f64 / 10_000.0);
@@ -181,9 +183,9 @@ impl Bench {
         let bytes = demo.drain_for(Duration::from_secs(10));
         println!("  paused and settled it draws {bytes} bytes in 10 s");
         drop(demo);
-        let quick = ["demo", "--personas", "50", "--rpm", "unlimited", "--latency", "10ms"];
+        let quick = ["demo", "--personas", "50", "--rpm", "unlimited", "--tpm", "unlimited", "--latency", "10ms"];
         let mut demo = Screen::start(self.folder.path(), &quick);
-        demo.until(|bytes| bytes.windows(8).any(|w| w == b"FINISHED"));
+        demo.until(|screen| screen.contains("FINISHED"));
         demo.drain_for(Duration::from_secs(3));
         let bytes = demo.drain_for(Duration::from_secs(10));
         println!("  finished and left open it draws {bytes} bytes in 10 s");
@@ -318,6 +320,7 @@ struct Screen {
     child: Box<dyn portable_pty::Child + Send + Sync>,
     input: Box<dyn Write + Send>,
     output: std::sync::mpsc::Receiver<Vec<u8>>,
+    emulator: vt100::Parser,
     started: Instant,
 }
 
@@ -344,19 +347,18 @@ impl Screen {
                 }
             }
         });
-        Self { child, input, output, started }
+        Self { child, input, output, emulator: vt100::Parser::new(40, 120, 0), started }
     }
 
-    /// How long after the start the bytes drawn so far satisfied `condition`.
-    fn until(&mut self, condition: impl Fn(&[u8]) -> bool) -> Duration {
-        let mut all = Vec::new();
-        while let Ok(bytes) = self.output.recv() {
-            all.extend(bytes);
-            if condition(&all) {
+    /// How long after the start the screen's text satisfied `condition`.
+    fn until(&mut self, condition: impl Fn(&str) -> bool) -> Duration {
+        while let Ok(bytes) = self.output.recv_timeout(Duration::from_secs(60)) {
+            self.emulator.process(&bytes);
+            if condition(&self.emulator.screen().contents()) {
                 return self.started.elapsed();
             }
         }
-        panic!("the dashboard ended: {}", String::from_utf8_lossy(&all));
+        panic!("this is not what was awaited:\n{}", self.emulator.screen().contents());
     }
 
     /// How many bytes are drawn in this time.
@@ -367,6 +369,7 @@ impl Screen {
             self.output.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
             bytes += read.len();
+            self.emulator.process(&read);
         }
         bytes
     }

@@ -177,6 +177,9 @@ pub struct DemoArgs {
     /// Requests a minute, or `unlimited`
     #[arg(long, default_value = "240", value_name = "N", allow_negative_numbers = true)]
     pub rpm: RateFlag,
+    /// Tokens a minute, or `unlimited`
+    #[arg(long, default_value = "300000", value_name = "N", allow_negative_numbers = true)]
+    pub tpm: RateFlag,
     #[command(flatten)]
     pub display: DisplayArgs,
 }

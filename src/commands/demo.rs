@@ -24,6 +24,7 @@ pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
     let config = config::load_demo(&Flags {
         concurrency: Some(args.concurrency),
         rpm: Some(args.rpm),
+        tpm: Some(args.tpm),
         base_url: Some(simulator.base_url()),
         ..Flags::default()
     })

@@ -21,9 +21,15 @@ const PACE_SECONDS: usize = 60;
 /// Latency is counted from 1 ms to an hour with two digits: 3 per cent off at most, in 20 kB.
 const LATENCY_MAX_MS: u64 = 3_600_000;
 
+/// A clock that stands still while a run is over but still looked at.
+enum RunClock {
+    Running { since: Instant, before: Duration },
+    Stopped(Duration),
+}
+
 /// Counts what happens in a run.
 pub(super) struct RunMeters {
-    started: Instant,
+    clock: RunClock,
     latency: Histogram<u32>,
     failures: BTreeMap<FailureKind, FailureTally>,
     tokens: TokenTotals,
@@ -36,7 +42,7 @@ pub(super) struct RunMeters {
 impl RunMeters {
     pub(super) fn new() -> Self {
         Self {
-            started: Instant::now(),
+            clock: RunClock::Running { since: Instant::now(), before: Duration::ZERO },
             latency: Histogram::new_with_bounds(1, LATENCY_MAX_MS, 2)
                 .expect("the bounds are in order and two digits are allowed"),
             failures: BTreeMap::new(),
@@ -47,8 +53,22 @@ impl RunMeters {
         }
     }
 
+    /// How long the run has been going on, without the time that it was over.
     pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        match self.clock {
+            RunClock::Running { since, before } => before + since.elapsed(),
+            RunClock::Stopped(elapsed) => elapsed,
+        }
+    }
+
+    /// The run is over.
+    pub(super) fn stop_clock(&mut self) {
+        self.clock = RunClock::Stopped(self.elapsed());
+    }
+
+    /// The run goes on after all.
+    pub(super) fn restart_clock(&mut self) {
+        self.clock = RunClock::Running { since: Instant::now(), before: self.elapsed() };
     }
 
     pub(super) const fn last_success(&self) -> Option<UnixMillis> {

@@ -19,7 +19,7 @@ use crate::{
         PauseReason, PersonaIndex, RunPhase, RunSummary, Slots, StopReason, Survey, UnixMillis,
     },
     prompt::{self, PromptError, Prompts},
-    protocol::{Command, CommandOutcome, LimitValue, Order, Outlet, RunHeader},
+    protocol::{Command, CommandOutcome, LimitValue, Order, Outlet, RateSample, RunHeader},
     provider::{Client, ClientError, ClientSettings, RequestTemplate, TemplateSettings},
     store::{Notice, OpenRun, Record, RunReader, StoreError, Writer},
 };
@@ -224,8 +224,7 @@ impl Supervisor {
                 _ = ticks.tick() => {
                     ticked = ticked.wrapping_add(1);
                     if ticked.is_multiple_of(TICKS_PER_SECOND) {
-                        let sample = self.meters.sample(&self.limiter);
-                        self.publisher.sample(sample);
+                        self.sample();
                     }
                     self.publish_delta();
                 }
@@ -238,6 +237,19 @@ impl Supervisor {
                     }
                 }
             }
+        }
+    }
+
+    /// Counts a second. One in which nothing happened, while nothing is going to, is no news: a
+    /// run that is over or paused leaves every screen as it is.
+    fn sample(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
+        let sample = self.meters.sample(&self.limiter);
+        let paused = matches!(self.state.phase, RunPhase::Paused { .. });
+        if !paused || sample != RateSample::default() {
+            self.publisher.sample(sample);
         }
     }
 
@@ -285,6 +297,7 @@ impl Supervisor {
             "run ended"
         );
         self.writer.write(Record::Ended(summary.clone()));
+        self.meters.stop_clock();
         self.ended = Some(summary);
         self.publish_delta();
     }
@@ -538,6 +551,7 @@ impl Supervisor {
             self.give_back(persona);
         }
         if self.ended.take().is_some() {
+            self.meters.restart_clock();
             self.enter(RunPhase::Running);
         }
         applied(&format!("asking {} failed again", failed.len()))

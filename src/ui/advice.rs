@@ -110,11 +110,57 @@ pub fn binds(run: &Mirror, now: UnixMillis) -> Binds {
     Binds::Latency
 }
 
+/// How long something else has to bind before the screen says so, in milliseconds.
+const SETTLED_MS: i64 = 1_500;
+
+/// What binds, for people: two limits that are both nearly used up take turns many times a
+/// second, so a change is told only once it has lasted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    shown: Binds,
+    /// What binds instead, and since when.
+    other: Option<(Binds, UnixMillis)>,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self { shown: Binds::Idle, other: None }
+    }
+}
+
+impl Verdict {
+    /// What is shown.
+    pub const fn shown(&self) -> Binds {
+        self.shown
+    }
+
+    /// Takes in what binds now.
+    pub fn observe(&mut self, now_binds: Binds, now: UnixMillis) {
+        let idle = self.shown == Binds::Idle || now_binds == Binds::Idle;
+        if idle || same_kind(now_binds, self.shown) {
+            *self = Self { shown: now_binds, other: None };
+            return;
+        }
+        match self.other {
+            Some((other, since)) if same_kind(other, now_binds) => {
+                if now.0 - since.0 >= SETTLED_MS {
+                    *self = Self { shown: now_binds, other: None };
+                }
+            }
+            _ => self.other = Some((now_binds, now)),
+        }
+    }
+}
+
+fn same_kind(a: Binds, b: Binds) -> bool {
+    a == b || matches!((a, b), (Binds::Provider(_), Binds::Provider(_)))
+}
+
 /// One line: what binds, and what to press. Empty where there is nothing to say.
-pub fn advice(run: &Mirror, now: UnixMillis, keys: &Keymap) -> String {
+pub fn advice(binds: Binds, run: &Mirror, now: UnixMillis, keys: &Keymap) -> String {
     let load = load(run);
-    let per_cent = |rate: &Rate| format!("{:.0} %", rate.share() * 100.0);
-    match binds(run, now) {
+    let per_cent = |rate: &Rate| format!("{:.0} %", (rate.share() * 100.0).min(999.0));
+    match binds {
         Binds::Idle => String::new(),
         Binds::Provider(until) => {
             let wait = format::short_clock(until.since(now));
@@ -238,7 +284,7 @@ mod tests {
             let run = run(slots, rates, statuses, |_| {});
             assert_eq!(binds(&run, NOW), expected, "{slots:?} {rates:?} {statuses:?}");
             let keys = Keymap::built_in().unwrap();
-            let advice = advice(&run, NOW, &keys);
+            let advice = advice(expected, &run, NOW, &keys);
             assert_eq!(advice.is_empty(), expected == Binds::Idle);
             assert!(advice.len() <= 78, "too long for 80 columns: {advice}");
         }
@@ -267,6 +313,25 @@ mod tests {
         let phase = RunPhase::Paused { reason };
         paused.apply(crate::protocol::Delta { phase, ..delta(&[]) }, NOW, |_, _, _| {});
         assert_eq!(binds(&paused, NOW), Binds::Idle);
+    }
+
+    #[test]
+    fn two_limits_that_take_turns_do_not_make_the_screen_flicker() {
+        let [slots, tokens] = [LimitName::Slots, LimitName::TokensPerMinute].map(Binds::Limit);
+        let mut verdict = Verdict::default();
+        let at = |millis| UnixMillis(NOW.0 + millis);
+        verdict.observe(slots, at(0));
+        assert_eq!(verdict.shown(), slots, "the first is told at once");
+        for tenth in 1..100 {
+            verdict.observe(if tenth % 3 == 0 { slots } else { tokens }, at(tenth * 100));
+            assert_eq!(verdict.shown(), slots);
+        }
+        for tenth in 100..116 {
+            verdict.observe(tokens, at(tenth * 100));
+        }
+        assert_eq!(verdict.shown(), tokens);
+        verdict.observe(Binds::Idle, at(11_700));
+        assert_eq!(verdict.shown(), Binds::Idle);
     }
 
     #[test]

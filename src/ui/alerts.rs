@@ -63,9 +63,15 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
         RunPhase::Paused { reason } => {
             // The remedy comes first: the provider's words may be long, and are cut.
             let remedy = match reason {
-                PauseReason::CannotStore { .. } => "answers are held; make room, then press",
-                PauseReason::Unreachable { .. } => "when it answers again, press",
-                PauseReason::ProviderRefuses { .. } | PauseReason::User => "once mended, press",
+                PauseReason::CannotStore { .. } => {
+                    let held = u64::from(run.meters.unsaved);
+                    let held = format::plural(held, "answer", "answers");
+                    format!("{held} held; make room, then press")
+                }
+                PauseReason::Unreachable { .. } => "when it answers again, press".to_owned(),
+                PauseReason::ProviderRefuses { .. } | PauseReason::User => {
+                    "once mended, press".to_owned()
+                }
             };
             (Loudness::Alert, format!("PAUSED, {remedy} {retry}: {}", pause_words(reason)))
         }

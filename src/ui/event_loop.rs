@@ -18,12 +18,15 @@ use crate::{
     model::{InterviewStatus, RunPhase, UnixMillis},
 };
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{Stream, StreamExt};
 use ratatui::layout::Size;
 use std::{
     collections::VecDeque,
-    fs, io,
+    fs,
+    future::poll_fn,
+    io,
     path::{Path, PathBuf},
+    task::Poll,
     time::Duration,
 };
 use tokio::time::{Instant, sleep_until};
@@ -99,13 +102,26 @@ pub async fn run(
         dashboard.apply(Input::Ticked(UnixMillis::now()));
         dashboard.take_in(happened);
         for _ in 0..DRAIN_MOST {
-            let Some(event) = stream.next().now_or_never() else { break };
+            let Some(event) = arrived(stream).await else { break };
             dashboard.take_in(Happened::Event(event));
         }
         while let Some(update) = dashboard.link.try_next() {
             dashboard.apply(Input::Update(update));
         }
     }
+}
+
+/// The next item, if it is there already. It is looked for with the task's own waker: the event
+/// stream keeps the first waker it is given, and one that wakes nobody (as that of
+/// `now_or_never`) would leave every later key unseen until something else happens.
+async fn arrived<S: Stream + Unpin>(stream: &mut S) -> Option<Option<S::Item>> {
+    poll_fn(|cx| {
+        Poll::Ready(match stream.poll_next_unpin(cx) {
+            Poll::Ready(item) => Some(item),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 enum Happened {
@@ -328,5 +344,66 @@ fn write_file(directory: &Path, name: &str, text: &str) -> Result<PathBuf, Strin
     match fs::write(&elsewhere, text) {
         Ok(()) => Ok(elsewhere),
         Err(_) => Err(format!("cannot write {}: {error}; make room there", beside.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        pin::Pin,
+        sync::{Arc, Mutex},
+        task::{Context, Waker},
+    };
+
+    /// Keeps the first waker until it is used, as crossterm's stream does.
+    #[derive(Clone, Default)]
+    struct OneWaker(Arc<Mutex<(Option<Waker>, bool)>>);
+
+    impl Stream for OneWaker {
+        type Item = ();
+
+        fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
+            let mut held = self.0.lock().unwrap();
+            if held.1 {
+                return Poll::Ready(Some(()));
+            }
+            held.0.get_or_insert_with(|| cx.waker().clone());
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_after_a_look_at_an_empty_stream_wakes_the_loop() {
+        let mut stream = OneWaker::default();
+        assert_eq!(arrived(&mut stream).await, None);
+        let keyboard = stream.clone();
+        let press = async move {
+            let mut held = keyboard.0.lock().unwrap();
+            held.1 = true;
+            held.0.take().unwrap().wake();
+        };
+        // The loop waits before the key is pressed, and the clock stands while it is awake: time
+        // passes only where nothing else wakes it.
+        let start = Instant::now();
+        let wait = tokio::time::timeout(Duration::from_secs(10), stream.next());
+        let (woken, ()) = tokio::join!(biased; wait, press);
+        assert_eq!((woken, start.elapsed()), (Ok(Some(())), Duration::ZERO));
+        assert_eq!(arrived(&mut stream).await, Some(Some(())));
+    }
+
+    #[test]
+    fn a_file_goes_beside_the_run_file_or_where_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let beside = write_file(folder.path(), "persona.txt", "text").unwrap();
+        assert_eq!(beside, folder.path().join("persona.txt"));
+        assert_eq!(fs::read_to_string(&beside).unwrap(), "text");
+        let nowhere = folder.path().join("not there");
+        let name = format!("voxpop-test-{}.txt", std::process::id());
+        let elsewhere = write_file(&nowhere, &name, "text").unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "text");
+        fs::remove_file(elsewhere).unwrap();
+        let impossible = write_file(&nowhere, "also/not/there", "text").unwrap_err();
+        assert!(impossible.contains("cannot write"), "{impossible}");
     }
 }

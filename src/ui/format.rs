@@ -40,6 +40,14 @@ pub fn percent(part: u64, whole: u64) -> u64 {
     part.saturating_mul(100).checked_div(whole).unwrap_or(0)
 }
 
+/// The same with a decimal while it is small: a run of a million moves on the screen too.
+pub fn fine_percent(part: u64, whole: u64) -> String {
+    match part.saturating_mul(1_000).checked_div(whole).unwrap_or(0) {
+        tenths if tenths < 100 => format!("{}.{}", tenths / 10, tenths % 10),
+        tenths => (tenths / 10).to_string(),
+    }
+}
+
 /// `00:12:41`
 pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -145,6 +153,9 @@ mod tests {
         assert_eq!(percent(4_999, 5_000), 99);
         assert_eq!(percent(5_000, 5_000), 100);
         assert_eq!(percent(0, 0), 0);
+        for (part, text) in [(0, "0.0"), (7_047, "0.7"), (99_999, "9.9"), (999_999, "99")] {
+            assert_eq!(fine_percent(part, 1_000_000), text);
+        }
     }
 
     #[test]

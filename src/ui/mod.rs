@@ -14,7 +14,7 @@
 //! must not be overlooked. Only `event_loop`, `terminal` and `signals` touch the outside.
 
 pub mod action;
-mod advice;
+pub mod advice;
 mod alerts;
 pub mod capabilities;
 mod detail;

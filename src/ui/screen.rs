@@ -9,7 +9,8 @@ use ratatui::{
 };
 
 const BEGIN_SYNCHRONIZED: &[u8] = b"\x1b[?2026h";
-const END_SYNCHRONIZED: &[u8] = b"\x1b[?2026l";
+/// Shows what was held back since the begin of a frame; without effect where nothing was.
+pub const END_SYNCHRONIZED: &[u8] = b"\x1b[?2026l";
 const RESET_AND_CLEAR: &[u8] = b"\x1b[0m\x1b[2J";
 
 /// What the terminal shows, and what it shall show next.

@@ -1,7 +1,7 @@
 //! The terminal itself: entering and leaving it, and writing to it. Both the guard and the panic
 //! hook leave it as it was.
 
-use super::capabilities::Capabilities;
+use super::{capabilities::Capabilities, screen::END_SYNCHRONIZED};
 use crossterm::{
     clipboard::CopyToClipboard,
     cursor::{Hide, Show},
@@ -148,7 +148,11 @@ impl Terminal {
         if crossterm::Command::write_ansi(&copy, &mut sequence).is_err() {
             return false;
         }
-        let sequence = self.through_tmux(sequence);
+        // tmux takes it itself, or hands it on, or does neither: that is for its settings to say.
+        if self.capabilities.tmux {
+            let wrapped = self.through_tmux(sequence.clone());
+            sequence.push_str(&wrapped);
+        }
         self.output.send(sequence.into_bytes());
         true
     }
@@ -179,7 +183,8 @@ pub enum Progress {
 
 /// Everything that undoes what entering did.
 fn leaving() -> Vec<u8> {
-    let mut bytes = Vec::new();
+    // A frame may have been cut off in its middle.
+    let mut bytes = END_SYNCHRONIZED.to_vec();
     if PROGRESS_SHOWN.swap(false, Ordering::SeqCst) {
         bytes.extend_from_slice(b"\x1b]9;4;0;0\x07");
     }
@@ -227,7 +232,7 @@ impl Output {
         let (report, written) = mpsc::unbounded_channel();
         thread::spawn(move || {
             for bytes in bytes {
-                let result = writer.write_all(&bytes).and_then(|()| writer.flush());
+                let result = write_all(&mut writer, &bytes);
                 if report.send(result).is_err() {
                     break;
                 }
@@ -236,7 +241,7 @@ impl Output {
         Self { queue, written, outstanding: 0 }
     }
 
-    /// Hands bytes over.
+    /// Hands bytes over to be written.
     pub fn send(&mut self, bytes: Vec<u8>) {
         // A thread that has ended has reported why, or was killed with the process.
         if self.queue.send(bytes).is_ok() {
@@ -269,6 +274,110 @@ impl Output {
                 }
                 Err(mpsc::error::TryRecvError::Disconnected) => return,
             }
+        }
+    }
+}
+
+/// Writes all of it, also to a terminal that another program has left in non-blocking mode.
+fn write_all(writer: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match writer.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// A terminal that takes three bytes at a time, and every other time none.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<Mutex<(Vec<u8>, bool)>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut held = self.0.lock().unwrap();
+            held.1 = !held.1;
+            if held.1 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let taken = bytes.len().min(3);
+            held.0.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A terminal that takes nothing until it is let go.
+    struct Stalled(std_mpsc::Receiver<()>);
+
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_arrive_in_order_however_few_the_terminal_takes() {
+        let slow = Slow::default();
+        let mut output = Output::start(slow.clone());
+        output.send(b"the first frame, ".to_vec());
+        output.send(b"the second".to_vec());
+        while output.busy() {
+            output.written().await.unwrap();
+        }
+        assert_eq!(slow.0.lock().unwrap().0, b"the first frame, the second");
+    }
+
+    #[tokio::test]
+    async fn a_terminal_that_is_gone_is_an_error() {
+        let mut output = Output::start(Gone);
+        output.send(b"frame".to_vec());
+        assert_eq!(output.written().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn a_stalled_terminal_holds_up_neither_the_sender_nor_the_way_out() {
+        let (let_go, held) = std_mpsc::channel();
+        let mut output = Output::start(Stalled(held));
+        for _ in 0..1_000 {
+            output.send(vec![b'x'; 1_000]);
+        }
+        assert!(output.busy());
+        output.wait(Duration::from_millis(20));
+        assert!(output.busy());
+        drop(let_go);
+        while output.busy() {
+            output.written().await.unwrap();
         }
     }
 }

@@ -278,19 +278,21 @@ impl GridView {
     }
 }
 
+/// Which status a bucket shows: the first of these that somebody in it has.
+pub const WORST_FIRST: [InterviewStatus; 7] = [
+    InterviewStatus::Failed,
+    InterviewStatus::Refused,
+    InterviewStatus::BackingOff,
+    InterviewStatus::InFlight,
+    InterviewStatus::WaitingForTokens,
+    InterviewStatus::WaitingForRequests,
+    InterviewStatus::WaitingForSlot,
+];
+
 /// Failed before refused before backing off, and so on; a bucket where nothing happens shows how
 /// much of it is done.
 fn worst(counts: &StatusCounts) -> Face {
     use InterviewStatus as S;
-    const WORST_FIRST: [InterviewStatus; 7] = [
-        S::Failed,
-        S::Refused,
-        S::BackingOff,
-        S::InFlight,
-        S::WaitingForTokens,
-        S::WaitingForRequests,
-        S::WaitingForSlot,
-    ];
     if let Some(status) = WORST_FIRST.into_iter().find(|&s| counts.get(s) > 0) {
         return Face::Status(status);
     }

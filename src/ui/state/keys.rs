@@ -428,7 +428,12 @@ impl UiState {
     fn write(&mut self, copy: bool, effects: &mut Vec<Effect>) {
         let shown = self.inspection.as_ref().and_then(|i| i.detail.as_ref());
         let (Some(run), Some(shown)) = (&self.run, shown) else {
-            self.say(Tone::Info, "no persona is open: go to one first");
+            let why = if self.inspection.is_some() {
+                "the engine has not shown this persona yet: try again in a moment"
+            } else {
+                "no persona is open: go to one first"
+            };
+            self.say(Tone::Info, why);
             return;
         };
         let directory = run.header.run_file.parent().unwrap_or_else(|| Path::new(""));

@@ -11,9 +11,11 @@ mod keys;
 mod mirror;
 mod orders;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
-pub use grid::{Cursor, Face, GridView};
+pub use grid::{Cursor, Face, GridView, WORST_FIRST};
 pub use inspection::Inspection;
 pub use mirror::Mirror;
 pub use orders::{Notice, Orders, Tone};
@@ -21,6 +23,7 @@ pub use orders::{Notice, Orders, Tone};
 use super::{
     Exit,
     action::Action,
+    advice::{self, Verdict},
     format,
     keymap::Context,
     layout::{Places, Tier},
@@ -168,6 +171,7 @@ pub struct UiState {
     pub orders: Orders,
     pub notice: Option<Notice>,
     pub frozen: Option<Frozen>,
+    pub verdict: Verdict,
     pub error_selected: Option<FailureKind>,
     /// Log lines between the last one and the last one shown.
     pub log_back: usize,
@@ -195,6 +199,7 @@ impl UiState {
             orders: Orders::default(),
             notice: None,
             frozen: None,
+            verdict: Verdict::default(),
             error_selected: None,
             log_back: 0,
             stopping: Stopping::No,
@@ -224,6 +229,11 @@ impl UiState {
                 }
             }
             Input::Written { copied, result } => self.written(copied, result),
+        }
+        if let Some(run) = &self.run
+            && self.frozen.is_none()
+        {
+            self.verdict.observe(advice::binds(run, self.now), self.now);
         }
         self.watch_persona(&mut effects);
         effects

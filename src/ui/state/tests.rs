@@ -1,42 +1,36 @@
 use super::*;
 use crate::{
-    model::{InterviewStatus as S, LimitName, PauseReason, RunPhase, StatusCounts, StopReason},
+    model::{InterviewStatus as S, LimitName, PauseReason, RunPhase, StopReason},
     protocol::{CommandOutcome, LimitValue},
-    ui::{
-        fixture::{self, NOW, delta, last_delta, snapshot},
-        glyphs::Glyphs,
-        screen::Screen,
-        theme, view,
-    },
+    ui::fixture::{self, NOW, delta, last_delta, snapshot},
 };
-use proptest::prelude::*;
 
 const WIDE: (u16, u16) = (120, 40);
 
 /// A state with the numbers that orders get.
-struct Desk {
-    state: UiState,
+pub(super) struct Desk {
+    pub(super) state: UiState,
     last_id: u64,
 }
 
 impl Desk {
-    fn new(total: u32) -> Self {
+    pub(super) fn new(total: u32) -> Self {
         Self { state: fixture::state(WIDE.0, WIDE.1, total), last_id: 0 }
     }
 
-    fn apply(&mut self, input: Input) -> Vec<Effect> {
+    pub(super) fn apply(&mut self, input: Input) -> Vec<Effect> {
         fixture::apply(&mut self.state, input, &mut self.last_id)
     }
 
-    fn press(&mut self, action: Action) -> Vec<Effect> {
+    pub(super) fn press(&mut self, action: Action) -> Vec<Effect> {
         self.apply(Input::Act(action))
     }
 
-    fn update(&mut self, update: Update) -> Vec<Effect> {
+    pub(super) fn update(&mut self, update: Update) -> Vec<Effect> {
         self.apply(Input::Update(update))
     }
 
-    fn delta(&mut self, delta: Delta) -> Vec<Effect> {
+    pub(super) fn delta(&mut self, delta: Delta) -> Vec<Effect> {
         self.update(Update::Delta(Box::new(delta)))
     }
 
@@ -44,7 +38,7 @@ impl Desk {
         self.update(Update::Applied { id: CommandId(self.last_id), outcome });
     }
 
-    fn after(&mut self, millis: i64) -> Vec<Effect> {
+    pub(super) fn after(&mut self, millis: i64) -> Vec<Effect> {
         let now = UnixMillis(self.state.now.0 + millis);
         self.apply(Input::Ticked(now))
     }
@@ -420,94 +414,4 @@ fn the_clock_ticks_only_while_it_shows() {
     assert!(desk.state.ticks(), "an outcome is shown for a moment");
     desk.after(60_000);
     assert!(!desk.state.ticks());
-}
-
-fn status() -> impl Strategy<Value = S> {
-    (0..S::COUNT).prop_map(|n| S::ALL[n])
-}
-
-fn changes(total: u32) -> impl Strategy<Value = Vec<(u32, S)>> {
-    proptest::collection::btree_map(0..total, status(), 0..20)
-        .prop_map(|map| map.into_iter().collect())
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Delta(Vec<(u32, S)>),
-    Press(Action),
-    Type(char),
-    Resize(u16, u16),
-    Tick(i64),
-    End,
-    Detail(u32, S),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => changes(120).prop_map(Step::Delta),
-        6 => (0..Action::ALL.len()).prop_map(|n| Step::Press(Action::ALL[n])),
-        1 => any::<char>().prop_map(Step::Type),
-        2 => (0_u16..140, 0_u16..45).prop_map(|(w, h)| Step::Resize(w, h)),
-        1 => (0_i64..100_000).prop_map(Step::Tick),
-        1 => Just(Step::End),
-        2 => (0_u32..120, status()).prop_map(|(n, s)| Step::Detail(n, s)),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn counts_sum_to_the_total_and_deltas_lead_to_the_final_state(
-        deltas in proptest::collection::vec(changes(120), 0..20),
-        freezes in proptest::collection::vec(any::<bool>(), 20),
-    ) {
-        let mut desk = Desk::new(120);
-        let mut truth = fixture::statuses(120);
-        for (changes, freeze) in deltas.iter().zip(freezes) {
-            for &(n, status) in changes {
-                truth[n as usize] = status;
-            }
-            if freeze {
-                desk.press(Action::Freeze);
-            }
-            desk.delta(delta(changes));
-            let run = desk.state.run.as_ref().unwrap();
-            prop_assert_eq!(run.counts.total(), 120);
-            prop_assert_eq!(run.counts, StatusCounts::of(&run.statuses));
-        }
-        if desk.state.frozen.is_some() {
-            desk.press(Action::Freeze);
-        }
-        prop_assert_eq!(&desk.state.run.as_ref().unwrap().statuses, &truth);
-    }
-
-    #[test]
-    fn nothing_that_happens_breaks_the_state_or_the_drawing(
-        steps in proptest::collection::vec(step(), 0..60),
-        ascii in any::<bool>(),
-    ) {
-        let look = fixture::look(
-            if ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
-            theme::DEFAULT,
-        );
-        let mut desk = Desk::new(120);
-        for step in steps {
-            match step {
-                Step::Delta(changes) => desk.delta(delta(&changes)),
-                Step::Press(action) => desk.press(action),
-                Step::Type(c) => desk.apply(Input::Typed(c)),
-                Step::Resize(width, height) => {
-                    desk.apply(Input::Resized(Size { width, height }))
-                }
-                Step::Tick(millis) => desk.after(millis),
-                Step::End => desk.delta(last_delta(RunPhase::Finished)),
-                Step::Detail(n, status) => {
-                    desk.update(Update::Detail(Box::new(fixture::detail(n, status))))
-                }
-            };
-            let state = &desk.state;
-            Screen::new(state.size).compose(|frame| view::draw(frame, state, &look));
-        }
-    }
 }

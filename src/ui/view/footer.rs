@@ -66,7 +66,7 @@ pub fn draw_notice(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look)
         (Some((loudness, words)), None) => draw_alert(frame, area, loudness, &words, look),
         (None, None) => {
             if let Some(run) = &state.run {
-                let advice = advice::advice(run, state.now(), &look.keys);
+                let advice = advice::advice(state.verdict.shown(), run, state.now(), &look.keys);
                 line(frame, area, &[(Role::Info, format!(" {advice}"))], look);
             }
         }

@@ -54,11 +54,11 @@ fn chosen(view: &GridView, run: &Mirror) -> Vec<Piece> {
     let Some(Cursor { persona, exact }) = view.cursor else { return Vec::new() };
     if exact {
         let Some(status) = run.status(persona) else { return Vec::new() };
-        return vec![(Role::of(status), format!("{persona} {}", status.label()))];
+        return vec![(Role::of(status), format!("persona {persona}: {}", status.label()))];
     }
     let Some(cell) = view.cursor_cell() else { return Vec::new() };
     let (first, end) = view.personas(cell);
-    vec![(Role::Info, format!("{first} to {}", end.saturating_sub(1)))]
+    vec![(Role::Info, format!("personas {first} to {}", end.saturating_sub(1)))]
 }
 
 /// Draws how many personas have each status, in columns.

@@ -6,6 +6,7 @@ use crate::{
     ui::{
         keymap::Context,
         layout::centered,
+        state::WORST_FIRST,
         text,
         theme::Role,
         widget::{Piece, boxed, clear, line, row},
@@ -53,8 +54,8 @@ fn lines(keys: usize, look: &Look) -> Vec<Vec<Piece>> {
             lines.push(vec![(Role::Key, format!(" {keys} ")), (Role::Text, binding.desc.clone())]);
         }
     }
-    lines.push(vec![(Role::Title, "Cells, the worst of a bucket first".to_owned())]);
-    for status in InterviewStatus::ALL.into_iter().rev() {
+    lines.push(vec![(Role::Title, "Cells: of several personas the uppermost shows".to_owned())]);
+    for status in WORST_FIRST.into_iter().chain([InterviewStatus::Queued, InterviewStatus::Done]) {
         lines.push(vec![
             (Role::of(status), format!(" {} ", look.glyphs.status(status))),
             (Role::Text, status.label().to_owned()),

@@ -19,9 +19,9 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let (over, total) = (u64::from(run.counts.over()), u64::from(run.total()));
     let all = format::thousands(total);
     let head = format!(
-        " {:>width$} of {all} {:>3} % ",
+        " {:>width$} of {all} {:>4} % ",
         format::thousands(over),
-        format::percent(over, total),
+        format::fine_percent(over, total),
         width = all.len()
     );
     let used = line(frame, area, &[(Role::Title, head)], look);

@@ -2,18 +2,19 @@
 
 use super::Look;
 use crate::{
-    model::LimitName,
+    model::{InterviewStatus, LimitName},
     protocol::RateSample,
     ui::{
         advice::{self, Binds, Rate},
         format,
-        state::UiState,
+        state::{Mirror, UiState},
         text,
         theme::Role,
         widget::{Chart, Piece, boxed, columns, line},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
+use std::time::Duration;
 
 /// Cells for the numbers of the y axis.
 const AXIS: u16 = 6;
@@ -83,13 +84,34 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look, which:
         line(frame, place.intersection(inner), &[(Role::Dim, label)], look);
     }
     if axis_row == 1 {
-        let width = usize::from(plot.width);
-        let seconds = (width * columns.seconds) as u64;
-        let since = format!("-{}", format::short_clock(std::time::Duration::from_secs(seconds)));
-        let gap = width.saturating_sub(text::width(&since) + 5);
-        let rule = look.glyphs.axis.to_string().repeat(gap);
         let place = Rect { y: plot.bottom(), height: 1, ..plot };
-        line(frame, place, &[(Role::Dim, format!("{since} {rule} now"))], look);
+        draw_axis(frame, place, columns.seconds, look);
+        if which.limit == LimitName::RequestsPerMinute {
+            mark_failures(frame, place, run, look);
+        }
+    }
+}
+
+/// How far back the chart goes, and a rule.
+fn draw_axis(frame: &mut Buffer, area: Rect, seconds: usize, look: &Look) {
+    let width = usize::from(area.width);
+    let span = Duration::from_secs((width * seconds) as u64);
+    let since = format!("-{} ", format::short_clock(span));
+    let rule = look.glyphs.axis.to_string().repeat(width.saturating_sub(text::width(&since)));
+    line(frame, area, &[(Role::Dim, format!("{since}{rule}"))], look);
+}
+
+/// Marks the columns on the axis in which attempts failed.
+fn mark_failures(frame: &mut Buffer, area: Rect, run: &Mirror, look: &Look) {
+    let area = area.intersection(frame.area);
+    let failures = run.history.iter().map(|sample| f64::from(sample.failures));
+    let failures = columns(failures, run.samples_seen, area.width);
+    let style = look.style(Role::BackingOff);
+    let glyph = look.glyphs.status(InterviewStatus::Failed);
+    for (x, value) in (area.left()..area.right()).rev().zip(failures.values.iter().rev()) {
+        if *value > 0.0 {
+            frame[(x, area.y)].set_char(glyph).set_style(style);
+        }
     }
 }
 
@@ -125,5 +147,5 @@ pub fn marks(rate: &Rate, state: &UiState, which: Which) -> Vec<Piece> {
 
 /// Whether this limit is what holds the run back.
 pub fn binding(state: &UiState, limit: LimitName) -> bool {
-    state.run.as_ref().is_some_and(|run| advice::binds(run, state.now()) == Binds::Limit(limit))
+    state.verdict.shown() == Binds::Limit(limit)
 }

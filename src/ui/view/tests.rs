@@ -161,13 +161,14 @@ fn the_reason_of_a_standstill_and_the_key_are_on_the_screen() {
         ),
         (
             PauseReason::CannotStore { message: "No space left on device".to_owned() },
-            "press r: cannot write the run file: No space left on device",
+            "PAUSED, 7 answers held; make room, then press r: cannot write the run file: No space left on device",
         ),
     ] {
         for (width, height) in [(120, 40), (80, 24)] {
             let mut state = fixture::state(width, height, 200);
             let phase = RunPhase::Paused { reason: reason.clone() };
-            let paused = Delta { phase, ..delta(&[]) };
+            let mut paused = Delta { phase, ..delta(&[]) };
+            paused.meters.unsaved = 7;
             state.apply(Input::Update(Update::Delta(Box::new(paused))));
             says(&state, words);
         }
