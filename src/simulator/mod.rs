@@ -25,6 +25,7 @@ mod form;
 mod limits;
 mod narrative;
 mod options;
+mod remembered;
 mod reply;
 mod request;
 mod server;
