@@ -128,3 +128,10 @@ async fn those_that_hang_are_counted_until_the_client_gives_up() {
     .expect("they never left");
     assert_eq!(server.most_in_flight(), 3);
 }
+
+#[tokio::test]
+#[should_panic(expected = "the hostile server's script panicked")]
+async fn a_script_that_panics_fails_its_test() {
+    let server = HostileServer::start(|_, body| panic!("did not expect {body}"));
+    assert_eq!(post(&server, json!({})).await.0, 500);
+}

@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -203,6 +204,7 @@ struct Records {
     received: Vec<Received>,
     in_flight: usize,
     most_in_flight: usize,
+    script_panicked: bool,
 }
 
 impl Shared {
@@ -285,11 +287,11 @@ impl Drop for HostileServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            let result = thread.join();
-            // A script that panicked is a test that failed, even where the client took it well.
-            if !thread::panicking() {
-                result.unwrap();
-            }
+            let _ = thread.join();
+        }
+        // A script that panicked is a test that failed, even where the client took it well.
+        if self.shared.records().script_panicked && !thread::panicking() {
+            panic!("the hostile server's script panicked, see above");
         }
     }
 }
@@ -329,7 +331,13 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             drop(records);
             let in_flight = InFlight(shared);
             shared.arrived.send_replace(number.0);
-            ((shared.script)(number, &body), in_flight)
+            // The runtime would swallow the panic, and the client would see one more reset.
+            let called = catch_unwind(AssertUnwindSafe(|| (shared.script)(number, &body)));
+            let reply = called.unwrap_or_else(|_| {
+                shared.records().script_panicked = true;
+                Reply::error(500, "server_error", None, "the script panicked")
+            });
+            (reply, in_flight)
         };
         match reply {
             Reply::Json { status, headers, body } => {
