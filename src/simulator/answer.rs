@@ -6,29 +6,32 @@ use super::{
     facts::Facts,
     form::Form,
     narrative::Speaker,
+    remembered::Remembered,
     request::{ChatRequest, Wanted},
     stock::Stock,
+    topic::Topic,
 };
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// The right answer to a request, as the content of the reply's message. The same seed and the
 /// same request give the same answer, however often it is asked.
-pub fn answer(request: &ChatRequest, seed: Chance) -> String {
-    let facts = Facts::read(&request.messages, seed);
-    match &request.wanted {
-        Wanted::Form(form) => {
-            let stance = Stance::of(&facts, Some(form), seed);
-            let filler = Filler { facts: &facts, stance: &stance, seed };
-            filler.fill(form, "").to_string()
+pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -> String {
+    let facts = Facts::read(&request.messages, seed, topics);
+    let form = match &request.wanted {
+        Wanted::Form(form) => Some(&**form),
+        Wanted::Text | Wanted::Json => None,
+    };
+    let stance = Stance::of(&facts, form, seed);
+    let speaker = Speaker::new(&facts, &stance);
+    match (&request.wanted, form) {
+        (_, Some(form)) => {
+            let filler = Filler { facts: &facts, stance: &stance, speaker: &speaker, seed };
+            serde_json::to_string(&filler.field(form, ""))
+                .expect("a form is filled in with texts, numbers and lists of them")
         }
-        wanted => {
-            let stance = Stance::of(&facts, None, seed);
-            let narrative = Speaker::new(&facts, &stance).narrative();
-            match wanted {
-                Wanted::Json => serde_json::json!({ "narrative": narrative }).to_string(),
-                _ => narrative,
-            }
-        }
+        (Wanted::Json, None) => serde_json::json!({ "narrative": speaker.narrative() }).to_string(),
+        (_, None) => speaker.narrative(),
     }
 }
 
@@ -75,63 +78,75 @@ fn first_number(value: &mut Value) -> Option<&mut Value> {
 }
 
 /// A persona with a form in front of it.
+#[derive(Clone, Copy)]
 struct Filler<'a> {
     facts: &'a Facts,
     stance: &'a Stance,
+    speaker: &'a Speaker<'a>,
     seed: Chance,
 }
 
-impl Filler<'_> {
-    fn fill(&self, form: &Form, key: &str) -> Value {
+/// A field of the form, which is filled in while it is written down.
+struct Field<'a> {
+    filler: Filler<'a>,
+    form: &'a Form,
+    key: &'a str,
+}
+
+impl Serialize for Field<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self { filler, form, key } = self;
         match form {
             Form::Object(fields) => {
-                let filled = fields.iter().map(|(key, field)| (key.clone(), self.fill(field, key)));
-                Value::Object(Map::from_iter(filled))
+                to.collect_map(fields.iter().map(|(key, form)| (key, filler.field(form, key))))
             }
-            Form::List(items) => Value::Array(self.list(items, key)),
-            Form::Text => Value::String(self.text(key)),
+            Form::List(items) => match &**items {
+                Form::Text => to.collect_seq(filler.phrases(key)),
+                Form::Choice(values) => to.collect_seq(filler.some_of(values, key)),
+                items => to.collect_seq([filler.field(items, key)]),
+            },
+            Form::Text => to.serialize_str(&filler.text(key)),
             Form::Integer { least, most } => {
                 let span = (*most as f64 - *least as f64).max(0.0);
-                Value::from(*least + (self.share(key) * span).round() as i64)
+                to.serialize_i64(*least + (filler.share(key) * span).round() as i64)
             }
             Form::Number { least, most } => {
-                let number = least + self.share(key) * (most - least);
-                Value::from((number * 100.0).round() / 100.0)
+                let number = least + filler.share(key) * (most - least);
+                to.serialize_f64((number * 100.0).round() / 100.0)
             }
-            Form::Flag => Value::from(self.share(key) >= 0.5),
+            Form::Flag => to.serialize_bool(filler.share(key) >= 0.5),
             Form::Choice(values) => {
                 let last = values.len().saturating_sub(1);
-                let chosen = (self.share(key) * last as f64).round() as usize;
-                values.get(chosen).cloned().unwrap_or_default()
+                let chosen = (filler.share(key) * last as f64).round() as usize;
+                values.get(chosen).serialize(to)
             }
-            Form::Null => Value::Null,
+            Form::Null => to.serialize_unit(),
+        }
+    }
+}
+
+impl<'a> Filler<'a> {
+    const fn field(self, form: &'a Form, key: &'a str) -> Field<'a> {
+        Field { filler: self, form, key }
+    }
+
+    fn phrases(&self, key: &str) -> Vec<String> {
+        let suggests = ["improve", "suggest", "recommend", "idea", "change"];
+        if suggests.iter().any(|word| key.contains(word)) {
+            self.speaker.improvements()
+        } else {
+            self.speaker.concerns()
         }
     }
 
-    fn list(&self, items: &Form, key: &str) -> Vec<Value> {
-        let speaker = Speaker::new(self.facts, self.stance);
-        match items {
-            Form::Text => {
-                let suggests = ["improve", "suggest", "recommend", "idea", "change"];
-                let phrases = if suggests.iter().any(|word| key.contains(word)) {
-                    speaker.improvements()
-                } else {
-                    speaker.concerns()
-                };
-                phrases.into_iter().map(Value::String).collect()
-            }
-            Form::Choice(values) => {
-                let of_one = self.facts.chance.with(key.as_bytes());
-                let chosen =
-                    |(nth, _): &(usize, &Value)| of_one.with_number(*nth as u64).happens(0.4);
-                values.iter().enumerate().filter(chosen).map(|(_, value)| value.clone()).collect()
-            }
-            _ => vec![self.fill(items, key)],
-        }
+    fn some_of<'b>(&self, values: &'b [Value], key: &str) -> impl Iterator<Item = &'b Value> {
+        let of_one = self.facts.chance.with(key.as_bytes());
+        let chosen = move |nth: usize| of_one.with_number(nth as u64).happens(0.4);
+        values.iter().enumerate().filter(move |(nth, _)| chosen(*nth)).map(|(_, value)| value)
     }
 
     fn text(&self, key: &str) -> String {
-        let narrative = Speaker::new(self.facts, self.stance).narrative();
+        let narrative = self.speaker.narrative();
         let long = ["", "narrative", "answer", "response", "story", "statement"];
         if long.contains(&key) {
             return narrative;
@@ -157,8 +172,12 @@ impl Filler<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{answer as answer_with, *};
     use serde_json::json;
+
+    fn answer(request: &ChatRequest, seed: Chance) -> String {
+        answer_with(request, seed, &Remembered::default())
+    }
 
     fn request(persona: &str, schema: &Value) -> ChatRequest {
         let body = json!({
@@ -169,7 +188,7 @@ mod tests {
             ],
             "response_format": {"type": "json_schema", "json_schema": {"name": "survey", "schema": schema}},
         });
-        ChatRequest::parse(body.to_string().as_bytes()).unwrap()
+        ChatRequest::parse(body.to_string().as_bytes(), &Remembered::default()).unwrap()
     }
 
     fn survey() -> Value {

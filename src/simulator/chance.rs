@@ -16,13 +16,15 @@ impl Chance {
         Self(mix(seed ^ FNV_OFFSET))
     }
 
-    /// The branch for these bytes: FNV-1a from the place we are at, then mixed, because FNV
-    /// alone leaves its high bits poor. The standard library's hasher is not used, for its
+    /// The branch for these bytes: the steps of FNV-1a from the place we are at, then mixed. A
+    /// step takes eight bytes, because one byte a step took 5 % of a reply's time for the hash
+    /// of its request, and turns them, because a product only carries upwards. The standard library's hasher is not used, for its
     /// result may change with a Rust release, and a seed should mean the same answers for ever.
     pub fn with(self, bytes: &[u8]) -> Self {
-        let hash = bytes
-            .iter()
-            .fold(self.0, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
+        let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FNV_PRIME).rotate_left(29);
+        let (words, rest) = bytes.as_chunks::<8>();
+        let hash = words.iter().fold(self.0, |hash, word| step(hash, u64::from_le_bytes(*word)));
+        let hash = rest.iter().fold(hash, |hash, &byte| step(hash, u64::from(byte)));
         Self(mix(hash ^ bytes.len() as u64))
     }
 
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn a_seed_means_the_same_for_ever() {
         // Changing these numbers changes every answer that somebody has seen for a seed.
-        assert_eq!(Chance::new(1).with(b"a persona").bits(), Chance::new(1).with(b"a persona").0);
+        assert_eq!(Chance::new(1).with(b"a persona").bits(), 11_682_643_469_121_536_287);
         assert_ne!(Chance::new(1).with(b"ab").with(b"c"), Chance::new(1).with(b"a").with(b"bc"));
         assert_ne!(Chance::new(1).with(b"a"), Chance::new(2).with(b"a"));
     }

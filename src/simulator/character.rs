@@ -138,7 +138,10 @@ pub fn is_support(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::request::{Message, Role};
+    use crate::simulator::{
+        remembered::Remembered,
+        request::{Message, Role},
+    };
 
     fn people() -> Vec<(Tenure, Stance)> {
         let one_to_five = || Form::Integer { least: 1, most: 5 };
@@ -163,7 +166,8 @@ mod tests {
                     text: "Should the council close the market street to cars?".to_owned(),
                 };
                 let persona = Message { role: Role::User, text };
-                let facts = Facts::read(&[question, persona], Chance::new(1));
+                let facts =
+                    Facts::read(&[question, persona], Chance::new(1), &Remembered::default());
                 let tenure = facts.tenure.unwrap();
                 (tenure, Stance::of(&facts, Some(&form), Chance::new(1)))
             })

@@ -5,9 +5,11 @@
 
 use super::{
     chance::Chance,
+    remembered::Remembered,
     request::{Message, Role},
     topic::Topic,
 };
+use std::sync::Arc;
 
 /// How a persona lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +44,7 @@ pub struct Facts {
     pub income: Option<Income>,
     pub has_car: Option<bool>,
     pub household: Option<Household>,
-    /// Every line of the persona, these and the ones that have no place above.
-    pub lines: Vec<(String, String)>,
-    pub topic: Topic,
+    pub topic: Arc<Topic>,
     /// The branch of chance that is this persona's own: the same facts, the same person, also
     /// when a later message asks again.
     pub chance: Chance,
@@ -55,8 +55,8 @@ const LONGEST_FACT: usize = 48;
 
 impl Facts {
     /// Reads the messages of a request.
-    pub fn read(messages: &[Message], seed: Chance) -> Self {
-        let topic = Topic::of(messages);
+    pub fn read(messages: &[Message], seed: Chance, topics: &Remembered<Topic>) -> Self {
+        let topic = Topic::of(messages, topics);
         let of = |role| move |message: &&Message| message.role == role;
         let user = || messages.iter().filter(of(Role::User));
         let with_lines = |message: &Message| {
@@ -83,59 +83,80 @@ impl Facts {
             income: None,
             has_car: None,
             household: None,
-            lines: Vec::new(),
             topic,
             chance,
         };
         for (name, value) in &lines {
             facts.learn(name, value);
         }
-        facts.lines = lines;
         facts
     }
 
     /// Takes in one line. The first line that tells something wins.
     fn learn(&mut self, name: &str, value: &str) {
-        let says = |words: &[&str]| name.split(' ').any(|word| words.contains(&word));
+        let Some(subject) = subject(name) else { return };
         let lower = value.to_lowercase();
         let short = || (value.len() <= LONGEST_FACT).then(|| value.to_owned());
-        if says(&["income", "salary", "earnings", "wage"]) {
-            self.income = self.income.or_else(|| income(&lower));
-        } else if says(&["age", "aged"]) {
-            self.age =
-                self.age.or_else(|| first_number(&lower).and_then(|age| u8::try_from(age).ok()));
-        } else if says(&["car", "cars", "vehicle", "vehicles", "drives", "driver"]) {
-            self.has_car = self.has_car.or_else(|| Some(!says_no(&lower)));
-        } else if says(&["tenure", "housing", "home", "dwelling", "ownership", "rents", "rent"]) {
-            self.tenure = self.tenure.or_else(|| tenure(&lower));
-        } else if says(&["children", "kids", "dependents", "dependants"]) {
-            let children = if says_no(&lower) { None } else { Some(Household::WithChildren) };
-            self.household = children.or(self.household);
-        } else if says(&["household", "family", "living", "marital"]) {
-            self.household = self.household.or_else(|| Some(household(&lower)));
-        } else if says(&["occupation", "job", "profession", "work", "employment", "role"]) {
-            self.occupation = self.occupation.take().or_else(short);
-        } else if says(&[
-            "suburb",
-            "place",
-            "city",
-            "town",
-            "location",
-            "neighbourhood",
-            "neighborhood",
-            "district",
-            "area",
-            "lives",
-            "residence",
-            "village",
-            "region",
-            "county",
-            "state",
-        ]) {
-            let named = || short().filter(|place| place.chars().any(char::is_alphabetic));
-            self.place = self.place.take().or_else(named);
+        match subject {
+            Subject::Income => self.income = self.income.or_else(|| income(&lower)),
+            Subject::Age => {
+                let age = first_number(&lower).and_then(|age| u8::try_from(age).ok());
+                self.age = self.age.or(age);
+            }
+            Subject::Car => self.has_car = self.has_car.or_else(|| Some(!says_no(&lower))),
+            Subject::Tenure => self.tenure = self.tenure.or_else(|| tenure(&lower)),
+            Subject::Children => {
+                if !says_no(&lower) {
+                    self.household = Some(Household::WithChildren);
+                }
+            }
+            Subject::Household => {
+                self.household = self.household.or_else(|| Some(household(&lower)));
+            }
+            Subject::Occupation => self.occupation = self.occupation.take().or_else(short),
+            Subject::Place => {
+                let named = || short().filter(|place| place.chars().any(char::is_alphabetic));
+                self.place = self.place.take().or_else(named);
+            }
         }
     }
+}
+
+/// What a line tells. Of several the first counts: "household income" is about income.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Income,
+    Age,
+    Car,
+    Tenure,
+    Children,
+    Household,
+    Occupation,
+    Place,
+}
+
+/// What a line of this name tells, by the words of the name.
+fn subject(name: &str) -> Option<Subject> {
+    let of_word = |word| {
+        Some(match word {
+            "income" | "salary" | "earnings" | "wage" => Subject::Income,
+            "age" | "aged" => Subject::Age,
+            "car" | "cars" | "vehicle" | "vehicles" | "drives" | "driver" => Subject::Car,
+            "tenure" | "housing" | "home" | "dwelling" | "ownership" | "rents" | "rent" => {
+                Subject::Tenure
+            }
+            "children" | "kids" | "dependents" | "dependants" => Subject::Children,
+            "household" | "family" | "living" | "marital" => Subject::Household,
+            "occupation" | "job" | "profession" | "work" | "employment" | "role" => {
+                Subject::Occupation
+            }
+            "suburb" | "place" | "city" | "town" | "village" | "location" | "neighbourhood"
+            | "neighborhood" | "district" | "area" | "lives" | "residence" | "region"
+            | "county" | "state" => Subject::Place,
+            _ => return None,
+        })
+    };
+    name.split(' ').filter_map(of_word).min()
 }
 
 /// The lines of the form "Name: value", names in lower case with single spaces.
@@ -250,7 +271,7 @@ mod tests {
 
     fn read(text: &str) -> Facts {
         let message = Message { role: Role::User, text: text.to_owned() };
-        Facts::read(&[message], Chance::new(1))
+        Facts::read(&[message], Chance::new(1), &Remembered::default())
     }
 
     #[test]
@@ -299,7 +320,7 @@ mod tests {
         for text in
             ["", ":", "::::", "Please answer as this person would, in JSON: thank you", "🦀: "]
         {
-            assert_eq!(read(text).lines, []);
+            assert_eq!(lines(text), []);
         }
         assert_eq!(read(&format!("Occupation: {}", "x".repeat(400))).occupation, None);
         assert_eq!(read("Age: 99999999999999999999999").age, None);
@@ -313,10 +334,13 @@ mod tests {
             message(Role::User, "Age: 34\nTenure: rents"),
         ];
         let mut repair = Vec::from(first);
-        let once = Facts::read(&repair, Chance::new(1));
+        let read = |messages: &[Message], seed| {
+            Facts::read(messages, Chance::new(seed), &Remembered::default())
+        };
+        let once = read(&repair, 1);
         repair.push(message(Role::Other, "not json"));
         repair.push(message(Role::User, "Error: that was not JSON. Please answer again."));
-        assert_eq!(Facts::read(&repair, Chance::new(1)), once);
-        assert_ne!(Facts::read(&repair, Chance::new(2)).chance, once.chance);
+        assert_eq!(read(&repair, 1), once);
+        assert_ne!(read(&repair, 2).chance, once.chance);
     }
 }

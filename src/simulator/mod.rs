@@ -2,18 +2,18 @@
 //! a run for nothing, and for tests. It shares no code with the client, so that the two cannot
 //! make the same mistake.
 //!
-//! A request comes in through [`server`] (HTTP; [`wire`] is the connection under it) and is
-//! answered by [`service`], in this order:
+//! A request comes in through `server` (HTTP; `wire` is the connection under it) and is
+//! answered by `service`, in this order:
 //!
-//! 1. the key, then [`request`]: what OpenAI would refuse with a 400 is refused
-//! 2. [`answer`]: [`facts`] reads who is asked and [`topic`] about what; [`character`] makes a
-//!    stance of that; [`narrative`] puts it into words from [`stock`]; the [`form`] that the
+//! 1. the key, then `request`: what OpenAI would refuse with a 400 is refused
+//! 2. `answer`: `facts` reads who is asked and `topic` about what; `character` makes a
+//!    stance of that; `narrative` puts it into words from `stock`; the `form` that the
 //!    JSON schema describes is filled in
-//! 3. [`limits`]: a token bucket for requests and one for tokens
-//! 4. [`faults`]: what goes wrong with this attempt, if anything
+//! 3. `limits`: a token bucket for requests and one for tokens
+//! 4. `faults`: what goes wrong with this attempt, if anything
 //!
-//! All luck comes from [`chance`]: the same seed and the same requests give the same answers,
-//! faults and latencies, in whatever order they arrive. [`reply`] holds the bodies and [`stats`]
+//! All luck comes from `chance`: the same seed and the same requests give the same answers,
+//! faults and latencies, in whatever order they arrive. `reply` holds the bodies and `stats`
 //! the counts.
 
 mod answer;
@@ -25,6 +25,7 @@ mod form;
 mod limits;
 mod narrative;
 mod options;
+mod remembered;
 mod reply;
 mod request;
 mod server;

@@ -18,6 +18,8 @@ pub struct Speaker<'a> {
     work: Option<Work>,
     place: Option<String>,
     age: Option<String>,
+    /// From the worst to the best.
+    dimensions: Vec<Dimension>,
 }
 
 /// An occupation as it stands after "I am".
@@ -36,13 +38,19 @@ struct Dimension {
 impl<'a> Speaker<'a> {
     /// Prepares what the sentences will name.
     pub fn new(facts: &'a Facts, stance: &'a Stance) -> Self {
+        let stock = Stock::get();
+        let known = |(key, opinion): (&str, f64)| {
+            let label = key.replace('_', " ").to_lowercase();
+            Dimension { theme: stock.theme(&label), label, opinion }
+        };
         Self {
             facts,
             stance,
-            stock: Stock::get(),
+            stock,
             work: facts.occupation.as_deref().map(work),
             place: facts.place.as_deref().map(place),
             age: facts.age.map(|age| age.to_string()),
+            dimensions: stance.worst_first().into_iter().map(known).collect(),
         }
     }
 
@@ -53,7 +61,7 @@ impl<'a> Speaker<'a> {
         let level = self.stance.level();
         let in_favour = self.leans_to(chance);
         let reasons = self.reasons();
-        let dimensions = self.dimensions();
+        let dimensions = &self.dimensions;
         let concedes = chance.with(b"concedes").happens(0.6);
         let told_dimensions = dimensions.len().min(1 + chance.with(b"dimensions").below(3));
         let missing = SENTENCES.start().saturating_sub(3 + told_dimensions + usize::from(concedes));
@@ -81,7 +89,7 @@ impl<'a> Speaker<'a> {
         }
         // One draw and a step, here and for the fillers, so that no text comes twice.
         let chance_of_dimension = chance.with(b"dimension");
-        for (nth, dimension) in strongest(&dimensions).take(told_dimensions).enumerate() {
+        for (nth, dimension) in strongest(dimensions).take(told_dimensions).enumerate() {
             let themed = chance.with(dimension.label.as_bytes());
             say(self.about(dimension, themed), Some(&dimension.label), chance_of_dimension, nth);
         }
@@ -123,7 +131,7 @@ impl<'a> Speaker<'a> {
         of_none: &'static Templates,
     ) -> Vec<String> {
         let chance = self.facts.chance.with(kind);
-        let dimensions = self.dimensions();
+        let dimensions = &self.dimensions;
         let bad = dimensions.iter().filter(|dimension| dimension.opinion < 2.5).count();
         let mut phrases: Vec<String> = Vec::new();
         for dimension in dimensions.iter().take(bad.clamp(1, 3)) {
@@ -158,15 +166,6 @@ impl<'a> Speaker<'a> {
             (_, Some(theme)) => &theme.high,
             (_, None) => &self.stock.dimensions.high,
         }
-    }
-
-    /// The dimensions from the worst to the best.
-    fn dimensions(&self) -> Vec<Dimension> {
-        let known = |(key, opinion): (&str, f64)| {
-            let label = key.replace('_', " ").to_lowercase();
-            Dimension { theme: self.stock.theme(&label), label, opinion }
-        };
-        self.stance.worst_first().into_iter().map(known).collect()
     }
 
     /// What there is to say about this kind of person.
@@ -282,6 +281,7 @@ mod tests {
     use super::*;
     use crate::simulator::{
         form::Form,
+        remembered::Remembered,
         request::{Message, Role},
     };
     use std::collections::HashSet;
@@ -297,6 +297,7 @@ mod tests {
         Facts::read(
             &[message(Role::Instructions, question), message(Role::User, persona)],
             Chance::new(1),
+            &Remembered::default(),
         )
     }
 
@@ -369,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_persona_without_facts_still_says_five_sentences() {
-        let nobody = Facts::read(&[], Chance::new(1));
+        let nobody = Facts::read(&[], Chance::new(1), &Remembered::default());
         let stance = Stance::of(&nobody, None, Chance::new(1));
         let speaker = Speaker::new(&nobody, &stance);
         let text = speaker.narrative();

@@ -4,6 +4,9 @@ use super::limits::{Denial, Gauges, Metered};
 use serde::Serialize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The bytes that most bodies fit into.
+const TYPICAL_BODY: usize = 2048;
+
 /// One reply.
 #[derive(Debug)]
 pub struct Reply {
@@ -184,5 +187,8 @@ struct WireUsage {
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("these types hold nothing that JSON cannot")
+    let mut bytes = Vec::with_capacity(TYPICAL_BODY);
+    serde_json::to_writer(&mut bytes, value)
+        .expect("these types hold nothing that JSON cannot, and memory takes every byte");
+    bytes
 }

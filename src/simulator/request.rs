@@ -1,8 +1,12 @@
 //! A chat completion request: only what the simulator needs of it, checked as OpenAI checks it.
 
-use super::form::{Form, strict_violation};
+use super::{
+    form::{Form, strict_violation},
+    remembered::Remembered,
+};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
+use std::sync::Arc;
 
 /// A request that passed the checks.
 #[derive(Debug)]
@@ -37,7 +41,7 @@ pub enum Wanted {
     /// JSON of the model's own making.
     Json,
     /// JSON of this form.
-    Form(Form),
+    Form(Arc<Form>),
 }
 
 /// Why a request is a 400.
@@ -53,6 +57,17 @@ impl BadRequest {
         Self { message: message.into(), param, code: None }
     }
 
+    fn unreadable(error: serde_json::Error) -> Self {
+        Self::new(
+            format!(
+                "We could not parse the JSON body of your request. (HINT: This likely means you \
+                 aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, \
+                 but what was sent was not valid JSON. {error}.)"
+            ),
+            None,
+        )
+    }
+
     fn missing(param: &'static str) -> Self {
         Self {
             message: format!("Missing required parameter: '{param}'."),
@@ -63,10 +78,11 @@ impl BadRequest {
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct Wire<'a> {
     model: Option<String>,
     messages: Option<Vec<WireMessage>>,
-    response_format: Option<ResponseFormat>,
+    #[serde(borrow)]
+    response_format: Option<ResponseFormat<'a>>,
     max_completion_tokens: Option<u64>,
     max_tokens: Option<u64>,
     #[serde(default)]
@@ -93,9 +109,11 @@ struct Part {
 }
 
 #[derive(Deserialize)]
-struct ResponseFormat {
+struct ResponseFormat<'a> {
     r#type: String,
-    json_schema: Option<JsonSchema>,
+    /// Unread: that is done once for all requests that share it.
+    #[serde(borrow)]
+    json_schema: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -107,21 +125,12 @@ struct JsonSchema {
 }
 
 impl ChatRequest {
-    /// Reads a request body.
+    /// Reads a request body, its schema only where it is none of the remembered ones.
     ///
     /// # Errors
     /// What OpenAI would answer with a 400, in its words.
-    pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
-        let wire: Wire = serde_json::from_slice(body).map_err(|error| {
-            BadRequest::new(
-                format!(
-                    "We could not parse the JSON body of your request. (HINT: This likely means \
-                     you aren't using your HTTP library correctly. The OpenAI API expects a JSON \
-                     payload, but what was sent was not valid JSON. {error}.)"
-                ),
-                None,
-            )
-        })?;
+    pub fn parse(body: &[u8], forms: &Remembered<Form>) -> Result<Self, BadRequest> {
+        let wire: Wire<'_> = serde_json::from_slice(body).map_err(BadRequest::unreadable)?;
         let model = wire
             .model
             .filter(|model| !model.is_empty())
@@ -162,7 +171,7 @@ impl ChatRequest {
             });
         }
         let messages: Vec<Message> = messages.into_iter().map(Message::from).collect();
-        let wanted = wanted(wire.response_format, &messages)?;
+        let wanted = wanted(wire.response_format, &messages, forms)?;
         Ok(Self { model, messages, wanted, output_cap })
     }
 }
@@ -185,8 +194,11 @@ impl From<WireMessage> for Message {
     }
 }
 
-fn wanted(format: Option<ResponseFormat>, messages: &[Message]) -> Result<Wanted, BadRequest> {
-    let bad = |message: String| BadRequest::new(message, Some("response_format"));
+fn wanted(
+    format: Option<ResponseFormat<'_>>,
+    messages: &[Message],
+    forms: &Remembered<Form>,
+) -> Result<Wanted, BadRequest> {
     let Some(format) = format else { return Ok(Wanted::Text) };
     match format.r#type.as_str() {
         "text" => Ok(Wanted::Text),
@@ -201,37 +213,43 @@ fn wanted(format: Option<ResponseFormat>, messages: &[Message]) -> Result<Wanted
             ))
         }
         "json_schema" => {
-            let schema = format
+            let raw = format
                 .json_schema
-                .ok_or_else(|| BadRequest::missing("response_format.json_schema"))?;
-            let name = schema
-                .name
-                .ok_or_else(|| BadRequest::missing("response_format.json_schema.name"))?;
-            let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-            if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) {
-                return Err(bad(format!(
-                    "Invalid 'response_format.json_schema.name': string does not match pattern. \
-                     Expected a string that matches the pattern '^[a-zA-Z0-9_-]{{1,64}}$', but \
-                     got '{name}'."
-                )));
-            }
-            let root = schema
-                .schema
-                .ok_or_else(|| BadRequest::missing("response_format.json_schema.schema"))?;
-            if schema.strict == Some(true)
-                && let Some(violation) = strict_violation(&root)
-            {
-                return Err(bad(format!(
-                    "Invalid schema for response_format '{name}': {violation}"
-                )));
-            }
-            Ok(Wanted::Form(Form::of(&root)))
+                .ok_or_else(|| BadRequest::missing("response_format.json_schema"))?
+                .get();
+            forms.get(raw, || form(raw)).map(Wanted::Form)
         }
-        other => Err(bad(format!(
+        other => Err(bad_format(format!(
             "Invalid value: '{other}'. Supported values are: 'json_object', 'json_schema', and \
              'text'."
         ))),
     }
+}
+
+/// Reads and checks a `json_schema`.
+fn form(raw: &str) -> Result<Form, BadRequest> {
+    let wire: JsonSchema = serde_json::from_str(raw).map_err(BadRequest::unreadable)?;
+    let name = wire.name.ok_or_else(|| BadRequest::missing("response_format.json_schema.name"))?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) {
+        return Err(bad_format(format!(
+            "Invalid 'response_format.json_schema.name': string does not match pattern. Expected \
+             a string that matches the pattern '^[a-zA-Z0-9_-]{{1,64}}$', but got '{name}'."
+        )));
+    }
+    let root =
+        wire.schema.ok_or_else(|| BadRequest::missing("response_format.json_schema.schema"))?;
+    if wire.strict == Some(true)
+        && let Some(violation) = strict_violation(&root)
+    {
+        let message = format!("Invalid schema for response_format '{name}': {violation}");
+        return Err(bad_format(message));
+    }
+    Ok(Form::of(&root))
+}
+
+fn bad_format(message: String) -> BadRequest {
+    BadRequest::new(message, Some("response_format"))
 }
 
 #[cfg(test)]
@@ -239,8 +257,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn parse(body: &[u8]) -> Result<ChatRequest, BadRequest> {
+        ChatRequest::parse(body, &Remembered::default())
+    }
+
     fn refused(body: Value) -> BadRequest {
-        ChatRequest::parse(body.to_string().as_bytes()).unwrap_err()
+        parse(body.to_string().as_bytes()).unwrap_err()
     }
 
     #[test]
@@ -253,7 +275,7 @@ mod tests {
                 {"role": "assistant", "content": null},
             ],
         });
-        let request = ChatRequest::parse(body.to_string().as_bytes()).unwrap();
+        let request = parse(body.to_string().as_bytes()).unwrap();
         let read: Vec<_> = request.messages.iter().map(|m| (m.role, m.text.as_str())).collect();
         let expected =
             [(Role::Instructions, "Shared."), (Role::User, "Age: 3\nb"), (Role::Other, "")];
@@ -265,7 +287,7 @@ mod tests {
     #[test]
     fn what_openai_refuses_is_refused() {
         let messages = json!([{"role": "user", "content": "hello"}]);
-        assert!(ChatRequest::parse(b"{\"model\": ").is_err());
+        assert!(parse(b"{\"model\": ").is_err());
         assert!(refused(json!({"messages": messages})).message.contains("model"));
         assert_eq!(refused(json!({"model": "m"})).param, Some("messages"));
         assert_eq!(refused(json!({"model": "m", "messages": []})).code, Some("empty_array"));
@@ -292,7 +314,7 @@ mod tests {
                 "response_format": {"type": "json_schema", "json_schema": {
                     "name": "survey", "strict": true, "schema": schema}},
             });
-            ChatRequest::parse(body.to_string().as_bytes()).map_err(|bad| bad.message)
+            parse(body.to_string().as_bytes()).map_err(|bad| bad.message)
         };
         let open = json!({"type": "object", "properties": {}, "required": []});
         assert!(ask(open).unwrap_err().contains("'additionalProperties' is required"));

@@ -4,11 +4,14 @@ use super::{
     FaultKind, Faults, Options,
     answer::{answer, cut, malformed},
     chance::Chance,
+    form::Form,
     limits::{Denial, Gauges, Metered, RateLimits},
+    remembered::Remembered,
     reply::{ApiError, Completion, Delivery, Reply, Said},
     request::ChatRequest,
     stats::{Counts, Ending},
     stock::Stock,
+    topic::Topic,
 };
 use std::{
     collections::HashMap,
@@ -22,7 +25,7 @@ const MODELS: [&str; 3] = ["gpt-4o-mini", "gpt-4o", "simulator"];
 
 /// The output, in tokens, that takes the median latency: about what an answer with a grid of
 /// three dimensions has.
-const TYPICAL_OUTPUT: f64 = 200.0;
+const TYPICAL_OUTPUT: f64 = 170.0;
 
 /// The part of the latency that does not grow with the output.
 const FIXED_SHARE: f64 = 0.35;
@@ -40,6 +43,8 @@ pub struct Service {
     /// How often each content has been let in, by its hash, so that a retry has luck of its
     /// own. 36 MB for a million different requests; not kept where nothing depends on luck.
     seen: Mutex<HashMap<u64, u32>>,
+    forms: Remembered<Form>,
+    topics: Remembered<Topic>,
     pub counts: Arc<Counts>,
 }
 
@@ -54,6 +59,8 @@ impl Service {
             key: options.key,
             limits: Mutex::new(RateLimits::new(requests_per_minute, tokens_per_minute, burst, now)),
             seen: Mutex::default(),
+            forms: Remembered::default(),
+            topics: Remembered::default(),
             counts: Arc::default(),
         }
     }
@@ -63,7 +70,7 @@ impl Service {
         if let Some(refused) = self.refuse_key(authorization) {
             return refused;
         }
-        let reply = match ChatRequest::parse(body) {
+        let reply = match ChatRequest::parse(body, &self.forms) {
             Ok(request) => self.complete(&request, body, now),
             Err(bad) => {
                 self.counts.ended(Ending::BadRequest);
@@ -125,7 +132,7 @@ impl Service {
     }
 
     fn complete(&self, request: &ChatRequest, body: &[u8], now: Instant) -> Reply {
-        let answer = answer(request, self.seed);
+        let answer = answer(request, self.seed, &self.topics);
         let prompt_tokens = request.messages.iter().map(|message| tokens(&message.text)).sum();
         let wanted_tokens = tokens(&answer);
         let output_tokens = wanted_tokens.min(request.output_cap.unwrap_or(u64::MAX));

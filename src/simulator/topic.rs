@@ -1,6 +1,10 @@
 //! What a survey is about, in words that can stand in a sentence.
 
-use super::request::{Message, Role};
+use super::{
+    remembered::Remembered,
+    request::{Message, Role},
+};
+use std::{convert::Infallible, sync::Arc};
 
 /// The question and the phrases taken from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,14 +42,15 @@ const ASKING_WORDS: &[&str] =
 
 impl Topic {
     /// Finds the question: in the instructions, or else in what the user says.
-    pub fn of(messages: &[Message]) -> Self {
+    pub fn of(messages: &[Message], topics: &Remembered<Self>) -> Arc<Self> {
         let instructions = messages.iter().filter(|message| message.role == Role::Instructions);
         let user = messages.iter().filter(|message| message.role == Role::User);
         let question = instructions.chain(user).find_map(|message| question(&message.text));
-        question.map_or_else(Self::default, |question| Self {
-            question: question.to_owned(),
-            phrases: phrases(question),
-        })
+        let question = question.unwrap_or_default();
+        let make = || {
+            Ok::<_, Infallible>(Self { question: question.to_owned(), phrases: phrases(question) })
+        };
+        topics.get(question, make).unwrap_or_else(|never| match never {})
     }
 }
 
@@ -110,7 +115,8 @@ mod tests {
     use super::*;
 
     fn phrases_of(text: &str) -> Vec<String> {
-        Topic::of(&[Message { role: Role::User, text: text.to_owned() }]).phrases
+        let message = Message { role: Role::User, text: text.to_owned() };
+        Topic::of(&[message], &Remembered::default()).phrases.clone()
     }
 
     #[test]
