@@ -19,7 +19,7 @@ pub struct Stance {
 /// below it was chosen so that a mixed group of 500 uses every level, and none for more than
 /// half of the group.
 const SUPPORT_SPREAD: f64 = 1.55;
-const DIMENSION_SPREAD: f64 = 1.1;
+const DIMENSION_SPREAD: f64 = 1.3;
 
 impl Stance {
     /// The stance of this persona on every number that the form asks for.
@@ -30,15 +30,18 @@ impl Stance {
         if let Some(form) = form {
             collect_dimensions(form, "", &mut keys);
         }
+        // What all personas think of one dimension next to the others; it cancels out, so that
+        // the seed does not decide the whole vote.
+        let shift = |key: &str| 0.45 * question.with(key.as_bytes()).signed();
+        let mean_shift = keys.iter().map(|key| shift(key)).sum::<f64>() / keys.len().max(1) as f64;
         let mut sum = 0.0;
         let dimensions: Vec<(String, f64)> = keys
-            .into_iter()
-            .map(|key| {
-                let of_all = question.with(key.as_bytes());
-                let of_group = of_all.with(&[facts.tenure.map_or(0, |tenure| 1 + tenure as u8)]);
+            .iter()
+            .map(|&key| {
+                let group = [facts.tenure.map_or(0, |tenure| 1 + tenure as u8)];
+                let of_group = question.with(key.as_bytes()).with(&group);
                 let of_one = facts.chance.with(key.as_bytes());
-                let opinion = 0.75 * own
-                    + 0.45 * of_all.signed()
+                let opinion = 0.75 * own + shift(key) - mean_shift
                     + 0.2 * of_group.signed()
                     + 0.55 * of_one.normal();
                 sum += opinion;
@@ -64,7 +67,7 @@ impl Stance {
     }
 
     /// The dimensions from the worst to the best.
-    pub fn from_the_worst(&self) -> Vec<(&str, f64)> {
+    pub fn worst_first(&self) -> Vec<(&str, f64)> {
         let mut sorted: Vec<_> =
             self.dimensions.iter().map(|(key, opinion)| (key.as_str(), *opinion)).collect();
         sorted.sort_by(|a, b| a.1.total_cmp(&b.1));

@@ -181,20 +181,26 @@ fn first_number(text: &str) -> Option<u64> {
     Some(number)
 }
 
+/// Whether a word of the value starts with one of these; the value is in lower case.
+fn mentions(value: &str, starts: &[&str]) -> bool {
+    let mut words = value.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| starts.iter().any(|start| word.starts_with(start)))
+}
+
 /// An income in words, in money a year, or in money a week.
 fn income(value: &str) -> Option<Income> {
-    let mentions = |words: &[&str]| words.iter().any(|word| value.contains(word));
-    if mentions(&["low", "under", "below", "pension", "benefit"]) {
+    if mentions(value, &["low", "under", "below", "pension", "benefit"]) {
         return Some(Income::Low);
     }
-    if mentions(&["high", "over", "above", "wealthy", "upper"]) {
+    if mentions(value, &["high", "over", "above", "wealthy", "upper"]) {
         return Some(Income::High);
     }
-    if mentions(&["mid", "average", "median", "medium", "moderate"]) {
+    if mentions(value, &["mid", "average", "median", "medium", "moderate"]) {
         return Some(Income::Middle);
     }
     let amount = first_number(value)?;
-    let a_year = if mentions(&["week"]) { amount.saturating_mul(52) } else { amount };
+    let weekly = mentions(value, &["week"]);
+    let a_year = if weekly { amount.saturating_mul(52) } else { amount };
     Some(match a_year {
         0..45_000 => Income::Low,
         45_000..100_000 => Income::Middle,
@@ -203,10 +209,9 @@ fn income(value: &str) -> Option<Income> {
 }
 
 fn tenure(value: &str) -> Option<Tenure> {
-    let mentions = |words: &[&str]| words.iter().any(|word| value.contains(word));
-    if mentions(&["rent", "tenant", "lease", "lodger", "social housing", "public housing"]) {
+    if mentions(value, &["rent", "tenant", "lease", "lodger", "social", "public"]) {
         Some(Tenure::Rents)
-    } else if mentions(&["own", "mortgage", "paying off"]) {
+    } else if mentions(value, &["own", "mortgage", "paying"]) {
         Some(Tenure::Owns)
     } else {
         None
@@ -214,14 +219,13 @@ fn tenure(value: &str) -> Option<Tenure> {
 }
 
 fn household(value: &str) -> Household {
-    let mentions = |words: &[&str]| words.iter().any(|word| value.contains(word));
-    let children =
-        ["child", "kid", "baby", "babies", "toddler", "teen", "son", "daughter", "parent"];
-    let none = ["no child", "no kid", "without child", "without kid", "childless", "child free"];
-    if mentions(&children) && !mentions(&none) {
+    let children = ["child", "kid", "bab", "toddler", "teen", "daughter"];
+    let exactly = |known: &[&str]| value.split(' ').any(|word| known.contains(&word));
+    let without = exactly(&["no", "not", "without", "0", "childless"]);
+    if !without && (mentions(value, &children) || exactly(&["son", "sons", "parent"])) {
         return Household::WithChildren;
     }
-    if mentions(&["alone", "single", "solo", "widow", "divorced"]) {
+    if mentions(value, &["alone", "single", "solo", "widow", "divorced"]) {
         return Household::Alone;
     }
     match first_number(value) {
@@ -276,6 +280,9 @@ mod tests {
         assert_eq!(household("couple with two children"), Some(Household::WithChildren));
         assert_eq!(household("couple, no children"), Some(Household::WithOthers));
         assert_eq!(household("3"), Some(Household::WithOthers));
+        assert_eq!(household("single person"), Some(Household::Alone));
+        assert_eq!(household("single parent, one son"), Some(Household::WithChildren));
+        assert_eq!(household("lives with parents"), Some(Household::WithOthers));
         let tenure = |value: &str| read(&format!("Tenure: {value}")).tenure;
         assert_eq!(tenure("Owner with a mortgage"), Some(Tenure::Owns));
         assert_eq!(tenure("lives with parents"), None);

@@ -31,6 +31,8 @@ mod server;
 mod service;
 mod stats;
 mod stock;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod wire;
 

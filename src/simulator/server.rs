@@ -33,8 +33,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// The longest request that is read.
+/// A longer request is refused.
 const LONGEST_BODY: usize = 4 << 20;
+
+/// A longer request is not even read, and its connection ends. The gap is there because a client
+/// that is still writing then sees a reset and never the 413.
+const LONGEST_READ: usize = 64 << 20;
 
 /// Into how many pieces a slow body is cut.
 const DRIPS: u32 = 10;
@@ -76,7 +80,7 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>) -> io::Result<(
         .route("/v1/models", get(models))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(DefaultBodyLimit::max(LONGEST_READ))
         .with_state(server)
         .into_make_service_with_connect_info::<WireHandle>();
     axum::serve(WireListener(listener), app).await
@@ -91,6 +95,9 @@ async fn chat(
     let in_flight = server.service.counts.received();
     let now = Instant::now();
     let reply = match body {
+        Ok(body) if body.len() > LONGEST_BODY => {
+            server.service.wrong(413, "The request body is larger than 4 MB.", now)
+        }
         Ok(body) => server.service.chat(authorization(&headers), &body, now),
         Err(rejection) => {
             let status = rejection.status().as_u16();

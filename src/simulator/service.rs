@@ -307,3 +307,97 @@ fn masked(key: &str) -> String {
     let end: String = key.chars().skip(count - 4).collect();
     format!("{}***{end}", cut(key, 3))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn body(age: usize) -> Vec<u8> {
+        let score = json!({"type": "integer"});
+        let texts = json!({"type": "array", "items": {"type": "string"}});
+        let schema = json!({"type": "object", "properties": {
+            "narrative": {"type": "string"},
+            "survey": {"type": "object", "properties": {
+                "support_level": score, "housing": score, "transport": score, "community": score,
+                "key_concerns": texts, "suggested_improvements": texts,
+            }},
+        }});
+        json!({
+            "model": "m",
+            "messages": [
+                {"role": "system", "content": "Should the city close the market street to cars?"},
+                {"role": "user", "content": format!("Age: {age}\nTenure: rents\nJob: Nurse\nTown: Kew")},
+            ],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}},
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    fn service(options: Options) -> Service {
+        Service::new(options, Instant::now())
+    }
+
+    #[test]
+    fn the_latency_lies_around_its_median_and_is_repeated_for_a_seed() {
+        let median = Duration::from_secs(1);
+        let latencies = || {
+            let service = service(Options { latency: median, ..Options::default() });
+            let of = |age| service.chat(None, &body(age), Instant::now()).after.as_secs_f64();
+            (0..1000).map(of).collect::<Vec<_>>()
+        };
+        let mut sorted = latencies();
+        assert_eq!(sorted, latencies());
+        sorted.sort_by(f64::total_cmp);
+        let (p10, p50, p90) = (sorted[100], sorted[500], sorted[900]);
+        assert!((0.9..1.1).contains(&p50), "{p50}");
+        // A lognormal with a deviation of 0.35 has these at 0.64 and 1.57 of its median; the
+        // output's length spreads them a little more.
+        assert!((0.5..0.7).contains(&p10) && (1.45..2.0).contains(&p90), "{p10} {p90}");
+    }
+
+    #[test]
+    fn a_longer_output_takes_longer() {
+        let service = service(Options { latency: Duration::from_secs(1), ..Options::default() });
+        let of = |cap: u64| {
+            let mut total = Duration::ZERO;
+            for age in 0..100 {
+                let mut value: serde_json::Value = serde_json::from_slice(&body(age)).unwrap();
+                value["max_completion_tokens"] = cap.into();
+                total += service.chat(None, value.to_string().as_bytes(), Instant::now()).after;
+            }
+            total
+        };
+        assert!(of(1000) > of(20) * 3 / 2);
+    }
+
+    #[test]
+    fn every_request_is_counted_once_and_its_tokens_are_paid() {
+        let service = service(Options {
+            faults: "500=20%,429=20%,malformed=20%".parse().unwrap(),
+            requests_per_minute: Some(50),
+            ..Options::default()
+        });
+        let now = Instant::now();
+        let mut replies = [0; 6];
+        for age in 0..80 {
+            let reply = service.chat(None, &body(age), now);
+            replies[usize::from(reply.status / 100)] += 1;
+            let remaining = reply.gauges.requests.unwrap().remaining;
+            assert_eq!(remaining as usize, 50usize.saturating_sub(age + 1));
+        }
+        let stats = service.counts.now();
+        assert_eq!(stats.limited_by_requests, 30);
+        assert_eq!(stats.answered + stats.all_faults(), 50);
+        assert_eq!(stats.faults(FaultKind::ServerError), replies[5]);
+        assert_eq!(stats.answered + stats.faults(FaultKind::Malformed), replies[2]);
+        assert!(stats.prompt_tokens > 50 * 10 && stats.completion_tokens > stats.answered * 100);
+    }
+
+    #[test]
+    fn a_key_is_masked_until_nobody_can_use_it() {
+        assert_eq!(masked("sk-0123456789abcdef"), "sk-***cdef");
+        assert_eq!(masked("short"), "***");
+    }
+}

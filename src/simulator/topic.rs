@@ -31,8 +31,8 @@ const HOLLOW_WORDS: &[&str] = &[
     "people", "everyone", "anyone", "proposal", "plan", "question", "opinion", "view",
 ];
 
-/// First words after which the first phrase holds the sentence's subject and verb, not its
-/// topic: "Should [the council stop requiring] a ... ".
+/// First words after which the first run holds the sentence's subject and verb, up to a word in
+/// "ing" if it has one: "Should [the council stop requiring] car spaces ... ".
 const ASKING_WORDS: &[&str] =
     &["should", "would", "could", "do", "does", "did", "will", "can", "how", "what", "why", "must"];
 
@@ -88,17 +88,18 @@ fn phrases(question: &str) -> Vec<String> {
             article = None;
         }
     }
-    runs.retain(|run| !run.is_empty());
-    let asks = question
-        .split(' ')
-        .next()
-        .is_some_and(|first| ASKING_WORDS.contains(&first.to_lowercase().as_str()));
-    let skipped = usize::from(asks && runs.len() > 1);
+    let first_word = question.split(' ').next().unwrap_or_default().to_lowercase();
+    if ASKING_WORDS.contains(&first_word.as_str())
+        && runs.iter().filter(|run| !run.is_empty()).count() > 1
+        && let Some(first) = runs.iter_mut().find(|run| !run.is_empty())
+    {
+        let verb = first.iter().position(|word| word.ends_with("ing"));
+        first.drain(..verb.map_or(first.len(), |at| at + 1));
+    }
     runs.into_iter()
-        .skip(skipped)
         .filter(|run| {
             let last = run.last().map(|word| word.to_lowercase()).unwrap_or_default();
-            run.len() <= 5 && last.len() > 2 && !HOLLOW_WORDS.contains(&last.as_str())
+            (1..=5).contains(&run.len()) && last.len() > 2 && !HOLLOW_WORDS.contains(&last.as_str())
         })
         .map(|run| run.join(" "))
         .collect()
@@ -128,6 +129,7 @@ mod tests {
                 "# Survey\n\nDo you support a four-day working week?\n",
                 vec!["a four-day working week"],
             ),
+            ("Should the city stop building roads in parks?", vec!["roads", "parks"]),
             ("Is nuclear power right for Australia?", vec!["nuclear power right", "Australia"]),
             ("No question at all.", vec![]),
             ("???", vec![]),
