@@ -31,7 +31,12 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
     let counts = reader.counts().map_err(store_problem)?;
     let failed = counts.get(InterviewStatus::Failed);
     let (over, total) = (counts.over(), counts.total());
-    let died = matches!(info.phase, Some(RunPhase::Stopped { reason: StopReason::Crashed }));
+    // The lock is ours, so nobody is at work on a run that says so: its process died.
+    let died = match &info.phase {
+        Some(RunPhase::Running | RunPhase::Paused { .. } | RunPhase::Draining) => true,
+        Some(RunPhase::Stopped { reason }) => *reason == StopReason::Crashed,
+        Some(RunPhase::Finished) | None => false,
+    };
     let left = if failed_too { total - over + failed } else { total - over };
     if left == 0 {
         let hint = match (failed_too, failed) {
