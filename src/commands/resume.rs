@@ -2,7 +2,7 @@
 
 use super::{
     preparation::{again, start_log},
-    runs_folder::RunsFolder,
+    runs_folder::{RunsFolder, store_problem},
 };
 use crate::{
     cli::{AgainArgs, EndpointArgs},
@@ -10,7 +10,7 @@ use crate::{
     error::{Exit, Problem},
     launch::{self, FrontEnd},
     model::{InterviewStatus, RunPhase, StopReason},
-    store::{OpenRun, RunReader, StoreError},
+    store::{OpenRun, RunReader},
 };
 use std::path::Path;
 
@@ -73,12 +73,4 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
     let (_log_guard, log) = start_log(runs)?;
     let prepared = again(&info.name, config, open, log);
     launch::see_through(prepared, FrontEnd::choose(&args.display))
-}
-
-/// A file that is missing or is none of ours was named wrongly; all else is the world's fault.
-fn store_problem(error: StoreError) -> Problem {
-    match error {
-        StoreError::Missing { .. } | StoreError::NotARun { .. } => Problem::input(error),
-        other => Problem::could_not_run(other),
-    }
 }
