@@ -10,6 +10,7 @@ mod common;
 
 mod answers;
 mod asking;
+mod bad_input;
 mod hostile;
 mod isolation;
 mod limits;
