@@ -199,3 +199,22 @@ fn ls_and_open_tell_what_a_run_came_to() {
     assert_eq!(opened.code, 0, "{opened:?}");
     assert!(opened.out.contains("5  done"), "{opened:?}");
 }
+
+/// A run file is copied and opened elsewhere: nothing of it may be in files beside it.
+#[test]
+fn a_run_that_has_ended_is_one_file() {
+    let provider = Provider::kind();
+    let place = Place::with_survey(&provider.base_url(), 10, 5);
+    let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
+    let mut files = Vec::new();
+    // Each is a chance for a connection that is closed too late.
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let outcome = place.voxpop(&["run", &survey, "--personas", &people, "--name", name]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        files.push(place.runs().join(format!("{name}.voxpop")));
+        let mut found: Vec<_> = place.files_of_runs().into_iter().map(|(path, _)| path).collect();
+        found.retain(|path| !path.starts_with(place.runs().join("logs")));
+        found.sort();
+        assert_eq!(found, files);
+    }
+}
