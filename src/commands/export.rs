@@ -1,6 +1,6 @@
 //! `voxpop export`: a run's records as a file.
 
-use super::runs_folder::RunsFolder;
+use super::runs_folder::{RunsFolder, store_problem};
 use crate::{
     cli::{ExportArgs, ExportFormat},
     error::{Exit, Problem},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) fn export(args: &ExportArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
-    let reader = RunReader::open(&runs.resolve(&args.run)?).map_err(Problem::could_not_run)?;
+    let reader = RunReader::open(&runs.resolve(&args.run)?).map_err(store_problem)?;
     let format = match args.format {
         ExportFormat::Jsonl => Format::Jsonl,
         ExportFormat::Json => Format::Json,

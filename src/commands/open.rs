@@ -1,6 +1,9 @@
 //! `voxpop open`: look at a run on the dashboard.
 
-use super::{preparation::header, runs_folder::RunsFolder};
+use super::{
+    preparation::header,
+    runs_folder::{RunsFolder, store_problem},
+};
 use crate::{
     cli::OpenArgs,
     error::{Exit, Problem},
@@ -10,7 +13,7 @@ use crate::{
 
 pub(super) fn open(args: &OpenArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let path = runs.resolve(&args.run)?;
-    let reader = RunReader::open(&path).map_err(Problem::could_not_run)?;
+    let reader = RunReader::open(&path).map_err(store_problem)?;
     let info = reader.run().map_err(Problem::could_not_run)?;
     let header = header(&info.name, &path, &info.survey, info.created_at, false);
     launch::look_at(header, reader, FrontEnd::choose(&args.display))

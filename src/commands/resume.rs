@@ -2,7 +2,7 @@
 
 use super::{
     preparation::{again, start_log},
-    runs_folder::RunsFolder,
+    runs_folder::{RunsFolder, store_problem},
 };
 use crate::{
     cli::{AgainArgs, EndpointArgs},
@@ -10,7 +10,7 @@ use crate::{
     error::{Exit, Problem},
     launch::{self, FrontEnd},
     model::{InterviewStatus, RunPhase, StopReason},
-    store::{OpenRun, RunReader, StoreError},
+    store::{OpenRun, RunReader},
 };
 use std::path::Path;
 
@@ -31,7 +31,12 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
     let counts = reader.counts().map_err(store_problem)?;
     let failed = counts.get(InterviewStatus::Failed);
     let (over, total) = (counts.over(), counts.total());
-    let died = matches!(info.phase, Some(RunPhase::Stopped { reason: StopReason::Crashed }));
+    // The lock is ours, so nobody is at work on a run that says so: its process died.
+    let died = match &info.phase {
+        Some(RunPhase::Running | RunPhase::Paused { .. } | RunPhase::Draining) => true,
+        Some(RunPhase::Stopped { reason }) => *reason == StopReason::Crashed,
+        Some(RunPhase::Finished) | None => false,
+    };
     let left = if failed_too { total - over + failed } else { total - over };
     if left == 0 {
         let hint = match (failed_too, failed) {
@@ -68,12 +73,4 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
     let (_log_guard, log) = start_log(runs)?;
     let prepared = again(&info.name, config, open, log);
     launch::see_through(prepared, FrontEnd::choose(&args.display))
-}
-
-/// A file that is missing or is none of ours was named wrongly; all else is the world's fault.
-fn store_problem(error: StoreError) -> Problem {
-    match error {
-        StoreError::Missing { .. } | StoreError::NotARun { .. } => Problem::input(error),
-        other => Problem::could_not_run(other),
-    }
 }

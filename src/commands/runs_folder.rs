@@ -1,6 +1,6 @@
 //! The folder of run files, and finding a run in it by what a user types.
 
-use crate::error::Problem;
+use crate::{error::Problem, store::StoreError};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -145,6 +145,14 @@ impl RunsFolder {
                 (file.extension()? == EXTENSION).then_some((name, changed, file))
             })
             .collect())
+    }
+}
+
+/// A file that is missing or is none of ours was named wrongly; all else is the world's fault.
+pub(super) fn store_problem(error: StoreError) -> Problem {
+    match error {
+        StoreError::Missing { .. } | StoreError::NotARun { .. } => Problem::input(error),
+        other => Problem::could_not_run(other),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     model::{Attempt, Fate, Persona, PersonaIndex},
     store::{RunReader, StoreError},
 };
-use std::sync::mpsc as blocking;
+use std::{sync::mpsc as blocking, thread::JoinHandle};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What the supervisor asks of the thread.
@@ -46,7 +46,29 @@ impl PersonaRecord {
     }
 }
 
-/// Starts the thread. It ends when the returned sender is dropped.
+/// The thread, as the supervisor holds it.
+pub(super) struct Reading {
+    requests: blocking::Sender<Request>,
+    thread: JoinHandle<()>,
+}
+
+impl Reading {
+    /// Asks the thread for something.
+    pub(super) fn ask(&self, request: Request) {
+        // The thread ends only after this sender is dropped, or where nobody listens any more.
+        let _ = self.requests.send(request);
+    }
+
+    /// Ends the thread. SQLite clears its write-ahead log away when the last connection is closed,
+    /// so this one must be gone before the writer's, or the run is left in three files.
+    pub(super) fn end(self) {
+        drop(self.requests);
+        // A thread that panicked has dropped its connection as well, and has said why.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts the thread.
 ///
 /// `fresh` says that the run has no attempts from an earlier part, so that none need be counted.
 ///
@@ -56,22 +78,22 @@ pub(super) fn spawn(
     reader: RunReader,
     fresh: bool,
     found: UnboundedSender<Found>,
-) -> std::io::Result<blocking::Sender<Request>> {
+) -> std::io::Result<Reading> {
     let (requests, asked) = blocking::channel();
-    std::thread::Builder::new().name("run-file-reader".to_owned()).spawn(move || {
-        for request in asked {
-            let answer = match request {
-                Request::Fetch(wanted) => fetch(&reader, &wanted, fresh).map(Found::Personas),
-                Request::Inspect(persona) => {
-                    PersonaRecord::read(&reader, persona).map(|r| Found::Record(r.map(Box::new)))
+    let thread =
+        std::thread::Builder::new().name("run-file-reader".to_owned()).spawn(move || {
+            for request in asked {
+                let answer = match request {
+                    Request::Fetch(wanted) => fetch(&reader, &wanted, fresh).map(Found::Personas),
+                    Request::Inspect(persona) => PersonaRecord::read(&reader, persona)
+                        .map(|r| Found::Record(r.map(Box::new))),
+                };
+                if found.send(answer.unwrap_or_else(Found::Failed)).is_err() {
+                    return;
                 }
-            };
-            if found.send(answer.unwrap_or_else(Found::Failed)).is_err() {
-                return;
             }
-        }
-    })?;
-    Ok(requests)
+        })?;
+    Ok(Reading { requests, thread })
 }
 
 /// Loads personas: with one range read where they lie close together, as in a fresh run, or one

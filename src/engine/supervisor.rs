@@ -8,7 +8,7 @@ use super::{
     interview::{Endpoint, Interviewer, Queued},
     meters::RunMeters,
     publisher::{Publisher, Sources},
-    reading::{self, Found, Request},
+    reading::{self, Found, Reading, Request},
     run_state::RunState,
 };
 use crate::{
@@ -28,7 +28,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc as blocking,
     },
     time::Duration,
 };
@@ -119,7 +118,7 @@ struct Supervisor {
     publisher: Publisher,
     header: RunHeader,
     writer: Writer,
-    requests: blocking::Sender<Request>,
+    reading: Reading,
     /// Loaded, and not started yet.
     fetched: VecDeque<Queued>,
     /// Those in `fetched`, and those asked for.
@@ -153,7 +152,7 @@ impl Supervisor {
         let (waits_out, waits) = mpsc::unbounded_channel();
         let (notices_out, notices) = mpsc::unbounded_channel();
         let (found_out, found) = mpsc::unbounded_channel();
-        let requests = reading::spawn(reader, fresh, found_out)?;
+        let reading = reading::spawn(reader, fresh, found_out)?;
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
@@ -179,7 +178,7 @@ impl Supervisor {
             publisher: Publisher::new(header.clone(), outlets, log),
             header,
             writer,
-            requests,
+            reading,
             fetched: VecDeque::new(),
             on_the_way: HashSet::new(),
             cursor: PersonaIndex(0),
@@ -322,8 +321,7 @@ impl Supervisor {
             return;
         }
         self.on_the_way.extend(&wanted);
-        // The thread ends only after this sender is dropped.
-        let _ = self.requests.send(Request::Fetch(wanted));
+        self.reading.ask(Request::Fetch(wanted));
     }
 
     /// Starts as many interviews as there is room for.
@@ -491,7 +489,7 @@ impl Supervisor {
                 if self.state.status(persona).is_none() {
                     refused(&format!("there is no persona {persona}"))
                 } else {
-                    let _ = self.requests.send(Request::Inspect(persona));
+                    self.reading.ask(Request::Inspect(persona));
                     return;
                 }
             }
@@ -622,10 +620,14 @@ impl Supervisor {
     /// Closes the run file, and gives back how the run ended.
     async fn finish(mut self) -> Result<RunEnd, EngineError> {
         self.end_run();
-        let Self { ended: Some(summary), state, writer, .. } = self else {
+        let Self { ended: Some(summary), state, writer, reading, .. } = self else {
             unreachable!("end_run has just set it")
         };
-        tokio::task::spawn_blocking(move || writer.close(CLOSE_WITHIN))
+        let close = move || {
+            reading.end();
+            writer.close(CLOSE_WITHIN)
+        };
+        tokio::task::spawn_blocking(close)
             .await
             .unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))?;
         Ok(RunEnd { summary, phase: state.phase })

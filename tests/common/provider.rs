@@ -55,6 +55,24 @@ pub enum Reply {
     /// A proper reply whose head comes after `before` and whose body comes in ten pieces, with
     /// `between` before each.
     Slow { before: Duration, between: Duration, status: u16, body: Value },
+    /// Nothing until the gate is open, and then this.
+    Held { gate: Gate, then: Box<Self> },
+}
+
+/// Holds replies back until a test opens it; all that come later pass.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// Lets all pass.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn opened(&self) {
+        // The sender is here, so it cannot be gone.
+        let _ = self.0.subscribe().wait_for(|&open| open).await;
+    }
 }
 
 impl Reply {
@@ -127,6 +145,11 @@ impl Reply {
             Self::Json { status, body, .. } => Self::Slow { before, between, status, body },
             other => other,
         }
+    }
+
+    /// The same reply once the gate is open.
+    pub fn behind(self, gate: &Gate) -> Self {
+        Self::Held { gate: gate.clone(), then: Box::new(self) }
     }
 }
 
@@ -339,7 +362,15 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             });
             (reply, in_flight)
         };
+        let reply = match reply {
+            Reply::Held { gate, then } => {
+                gate.opened().await;
+                *then
+            }
+            other => other,
+        };
         match reply {
+            Reply::Held { .. } => unreachable!("nobody waits for two gates"),
             Reply::Json { status, headers, body } => {
                 let body = body.to_string();
                 let whole = head(status, &headers, body.len()) + &body;

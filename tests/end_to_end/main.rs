@@ -1,0 +1,19 @@
+//! The whole program from outside: the real binary, real HTTP on loopback, real signals, a real
+//! terminal. A module a promise.
+//!
+//! `place` is a user's folder with a survey and personas, `asking` a provider that knows whom it
+//! is asked about. Nothing waits for a time: tests wait for requests that have arrived, for lines
+//! that were printed, for words on the screen.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod answers;
+mod asking;
+mod bad_input;
+mod hostile;
+mod isolation;
+mod limits;
+mod place;
+mod secrets;
+mod stops;
