@@ -183,7 +183,17 @@ impl Bench {
         let bytes = demo.drain_for(Duration::from_secs(10));
         println!("  paused and settled it draws {bytes} bytes in 10 s");
         drop(demo);
-        let quick = ["demo", "--personas", "50", "--rpm", "unlimited", "--tpm", "unlimited", "--latency", "10ms"];
+        let quick = [
+            "demo",
+            "--personas",
+            "50",
+            "--rpm",
+            "unlimited",
+            "--tpm",
+            "unlimited",
+            "--latency",
+            "10ms",
+        ];
         let mut demo = Screen::start(self.folder.path(), &quick);
         demo.until(|screen| screen.contains("FINISHED"));
         demo.drain_for(Duration::from_secs(3));
