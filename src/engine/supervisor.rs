@@ -24,7 +24,7 @@ use crate::{
     store::{Notice, OpenRun, Record, RunReader, StoreError, Writer},
 };
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -125,6 +125,9 @@ struct Supervisor {
     on_the_way: HashSet<PersonaIndex>,
     /// Everyone before it is fetched, in progress or over.
     cursor: PersonaIndex,
+    /// The attempts of interviews that ended without an answer and may go on: the next attempt
+    /// counts on from them, and the run file may not have them yet.
+    attempts_made: HashMap<PersonaIndex, u32>,
     /// Ended, but not yet committed.
     unsaved: usize,
     /// The disk refuses, in its own words.
@@ -182,6 +185,7 @@ impl Supervisor {
             fetched: VecDeque::new(),
             on_the_way: HashSet::new(),
             cursor: PersonaIndex(0),
+            attempts_made: HashMap::new(),
             unsaved: 0,
             stalled: None,
             stop: None,
@@ -335,11 +339,14 @@ impl Supervisor {
             backing_off: self.state.backing_off(),
         });
         while room > 0 {
-            let Some(queued) = self.fetched.pop_front() else { return };
+            let Some(mut queued) = self.fetched.pop_front() else { return };
             let persona = queued.persona.index;
             self.on_the_way.remove(&persona);
             if self.state.status(persona) != Some(InterviewStatus::Queued) {
                 continue;
+            }
+            if let Some(made) = self.attempts_made.remove(&persona) {
+                queued.attempts = queued.attempts.max(made);
             }
             let interviewer = Arc::clone(&self.interviewer);
             let task = tokio::spawn(async move { interviewer.hold(queued).await });
@@ -374,6 +381,9 @@ impl Supervisor {
     }
 
     fn end(&mut self, persona: PersonaIndex, attempts: u32, ending: Ending) {
+        if !matches!(ending, Ending::Settled(Fate::Answered(_) | Fate::Refused { .. })) {
+            self.attempts_made.insert(persona, attempts);
+        }
         match ending {
             Ending::Settled(Fate::Failed(failure)) if self.nobody_is_there(&failure) => {
                 self.give_back(persona);
