@@ -96,7 +96,11 @@ impl Facts {
     fn learn(&mut self, name: &str, value: &str) {
         let Some(subject) = subject(name) else { return };
         let lower = value.to_lowercase();
-        let short = || (value.len() <= LONGEST_FACT).then(|| value.to_owned());
+        // "Looking for work, laid off from a factory": the first part says enough.
+        let short = || {
+            let part = value.split([',', ';', '(']).next().unwrap_or_default().trim();
+            (!part.is_empty() && part.len() <= LONGEST_FACT).then(|| part.to_owned())
+        };
         match subject {
             Subject::Income => self.income = self.income.or_else(|| income(&lower)),
             Subject::Age => {
@@ -242,7 +246,7 @@ fn tenure(value: &str) -> Option<Tenure> {
 fn household(value: &str) -> Household {
     let children = ["child", "kid", "bab", "toddler", "teen", "daughter"];
     let exactly = |known: &[&str]| value.split(' ').any(|word| known.contains(&word));
-    let without = exactly(&["no", "not", "without", "0", "childless"]);
+    let without = exactly(&["no", "not", "without", "0", "childless", "left", "adult", "grown"]);
     if !without && (mentions(value, &children) || exactly(&["son", "sons", "parent"])) {
         return Household::WithChildren;
     }
@@ -303,6 +307,7 @@ mod tests {
         assert_eq!(household("3"), Some(Household::WithOthers));
         assert_eq!(household("single person"), Some(Household::Alone));
         assert_eq!(household("single parent, one son"), Some(Household::WithChildren));
+        assert_eq!(household("couple, children have left home"), Some(Household::WithOthers));
         assert_eq!(household("lives with parents"), Some(Household::WithOthers));
         let tenure = |value: &str| read(&format!("Tenure: {value}")).tenure;
         assert_eq!(tenure("Owner with a mortgage"), Some(Tenure::Owns));
@@ -313,6 +318,10 @@ mod tests {
         assert_eq!(read("Cars: 2").has_car, Some(true));
         assert_eq!(read("Car: does not drive").has_car, Some(false));
         assert_eq!(read("Age: 25-34").age, Some(25));
+        let occupation = |value: &str| read(&format!("Occupation: {value}")).occupation;
+        let laid_off =
+            occupation("looking for work, laid off from a car parts factory in the west");
+        assert_eq!(laid_off.as_deref(), Some("looking for work"));
     }
 
     #[test]

@@ -226,31 +226,24 @@ fn work(occupation: &str) -> Work {
     let words: Vec<String> = occupation.split_whitespace().map(lower_unless_acronym).collect();
     let text = words.join(" ");
     let lower = text.to_lowercase();
-    let without_colleagues =
-        |phrase: &str| Work { phrase: phrase.to_owned(), has_colleagues: false };
-    if lower.starts_with("retire") || lower == "pensioner" {
-        return without_colleagues("a retired person");
-    }
-    if ["unemployed", "not working", "jobless", "job seeker", "looking for"]
-        .iter()
-        .any(|w| lower.contains(w))
-    {
-        return without_colleagues("somebody between jobs");
-    }
-    if lower.starts_with("home duties")
-        || lower.contains("stay-at-home")
-        || lower.contains("stay at home")
-    {
-        return without_colleagues("somebody who runs a home");
-    }
-    if ["a ", "an "].iter().any(|article| lower.starts_with(article)) {
-        return Work { phrase: text, has_colleagues: true };
-    }
-    let vowel = lower.starts_with(['a', 'e', 'i', 'o', 'u'])
-        && !lower.starts_with("uni")
-        && !lower.starts_with("eu");
-    let article = if vowel { "an" } else { "a" };
-    Work { phrase: format!("{article} {text}"), has_colleagues: !lower.contains("student") }
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let starts = |words: &[&str]| words.iter().any(|word| lower.starts_with(word));
+    let phrase = if lower == "retired" || lower == "retiree" || starts(&["retired from"]) {
+        "a retired person".to_owned()
+    } else if says(&["unemployed", "not working", "jobless", "job seeker", "looking for"]) {
+        "somebody between jobs".to_owned()
+    } else if says(&["home duties", "stay-at-home", "stay at home", "homemaker"]) {
+        "somebody who runs a home".to_owned()
+    } else if starts(&["on "]) {
+        format!("somebody {text}")
+    } else if starts(&["a ", "an "]) {
+        text
+    } else {
+        let vowel = starts(&["a", "e", "i", "o", "u"]) && !starts(&["uni", "eu"]);
+        format!("{} {text}", if vowel { "an" } else { "a" })
+    };
+    let no_job = ["retire", "between jobs", "runs a home", "student", "carer for", "pension"];
+    Work { has_colleagues: !no_job.iter().any(|word| phrase.contains(word)), phrase }
 }
 
 /// "Nurse" is "nurse" in the middle of a sentence; "IT" stays "IT".
@@ -385,6 +378,8 @@ mod tests {
             ("IT Manager", "an IT manager"),
             ("University lecturer", "a university lecturer"),
             ("Retired", "a retired person"),
+            ("On a disability pension", "somebody on a disability pension"),
+            ("Retired teacher", "a retired teacher"),
             ("Electrician", "an electrician"),
             ("Looking for work", "somebody between jobs"),
         ] {

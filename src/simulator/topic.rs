@@ -4,7 +4,7 @@ use super::{
     remembered::Remembered,
     request::{Message, Role},
 };
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, mem, sync::Arc};
 
 /// The question and the phrases taken from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,60 +54,94 @@ impl Topic {
     }
 }
 
-/// The first sentence that ends in a question mark.
+/// The question that has a line most to itself, and of such the first. Instructions may ask in
+/// passing, as in "What would this person say? Be honest."; the survey's question stands apart.
 fn question(text: &str) -> Option<&str> {
-    let before = &text[..text.find('?')?];
+    let best = text
+        .lines()
+        .filter_map(asked)
+        .reduce(|best, next| if next.stands_apart > best.stands_apart { next } else { best });
+    best.map(|asked| asked.question)
+}
+
+struct Asked<'a> {
+    question: &'a str,
+    stands_apart: u8,
+}
+
+/// The first question of a line.
+fn asked(line: &str) -> Option<Asked<'_>> {
+    let mark = line.find('?')?;
+    let before = &line[..mark];
     let ends_sentence = |&(at, c): &(usize, char)| match c {
-        '\n' | ':' | '"' | '“' | '*' | '_' => true,
+        ':' | '"' | '“' | '*' | '_' | '>' => true,
         '.' | '!' | ';' => before[at + 1..].starts_with(char::is_whitespace),
         _ => false,
     };
-    let start =
-        before.char_indices().rev().find(ends_sentence).map_or(0, |(at, c)| at + c.len_utf8());
+    let ends = before.char_indices().rev().find(ends_sentence);
+    let start = ends.map_or(0, |(at, c)| at + c.len_utf8());
     let question = before[start..].trim();
-    (question.split(' ').count() > 2).then_some(question)
+    let decoration = |c: char| c.is_whitespace() || "\"“”*_>#-".contains(c);
+    let before = before[..start].trim_matches(decoration);
+    let after = line[mark + 1..].trim_matches(decoration);
+    let ends_line = after.is_empty() || after.ends_with('?');
+    let starts_line = before.is_empty() || before.ends_with(':');
+    let stands_apart = u8::from(ends_line) + u8::from(ends_line && starts_line);
+    (question.split(' ').count() > 2).then_some(Asked { question, stands_apart })
 }
 
-/// Runs of words between small words, with the article before them (after the phrase extraction
-/// of RAKE: Rose, Engel, Cramer and Cowley, 2010).
+/// Words between two small words, with the article before them.
+#[derive(Default)]
+struct Run<'a> {
+    words: Vec<&'a str>,
+    /// It follows "be" and has no article: it says something of a thing, as "free" does in
+    /// "Should trams be free", and is none.
+    is_statement: bool,
+}
+
+/// Runs of words between small words (after the phrase extraction of RAKE: Rose, Engel, Cramer
+/// and Cowley, 2010), without those that hold the sentence's verb or say nothing.
 fn phrases(question: &str) -> Vec<String> {
-    let mut runs: Vec<Vec<&str>> = vec![Vec::new()];
+    let mut runs = runs(question);
+    let first_word = question.split(' ').next().unwrap_or_default().to_lowercase();
+    let is_passive = runs.get(1).is_some_and(|second| second.is_statement);
+    if ASKING_WORDS.contains(&first_word.as_str()) && !is_passive && runs.len() > 1 {
+        let words = &mut runs[0].words;
+        let verb = words.iter().position(|word| word.ends_with("ing"));
+        words.drain(..verb.map_or(words.len(), |at| at + 1));
+    }
+    let says_something = |run: &Run<'_>| {
+        let last = run.words.last().map(|word| word.to_lowercase()).unwrap_or_default();
+        let length = (1..=5).contains(&run.words.len()) && last.len() > 2;
+        length && !run.is_statement && !HOLLOW_WORDS.contains(&last.as_str())
+    };
+    runs.into_iter().filter(says_something).map(|run| run.words.join(" ")).collect()
+}
+
+fn runs(question: &str) -> Vec<Run<'_>> {
+    let mut runs = Vec::new();
+    let mut open = Run::default();
     let mut article = None;
     for word in question.split_whitespace() {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         let lower = bare.to_lowercase();
-        let run = runs.last_mut().expect("there is always an open run");
         if SMALL_WORDS.contains(&lower.as_str()) {
-            if !run.is_empty() {
-                runs.push(Vec::new());
-            }
+            runs.push(mem::take(&mut open));
+            open.is_statement = matches!(lower.as_str(), "be" | "being" | "been");
             article = matches!(lower.as_str(), "a" | "an" | "the").then_some(bare);
             continue;
         }
-        if run.is_empty() {
-            run.extend(article.take());
+        if open.words.is_empty() {
+            open.words.extend(article.take());
         }
-        run.push(bare);
+        open.words.push(bare);
         if word.ends_with([',', ';', ')']) {
-            runs.push(Vec::new());
-            article = None;
+            runs.push(mem::take(&mut open));
         }
     }
-    let first_word = question.split(' ').next().unwrap_or_default().to_lowercase();
-    if ASKING_WORDS.contains(&first_word.as_str())
-        && runs.iter().filter(|run| !run.is_empty()).count() > 1
-        && let Some(first) = runs.iter_mut().find(|run| !run.is_empty())
-    {
-        let verb = first.iter().position(|word| word.ends_with("ing"));
-        first.drain(..verb.map_or(first.len(), |at| at + 1));
-    }
-    runs.into_iter()
-        .filter(|run| {
-            let last = run.last().map(|word| word.to_lowercase()).unwrap_or_default();
-            (1..=5).contains(&run.len()) && last.len() > 2 && !HOLLOW_WORDS.contains(&last.as_str())
-        })
-        .map(|run| run.join(" "))
-        .collect()
+    runs.push(open);
+    runs.retain(|run| !run.words.is_empty());
+    runs
 }
 
 #[cfg(test)]
@@ -134,6 +168,19 @@ mod tests {
             (
                 "# Survey\n\nDo you support a four-day working week?\n",
                 vec!["a four-day working week"],
+            ),
+            (
+                "Be this person. What would it cost in this life? Be honest.\n\n# The question\n\n\
+                 Should trams be free on weekends?\n\nWhy do you think so? Say it.",
+                vec!["trams", "weekends"],
+            ),
+            (
+                "Is it an honest answer? Think.\n**Question:** Is nuclear power right?",
+                vec!["nuclear power right"],
+            ),
+            (
+                "What would they say? Think.\nWe have too few. Should we plant new trees in parks?",
+                vec!["parks"],
             ),
             ("Should the city stop building roads in parks?", vec!["roads", "parks"]),
             ("Is nuclear power right for Australia?", vec!["nuclear power right", "Australia"]),
