@@ -36,10 +36,10 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
         RunPhase::Finished | RunPhase::Running | RunPhase::Paused { .. } | RunPhase::Draining
             if run.ended() =>
         {
-            let again = if failed > 0 {
-                format!(". `voxpop retry {run_name}` asks the failed again")
-            } else {
-                String::new()
+            let again = match failed {
+                0 => String::new(),
+                _ if run.header.live => format!(". {retry} asks the failed again"),
+                _ => format!(". `voxpop retry {run_name}` asks the failed again"),
             };
             let loud = if failed > 0 { Loudness::Warning } else { Loudness::Good };
             (loud, format!("{}{again}. {leave} leaves", sentence(&ending(run))))

@@ -188,13 +188,14 @@ impl UiState {
     fn retry(&mut self, effects: &mut Vec<Effect>) {
         let Some(run) = &self.run else { return };
         let failed = run.counts.get(InterviewStatus::Failed);
-        if run.ended() {
-            let line = if failed > 0 {
-                format!("the run is over: `voxpop retry {}` asks the failed again", run.header.run)
-            } else {
-                "the run is over, and nothing has failed".to_owned()
-            };
+        if !run.header.live && failed > 0 {
+            let line = format!("`voxpop retry {}` asks the failed again", run.header.run);
             return self.say(Tone::Info, line);
+        }
+        // The engine stays for those who still look at a run that is over.
+        if run.phase == RunPhase::Finished && failed > 0 {
+            effects.push(Effect::Send(Order::RetryFailed));
+            return;
         }
         let mended = matches!(
             run.phase,

@@ -194,7 +194,7 @@ fn the_end_is_told_with_the_way_out_and_the_way_on() {
         state
     };
     says(&end(RunPhase::Finished), "Finished: ");
-    says(&end(RunPhase::Finished), "`voxpop retry parking-minimums-7f3a` asks the failed again");
+    says(&end(RunPhase::Finished), "r asks the failed again");
     let reason = crate::model::StopReason::Asked;
     says(&end(RunPhase::Stopped { reason }), "`voxpop resume parking-minimums-7f3a` goes on");
 }
