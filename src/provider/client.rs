@@ -20,6 +20,9 @@ const LONGEST_REPLY: usize = 16 * 1024 * 1024;
 /// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Shorter keys are placeholders such as "dummy", which may well stand in an answer.
+const SHORTEST_SECRET: usize = 16;
+
 /// The name under which a request can be traced on the provider's side.
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 
@@ -56,6 +59,8 @@ pub struct Client {
     http: reqwest::Client,
     url: Url,
     headers: HeaderMap,
+    /// What no reply may bring back into logs and files.
+    secret: Option<SecretString>,
 }
 
 /// The text of a model's reply.
@@ -116,7 +121,8 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
         }
-        Ok(Self { http: builder.build()?, url, headers })
+        let secret = settings.key.filter(|key| key.expose_secret().len() >= SHORTEST_SECRET);
+        Ok(Self { http: builder.build()?, url, headers, secret: secret.cloned() })
     }
 
     /// Sends one request and reads its reply to the end. `id` is ASCII and names the request in
@@ -131,19 +137,21 @@ impl Client {
         *request.body_mut() = Some(body.into());
         let response = match self.http.execute(request).await {
             Ok(response) => response,
-            Err(error) => return Exchange::broken(None, None, sent, &error, BytesMut::new()),
+            Err(error) => return Exchange::broken(None, None, sent, &error, &[]),
         };
         let status = response.status().as_u16();
         let request_id = headers::request_id(response.headers());
         let reply_headers = (status != 200).then(|| response.headers().clone());
         let body = match read_body(response).await {
-            Ok(body) => body,
+            Ok(body) => self.without_key(body),
             Err((Some(error), part)) => {
-                return Exchange::broken(Some(status), request_id, sent, &error, part);
+                let part = self.without_key(part.freeze());
+                return Exchange::broken(Some(status), request_id, sent, &error, &part);
             }
             Err((None, part)) => {
                 let failure =
                     Failure::new(FailureKind::Malformed, "the reply is longer than 16 MiB");
+                let part = self.without_key(part.freeze());
                 return Exchange::unanswered(Some(status), request_id, sent, failure, &part);
             }
         };
@@ -158,6 +166,17 @@ impl Client {
         let result = result.map_err(|failure| Unanswered { failure, body: Some(lossy(&body)) });
         Exchange { status: Some(status), request_id, usage, on_the_wire, result }
     }
+
+    /// Some proxies repeat the key in their errors, and bodies are kept.
+    fn without_key(&self, body: Bytes) -> Bytes {
+        let Some(secret) = &self.secret else { return body };
+        let text = String::from_utf8_lossy(&body);
+        if text.contains(secret.expose_secret()) {
+            text.replace(secret.expose_secret(), "[API key]").into()
+        } else {
+            body
+        }
+    }
 }
 
 impl Exchange {
@@ -166,7 +185,7 @@ impl Exchange {
         request_id: Option<String>,
         sent: Instant,
         error: &reqwest::Error,
-        part: BytesMut,
+        part: &[u8],
     ) -> Self {
         let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::Connection };
         let message = if kind == FailureKind::Timeout && !error.is_connect() {
@@ -174,7 +193,7 @@ impl Exchange {
         } else {
             root_cause(error)
         };
-        Self::unanswered(status, request_id, sent, Failure::new(kind, message), &part)
+        Self::unanswered(status, request_id, sent, Failure::new(kind, message), part)
     }
 
     fn unanswered(

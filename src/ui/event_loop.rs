@@ -8,7 +8,7 @@ use super::{
     keymap::Context,
     pace::Pace,
     screen::Screen,
-    signals::{Signal, Signals, stop_here},
+    signals::{Signal, Signals},
     state::{Copied, Effect, Input, UiState},
     terminal::{Progress, Terminal},
     view::{self, Look},
@@ -37,9 +37,6 @@ const DRAIN_MOST: usize = 256;
 /// How often title and progress mark change at most.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(1);
 
-/// How long after a resume SIGCONT is taken for the one that caused it.
-const WAKING: Duration = Duration::from_millis(500);
-
 /// Runs the dashboard until it is left.
 pub async fn run(
     link: FrontEndLink,
@@ -64,7 +61,6 @@ pub async fn run(
         announced: None,
         exit: None,
         suspend: false,
-        resumed: None,
     };
     // `None` while suspended, and after a hang-up: the stream's thread must not read on.
     let mut events = Some(EventStream::new());
@@ -78,7 +74,7 @@ pub async fn run(
         if dashboard.suspend {
             dashboard.suspend = false;
             events = None;
-            dashboard.suspend_here().map_err(UiError::Terminal)?;
+            dashboard.suspend_here(&mut signals).await.map_err(UiError::Terminal)?;
             continue;
         }
         let stream = events.get_or_insert_with(EventStream::new);
@@ -147,7 +143,6 @@ struct Dashboard {
     announced: Option<Instant>,
     exit: Option<Exit>,
     suspend: bool,
-    resumed: Option<Instant>,
 }
 
 impl Dashboard {
@@ -157,16 +152,10 @@ impl Dashboard {
             Happened::Written(Err(_)) | Happened::Signal(Signal::HungUp) => self.hang_up(),
             Happened::Signal(Signal::Stop) => self.apply(Input::AskedToStop),
             Happened::Signal(Signal::Suspend) => self.suspend = true,
-            // The signal that woke us from our own stop is no news.
-            Happened::Signal(Signal::Continued)
-                if self.resumed.is_some_and(|at| at.elapsed() < WAKING) => {}
             Happened::Signal(Signal::Continued) => {
                 // Somebody else stopped us, and a shell may have set the terminal to its liking.
                 self.terminal.give_back();
-                match self.terminal.take() {
-                    Ok(()) => self.repaint(),
-                    Err(_) => self.hang_up(),
-                }
+                self.take_back();
             }
             Happened::Event(Some(Ok(event))) => self.event(event),
             Happened::Event(Some(Err(error))) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -264,14 +253,20 @@ impl Dashboard {
         self.urgent = true;
     }
 
-    fn suspend_here(&mut self) -> io::Result<()> {
+    async fn suspend_here(&mut self, signals: &mut Signals) -> io::Result<()> {
         self.terminal.give_back();
-        stop_here()?;
-        self.resumed = Some(Instant::now());
-        self.terminal.take()?;
+        signals.stop_here().await?;
         self.apply(Input::Ticked(UnixMillis::now()));
-        self.repaint();
+        self.take_back();
         Ok(())
+    }
+
+    /// Takes the terminal over again; it may be gone by now.
+    fn take_back(&mut self) {
+        match self.terminal.take() {
+            Ok(()) => self.repaint(),
+            Err(_) => self.hang_up(),
+        }
     }
 
     /// When the loop has to go on though nothing has happened.

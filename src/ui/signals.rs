@@ -1,5 +1,6 @@
 //! The signals a dashboard has to answer.
 
+use futures_util::FutureExt;
 use rustix::process::Signal as Number;
 use std::io;
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
@@ -48,11 +49,19 @@ impl Signals {
             _ = self.resume.recv() => Signal::Continued,
         }
     }
-}
 
-/// Stops the whole process group, as the terminal's own Ctrl-Z does: a parent such as `cargo run`
-/// has to stop as well, or the shell does not come back. SIGSTOP, because a raised SIGTSTP is
-/// ignored in an orphaned group. Returns when somebody continues the process.
-pub fn stop_here() -> io::Result<()> {
-    Ok(rustix::process::kill_current_process_group(Number::STOP)?)
+    /// Stops the whole process group, as the terminal's own Ctrl-Z does: a parent such as `cargo
+    /// run` has to stop as well, or the shell does not come back. SIGSTOP, because a raised SIGTSTP
+    /// is ignored in an orphaned group. Returns when somebody has continued the process.
+    ///
+    /// The end of the stop is SIGCONT and not the return of `kill`: in a process of several threads
+    /// this one goes on for a moment, and had one time in eight taken the terminal back before it
+    /// stopped.
+    pub async fn stop_here(&mut self) -> io::Result<()> {
+        // One that came before does not end this stop.
+        let _ = self.resume.recv().now_or_never();
+        rustix::process::kill_current_process_group(Number::STOP)?;
+        self.resume.recv().await;
+        Ok(())
+    }
 }

@@ -1,12 +1,13 @@
 //! A real terminal around a real process: a pty, and an emulator that reads what is drawn.
 //!
 //! Nothing here sleeps for a time and hopes: [`Terminal::wait_until`] waits for a condition, and a
-//! failure prints what was awaited and the last screen.
+//! failure prints what was awaited, the last screen and the end of the log.
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::{
+    fs,
     io::{Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
@@ -14,12 +15,16 @@ use std::{
 /// How long a condition may take on a busy machine before it counts as never.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a screen may take to come to rest.
+const SETTLING: Duration = Duration::from_secs(12);
+
 /// A process in a terminal.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
-    master: Option<Box<dyn MasterPty + Send>>,
-    input: Option<Box<dyn Write + Send>>,
+    master: Box<dyn MasterPty + Send>,
+    input: Box<dyn Write + Send>,
     screen: Arc<Screen>,
+    runs: PathBuf,
 }
 
 struct Screen {
@@ -31,7 +36,21 @@ struct State {
     parser: vt100::Parser,
     /// Every byte that was ever drawn.
     bytes: Vec<u8>,
+    /// When the last of them came.
+    drawn_at: Instant,
+    /// Between the marks of a synchronized update: what is there is half a frame.
+    in_frame: bool,
     closed: bool,
+}
+
+impl State {
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.parser.process(bytes);
+        self.bytes.extend_from_slice(bytes);
+        self.drawn_at = Instant::now();
+        let last = |mark: &[u8]| self.bytes.windows(mark.len()).rposition(|window| window == mark);
+        self.in_frame = last(b"\x1b[?2026h") > last(b"\x1b[?2026l");
+    }
 }
 
 impl Terminal {
@@ -68,6 +87,8 @@ impl Terminal {
             state: Mutex::new(State {
                 parser: vt100::Parser::new(rows, columns, 0),
                 bytes: Vec::new(),
+                drawn_at: Instant::now(),
+                in_frame: false,
                 closed: false,
             }),
             changed: Condvar::new(),
@@ -81,8 +102,7 @@ impl Terminal {
                 if read == 0 {
                     state.closed = true;
                 } else {
-                    state.parser.process(&buffer[..read]);
-                    state.bytes.extend_from_slice(&buffer[..read]);
+                    state.take_in(&buffer[..read]);
                 }
                 shared.changed.notify_all();
                 if read == 0 {
@@ -90,14 +110,13 @@ impl Terminal {
                 }
             }
         });
-        Self { child, master: Some(pty.master), input: Some(input), screen }
+        Self { child, master: pty.master, input, screen, runs: runs.to_owned() }
     }
 
     /// Presses keys: the bytes that a terminal sends for them.
     pub fn press(&mut self, keys: &str) {
-        let input = self.input.as_mut().expect("the terminal is still there");
-        input.write_all(keys.as_bytes()).expect("the pty takes keys");
-        input.flush().expect("the pty takes keys");
+        self.input.write_all(keys.as_bytes()).expect("the pty takes keys");
+        self.input.flush().expect("the pty takes keys");
     }
 
     /// What is on the screen now.
@@ -105,37 +124,57 @@ impl Terminal {
         self.screen.state.lock().unwrap().parser.screen().contents()
     }
 
-    /// How many bytes have been drawn so far.
-    pub fn bytes_drawn(&self) -> usize {
-        self.screen.state.lock().unwrap().bytes.len()
-    }
-
     /// All that was ever drawn, raw.
     pub fn raw(&self) -> Vec<u8> {
         self.screen.state.lock().unwrap().bytes.clone()
     }
 
-    /// Whether the alternate screen is on.
-    pub fn on_alternate_screen(&self) -> bool {
-        self.screen.state.lock().unwrap().parser.screen().alternate_screen()
-    }
-
     /// Waits until the screen's text satisfies `condition`, and returns it.
     pub fn wait_until(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
+        self.wait_until_screen(what, |screen| condition(&screen.contents()))
+    }
+
+    /// Waits until the screen, with its styles, satisfies `condition`, and returns its text.
+    pub fn wait_until_screen(
+        &self,
+        what: &str,
+        condition: impl Fn(&vt100::Screen) -> bool,
+    ) -> String {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.screen.state.lock().unwrap();
         loop {
-            let text = state.parser.screen().contents();
-            if condition(&text) {
-                return text;
+            let screen = state.parser.screen();
+            if !state.in_frame && condition(screen) {
+                return screen.contents();
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero() && !state.closed,
-                "waited for: {what}\n--- the last screen{} ---\n{text}",
-                if state.closed { " (the process has ended)" } else { "" }
+                "waited for: {what}\n--- the last screen ({}, {}) ---\n{}\n--- the log ---\n{}",
+                if screen.alternate_screen() { "alternate" } else { "main" },
+                if state.closed { "the process has ended" } else { "the process is there" },
+                screen.contents(),
+                self.end_of_log()
             );
             state = self.screen.changed.wait_timeout(state, left).unwrap().0;
+        }
+    }
+
+    /// Waits until nothing has been drawn for so long.
+    pub fn wait_for_silence(&self, window: Duration) {
+        let deadline = Instant::now() + SETTLING;
+        let mut state = self.screen.state.lock().unwrap();
+        loop {
+            let quiet_for = state.drawn_at.elapsed();
+            if quiet_for >= window {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline && !state.closed,
+                "waited for {window:?} without a byte\n--- the last screen ---\n{}",
+                state.parser.screen().contents()
+            );
+            state = self.screen.changed.wait_timeout(state, window - quiet_for).unwrap().0;
         }
     }
 
@@ -148,13 +187,7 @@ impl Terminal {
     pub fn resize(&mut self, (columns, rows): (u16, u16)) {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         self.screen.state.lock().unwrap().parser.screen_mut().set_size(rows, columns);
-        self.master.as_ref().expect("the terminal is still there").resize(size).unwrap();
-    }
-
-    /// The terminal goes away, as when the line drops.
-    pub fn hang_up(&mut self) {
-        self.input = None;
-        self.master = None;
+        self.master.resize(size).expect("the pty takes a size");
     }
 
     /// The process in it.
@@ -162,17 +195,36 @@ impl Terminal {
         self.child.process_id().expect("the process was started")
     }
 
-    /// Waits for the process to end, and returns its exit code.
+    /// Waits for the process to end and for its last bytes, and returns its exit code.
     pub fn exit_code(&mut self) -> u32 {
+        let code = self.wait_for_end();
+        let mut state = self.screen.state.lock().unwrap();
+        while !state.closed {
+            state = self.screen.changed.wait(state).unwrap();
+        }
+        code
+    }
+
+    fn end_of_log(&self) -> String {
+        let mut log = String::new();
+        for entry in fs::read_dir(self.runs.join("logs")).into_iter().flatten().flatten() {
+            log += &fs::read_to_string(entry.path()).unwrap_or_default();
+        }
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    fn wait_for_end(&mut self) -> u32 {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
                 return status.exit_code();
             }
             assert!(
                 Instant::now() < deadline,
-                "the process did not end\n--- the last screen ---\n{}",
-                self.text()
+                "the process did not end\n--- the last screen ---\n{}\n--- the log ---\n{}",
+                self.text(),
+                self.end_of_log()
             );
             // There is no way to wait for a child with a deadline but to look again.
             std::thread::sleep(Duration::from_millis(5));

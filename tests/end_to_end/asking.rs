@@ -59,11 +59,6 @@ impl Provider {
         self.asked.lock().unwrap().get(name).copied().unwrap_or(0)
     }
 
-    /// How often each person was asked.
-    pub fn all_asked(&self) -> HashMap<String, usize> {
-        self.asked.lock().unwrap().clone()
-    }
-
     /// Waits until so many requests have arrived in all.
     pub fn wait_for(&self, count: usize) {
         tokio::runtime::Builder::new_current_thread()

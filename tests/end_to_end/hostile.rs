@@ -195,6 +195,9 @@ fn without_quota_the_run_stops_with_4_and_goes_on_after_a_top_up() {
     for (n, record) in before.iter().enumerate().filter(|(_, record)| status(record) == "done") {
         assert_eq!(provider.asked(&name(n)), 1, "{record}");
     }
+    for (n, record) in place.export().iter().enumerate() {
+        assert_eq!(record["attempts"], json!(provider.asked(&name(n))), "every attempt is kept");
+    }
 }
 
 #[test]
