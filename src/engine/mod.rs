@@ -16,12 +16,15 @@ mod detail;
 mod fact;
 mod interview;
 mod meters;
+mod orders;
 mod publisher;
 mod reading;
 mod retry;
 mod run_state;
+mod setup;
 mod supervisor;
 mod viewer;
 
-pub use supervisor::{EngineError, EngineParts, RunEnd, run};
+pub use setup::{EngineError, EngineParts};
+pub use supervisor::{RunEnd, run};
 pub use viewer::{ViewError, view};

@@ -5,36 +5,28 @@ use super::{
     admission::{self, Occupancy},
     detail::detail,
     fact::{Ending, Fact},
-    interview::{Endpoint, Interviewer, Queued},
+    interview::{Interviewer, Queued},
     meters::RunMeters,
     publisher::{Publisher, Sources},
-    reading::{self, Found, Reading, Request},
+    reading::{Found, Reading, Request},
     run_state::RunState,
+    setup::{EngineError, EngineParts},
 };
 use crate::{
-    config::{Config, EndpointSettings},
-    limiter::{Constraint, EndpointSpec, HeadWaited, Limiter, OutputEstimate},
+    limiter::{Constraint, HeadWaited, Limiter},
     model::{
-        EndpointIndex, Failure, FailureKind, Fate, InterviewStatus, LimitName, LimitSetBy, LogRing,
-        PauseReason, PersonaIndex, RunPhase, RunSummary, Slots, StopReason, Survey, UnixMillis,
+        Failure, FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase,
+        RunSummary, StopReason, UnixMillis,
     },
-    prompt::{self, PromptError, Prompts},
-    protocol::{Command, CommandOutcome, LimitValue, Order, Outlet, RateSample, RunHeader},
-    provider::{Client, ClientError, ClientSettings, RequestTemplate, TemplateSettings},
-    store::{Notice, OpenRun, Record, RunReader, StoreError, Writer},
+    protocol::{Command, RateSample, RunHeader},
+    store::{Notice, Record, Writer},
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
-use tokio::{
-    sync::mpsc::{self, UnboundedReceiver},
-    time::MissedTickBehavior,
-};
+use tokio::{sync::mpsc::UnboundedReceiver, time::MissedTickBehavior};
 
 /// Deltas go out at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
@@ -54,36 +46,6 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Without an answer for this long, a call that cannot connect means that nobody can.
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
 
-/// Why a run could not be carried on.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Prompt(#[from] PromptError),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("the request could not be put into JSON: {0}")]
-    Request(#[from] serde_json::Error),
-    #[error("no thread could be started: {0}; close other programs and try again")]
-    Thread(#[from] std::io::Error),
-}
-
-/// What a run is made from.
-pub struct EngineParts {
-    pub header: RunHeader,
-    pub config: Config,
-    /// The locked run file, for writing.
-    pub open: OpenRun,
-    /// Whether nobody was asked before.
-    pub fresh: bool,
-    pub outlets: Vec<Box<dyn Outlet>>,
-    pub commands: UnboundedReceiver<Command>,
-    pub log: LogRing,
-    /// Whether to stay for a front end that still looks at a run which is over.
-    pub linger: bool,
-}
-
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct RunEnd {
@@ -102,107 +64,47 @@ pub async fn run(parts: EngineParts) -> Result<RunEnd, EngineError> {
 }
 
 /// Everything that the supervisor listens to.
-struct Inbox {
-    commands: UnboundedReceiver<Command>,
-    facts: UnboundedReceiver<Fact>,
-    waits: UnboundedReceiver<HeadWaited>,
-    notices: UnboundedReceiver<Notice>,
-    found: UnboundedReceiver<Found>,
+pub(super) struct Inbox {
+    pub(super) commands: UnboundedReceiver<Command>,
+    pub(super) facts: UnboundedReceiver<Fact>,
+    pub(super) waits: UnboundedReceiver<HeadWaited>,
+    pub(super) notices: UnboundedReceiver<Notice>,
+    pub(super) found: UnboundedReceiver<Found>,
 }
 
-struct Supervisor {
-    interviewer: Arc<Interviewer>,
-    limiter: Limiter,
-    state: RunState,
-    meters: RunMeters,
-    publisher: Publisher,
-    header: RunHeader,
-    writer: Writer,
-    reading: Reading,
+pub(super) struct Supervisor {
+    pub(super) interviewer: Arc<Interviewer>,
+    pub(super) limiter: Limiter,
+    pub(super) state: RunState,
+    pub(super) meters: RunMeters,
+    pub(super) publisher: Publisher,
+    pub(super) header: RunHeader,
+    pub(super) writer: Writer,
+    pub(super) reading: Reading,
     /// Loaded, and not started yet.
-    fetched: VecDeque<Queued>,
+    pub(super) fetched: VecDeque<Queued>,
     /// Those in `fetched`, and those asked for.
-    on_the_way: HashSet<PersonaIndex>,
+    pub(super) on_the_way: HashSet<PersonaIndex>,
     /// Everyone before it is fetched, in progress or over.
-    cursor: PersonaIndex,
+    pub(super) cursor: PersonaIndex,
     /// The attempts of interviews that ended without an answer and may go on: the next attempt
     /// counts on from them, and the run file may not have them yet.
-    attempts_made: HashMap<PersonaIndex, u32>,
+    pub(super) attempts_made: HashMap<PersonaIndex, u32>,
     /// Ended, but not yet committed.
-    unsaved: usize,
+    pub(super) unsaved: usize,
     /// The disk refuses, in its own words.
-    stalled: Option<String>,
+    pub(super) stalled: Option<String>,
     /// Set once somebody asked to stop.
-    stop: Option<StopReason>,
+    pub(super) stop: Option<StopReason>,
     /// Set while nothing is left to do.
-    ended: Option<RunSummary>,
+    pub(super) ended: Option<RunSummary>,
     /// Stay for a front end that may still want to look, or to ask the failed again.
-    linger: bool,
+    pub(super) linger: bool,
     /// No front end is left.
-    alone: bool,
+    pub(super) alone: bool,
 }
 
 impl Supervisor {
-    fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
-        let EngineParts { header, config, open, fresh, outlets, commands, log, linger } = parts;
-        let reader = RunReader::open(open.path())?;
-        let state = RunState::new(reader.statuses()?);
-        let Config { survey, endpoint: settings, limits, retry, timeout, .. } = config;
-        let prompts = Prompts::compile(&survey)?;
-        let endpoint = endpoint(&survey, &settings, timeout, &prompts)?;
-
-        let (facts_out, facts) = mpsc::unbounded_channel();
-        let (waits_out, waits) = mpsc::unbounded_channel();
-        let (notices_out, notices) = mpsc::unbounded_channel();
-        let (found_out, found) = mpsc::unbounded_channel();
-        let reading = reading::spawn(reader, fresh, found_out)?;
-        let writer = open.writer(move |notice| {
-            let _ = notices_out.send(notice);
-        })?;
-        let spec = EndpointSpec { name: settings.name, model: settings.model, limits };
-        let (limiter, dispatcher) = Limiter::new(vec![spec], waits_out);
-        tokio::spawn(dispatcher.run());
-        let interviewer = Arc::new(Interviewer {
-            run: header.run.clone(),
-            output: OutputEstimate::new(survey.max_output_tokens),
-            survey,
-            prompts,
-            bounds: retry,
-            limiter: limiter.clone(),
-            endpoints: vec![endpoint],
-            facts: facts_out,
-            stopping: AtomicBool::new(false),
-        });
-        let mut supervisor = Self {
-            interviewer,
-            limiter,
-            state,
-            meters: RunMeters::new(),
-            publisher: Publisher::new(header.clone(), outlets, log),
-            header,
-            writer,
-            reading,
-            fetched: VecDeque::new(),
-            on_the_way: HashSet::new(),
-            cursor: PersonaIndex(0),
-            attempts_made: HashMap::new(),
-            unsaved: 0,
-            stalled: None,
-            stop: None,
-            ended: None,
-            linger,
-            alone: false,
-        };
-        tracing::info!(
-            run = supervisor.header.run,
-            personas = supervisor.state.total(),
-            "run started"
-        );
-        supervisor.enter(RunPhase::Running);
-        supervisor.publish_snapshot();
-        Ok((supervisor, Inbox { commands, facts, waits, notices, found }))
-    }
-
     /// The loop. Commands and ticks come before facts, so that a flood of answers delays neither
     /// a key press nor the picture.
     async fn turn(&mut self, inbox: &mut Inbox) {
@@ -415,7 +317,7 @@ impl Supervisor {
                 .is_none_or(|at| UnixMillis::now().since(at) > UNREACHABLE_AFTER)
     }
 
-    fn give_back(&mut self, persona: PersonaIndex) {
+    pub(super) fn give_back(&mut self, persona: PersonaIndex) {
         self.state.set_status(persona, InterviewStatus::Queued);
         self.cursor = self.cursor.min(persona);
     }
@@ -473,145 +375,18 @@ impl Supervisor {
             }
         }
     }
-
-    fn carry_out(&mut self, Command { id, order }: Command) {
-        let outcome = match order {
-            Order::SetLimit { endpoint, limit, to } => self.set_limit(endpoint, limit, to),
-            Order::Pause => match &self.state.phase {
-                RunPhase::Running => {
-                    self.pause(PauseReason::User);
-                    applied("paused: nothing new is sent")
-                }
-                _ => refused("only a running run can be paused"),
-            },
-            Order::Resume => match &self.state.phase {
-                RunPhase::Paused { .. } if self.stalled.is_some() => {
-                    refused("the run file cannot be written yet: make room on the disk")
-                }
-                RunPhase::Paused { .. } => {
-                    self.resume();
-                    applied("resumed")
-                }
-                _ => refused("the run is not paused"),
-            },
-            Order::RetryFailed => self.retry_failed(),
-            Order::Inspect { persona } => {
-                if self.state.status(persona).is_none() {
-                    refused(&format!("there is no persona {persona}"))
-                } else {
-                    self.reading.ask(Request::Inspect(persona));
-                    return;
-                }
-            }
-            Order::SendSnapshot => {
-                self.publish_snapshot();
-                return;
-            }
-            Order::FinishAndStop => {
-                self.drain();
-                applied(&format!("stopping after {} in flight", self.state.in_progress()))
-            }
-            Order::StopNow => {
-                self.drain();
-                self.state.abort(|_| true);
-                applied("stopping now")
-            }
-        };
-        match &outcome {
-            CommandOutcome::Applied { what } => tracing::info!("{what}"),
-            CommandOutcome::Refused { why } => tracing::warn!("refused: {why}"),
-        }
-        self.publisher.applied(id, outcome);
-        self.publish_delta();
-    }
-
-    fn set_limit(
-        &mut self,
-        endpoint: Option<EndpointIndex>,
-        limit: LimitName,
-        to: LimitValue,
-    ) -> CommandOutcome {
-        let value = match to {
-            LimitValue::Exactly(value) => Some(value),
-            LimitValue::Unlimited => None,
-        };
-        let reason = "set by hand";
-        match self.limiter.set_limit(endpoint, limit, value, LimitSetBy::User, reason) {
-            Ok(changes) => {
-                for change in changes {
-                    self.writer.write(Record::LimitChanged(change));
-                }
-                self.publisher.touch();
-                let value = value.map_or_else(|| "unlimited".to_owned(), |v| v.to_string());
-                applied(&format!("{} now {value}", limit.label()))
-            }
-            Err(error) => refused(&error.to_string()),
-        }
-    }
-
-    fn retry_failed(&mut self) -> CommandOutcome {
-        let failed = self.state.all_with(InterviewStatus::Failed);
-        if failed.is_empty() {
-            return refused("no persona has failed");
-        }
-        for &persona in &failed {
-            self.writer.write(Record::Requeued { persona });
-            self.give_back(persona);
-        }
-        if self.ended.take().is_some() {
-            self.meters.restart_clock();
-            self.enter(RunPhase::Running);
-        }
-        applied(&format!("asking {} failed again", failed.len()))
-    }
-
-    fn pause(&mut self, reason: PauseReason) {
-        // The first reason stands: the others follow from it. A draining run stays so.
-        let yields = match &self.state.phase {
-            RunPhase::Running => true,
-            RunPhase::Paused { reason: PauseReason::User } => reason != PauseReason::User,
-            _ => false,
-        };
-        if yields {
-            tracing::warn!("paused: {reason}");
-            self.limiter.pause();
-            self.enter(RunPhase::Paused { reason });
-        }
-    }
-
-    fn resume(&mut self) {
-        self.limiter.resume();
-        self.enter(RunPhase::Running);
-    }
-
-    /// Starts nothing more; what waits goes back, what is in flight goes on.
-    fn drain(&mut self) {
-        if self.stop.is_none() {
-            self.stop = Some(match &self.state.phase {
-                RunPhase::Paused { reason } if *reason != PauseReason::User => {
-                    StopReason::Unmended { pause: reason.clone() }
-                }
-                _ => StopReason::Asked,
-            });
-            self.interviewer.stopping.store(true, Ordering::Release);
-            self.limiter.pause();
-            self.state.abort(|status| status != InterviewStatus::InFlight);
-            self.enter(RunPhase::Draining);
-        }
-    }
-
-    fn enter(&mut self, phase: RunPhase) {
+    pub(super) fn enter(&mut self, phase: RunPhase) {
         self.writer.write(Record::PhaseChanged(phase.clone()));
         self.state.phase = phase;
         self.publisher.touch();
     }
 
-    fn publish_snapshot(&mut self) {
+    pub(super) fn publish_snapshot(&mut self) {
         let (publisher, mut sources) = self.sources();
         publisher.snapshot(&mut sources);
     }
 
-    fn publish_delta(&mut self) {
+    pub(super) fn publish_delta(&mut self) {
         let (publisher, mut sources) = self.sources();
         publisher.delta(&mut sources);
     }
@@ -642,36 +417,4 @@ impl Supervisor {
             .unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))?;
         Ok(RunEnd { summary, phase: state.phase })
     }
-}
-
-/// How the one endpoint is asked.
-fn endpoint(
-    survey: &Survey,
-    settings: &EndpointSettings,
-    timeout: Duration,
-    prompts: &Prompts,
-) -> Result<Endpoint, EngineError> {
-    Ok(Endpoint {
-        client: Client::new(&ClientSettings {
-            base_url: &settings.base_url,
-            key: settings.key.as_ref(),
-            timeout,
-            connections: Slots::MAX as usize,
-        })?,
-        template: RequestTemplate::new(&TemplateSettings {
-            model: &settings.model,
-            temperature: survey.temperature,
-            max_output_tokens: survey.max_output_tokens,
-            system_prompt: prompts.system(),
-            answer_schema: &prompt::answer_schema(survey),
-        })?,
-    })
-}
-
-fn applied(what: &str) -> CommandOutcome {
-    CommandOutcome::Applied { what: what.to_owned() }
-}
-
-fn refused(why: &str) -> CommandOutcome {
-    CommandOutcome::Refused { why: why.to_owned() }
 }

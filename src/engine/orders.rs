@@ -1,0 +1,148 @@
+//! Carrying out what front ends order. Every command has a visible outcome.
+
+use super::reading::Request;
+use super::supervisor::Supervisor;
+use crate::{
+    model::{
+        EndpointIndex, InterviewStatus, LimitName, LimitSetBy, PauseReason, RunPhase, StopReason,
+    },
+    protocol::{Command, CommandOutcome, LimitValue, Order},
+    store::Record,
+};
+use std::sync::atomic::Ordering;
+
+impl Supervisor {
+    pub(super) fn carry_out(&mut self, Command { id, order }: Command) {
+        let outcome = match order {
+            Order::SetLimit { endpoint, limit, to } => self.set_limit(endpoint, limit, to),
+            Order::Pause => match &self.state.phase {
+                RunPhase::Running => {
+                    self.pause(PauseReason::User);
+                    applied("paused: nothing new is sent")
+                }
+                _ => refused("only a running run can be paused"),
+            },
+            Order::Resume => match &self.state.phase {
+                RunPhase::Paused { .. } if self.stalled.is_some() => {
+                    refused("the run file cannot be written yet: make room on the disk")
+                }
+                RunPhase::Paused { .. } => {
+                    self.resume();
+                    applied("resumed")
+                }
+                _ => refused("the run is not paused"),
+            },
+            Order::RetryFailed => self.retry_failed(),
+            Order::Inspect { persona } => {
+                if self.state.status(persona).is_none() {
+                    refused(&format!("there is no persona {persona}"))
+                } else {
+                    self.reading.ask(Request::Inspect(persona));
+                    return;
+                }
+            }
+            Order::SendSnapshot => {
+                self.publish_snapshot();
+                return;
+            }
+            Order::FinishAndStop => {
+                self.drain();
+                applied(&format!("stopping after {} in flight", self.state.in_progress()))
+            }
+            Order::StopNow => {
+                self.drain();
+                self.state.abort(|_| true);
+                applied("stopping now")
+            }
+        };
+        match &outcome {
+            CommandOutcome::Applied { what } => tracing::info!("{what}"),
+            CommandOutcome::Refused { why } => tracing::warn!("refused: {why}"),
+        }
+        self.publisher.applied(id, outcome);
+        self.publish_delta();
+    }
+
+    fn set_limit(
+        &mut self,
+        endpoint: Option<EndpointIndex>,
+        limit: LimitName,
+        to: LimitValue,
+    ) -> CommandOutcome {
+        let value = match to {
+            LimitValue::Exactly(value) => Some(value),
+            LimitValue::Unlimited => None,
+        };
+        let reason = "set by hand";
+        match self.limiter.set_limit(endpoint, limit, value, LimitSetBy::User, reason) {
+            Ok(changes) => {
+                for change in changes {
+                    self.writer.write(Record::LimitChanged(change));
+                }
+                self.publisher.touch();
+                let value = value.map_or_else(|| "unlimited".to_owned(), |v| v.to_string());
+                applied(&format!("{} now {value}", limit.label()))
+            }
+            Err(error) => refused(&error.to_string()),
+        }
+    }
+
+    fn retry_failed(&mut self) -> CommandOutcome {
+        let failed = self.state.all_with(InterviewStatus::Failed);
+        if failed.is_empty() {
+            return refused("no persona has failed");
+        }
+        for &persona in &failed {
+            self.writer.write(Record::Requeued { persona });
+            self.give_back(persona);
+        }
+        if self.ended.take().is_some() {
+            self.meters.restart_clock();
+            self.enter(RunPhase::Running);
+        }
+        applied(&format!("asking {} failed again", failed.len()))
+    }
+
+    pub(super) fn pause(&mut self, reason: PauseReason) {
+        // The first reason stands: the others follow from it. A draining run stays so.
+        let yields = match &self.state.phase {
+            RunPhase::Running => true,
+            RunPhase::Paused { reason: PauseReason::User } => reason != PauseReason::User,
+            _ => false,
+        };
+        if yields {
+            tracing::warn!("paused: {reason}");
+            self.limiter.pause();
+            self.enter(RunPhase::Paused { reason });
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        self.limiter.resume();
+        self.enter(RunPhase::Running);
+    }
+
+    /// Starts nothing more; what waits goes back, what is in flight goes on.
+    pub(super) fn drain(&mut self) {
+        if self.stop.is_none() {
+            self.stop = Some(match &self.state.phase {
+                RunPhase::Paused { reason } if *reason != PauseReason::User => {
+                    StopReason::Unmended { pause: reason.clone() }
+                }
+                _ => StopReason::Asked,
+            });
+            self.interviewer.stopping.store(true, Ordering::Release);
+            self.limiter.pause();
+            self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.enter(RunPhase::Draining);
+        }
+    }
+}
+
+fn applied(what: &str) -> CommandOutcome {
+    CommandOutcome::Applied { what: what.to_owned() }
+}
+
+fn refused(why: &str) -> CommandOutcome {
+    CommandOutcome::Refused { why: why.to_owned() }
+}
