@@ -2,7 +2,7 @@
 
 use crate::{
     model::{InterviewStatus, LogLevel, LogLine, RunPhase},
-    protocol::{CommandOutcome, Snapshot},
+    protocol::{CommandOutcome, RateMeter, Snapshot},
 };
 use std::{
     io::{self, Write},
@@ -35,12 +35,11 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
         write!(out, ", {failed} failed")?;
     }
     if let Some(endpoint) = run.meters.endpoints.first() {
-        let limit = endpoint.requests.limit.map_or("no limit".to_owned(), |l| l.to_string());
-        write!(
-            out,
-            "; {:.0} requests/min (limit {limit}), {} of {} slots",
-            endpoint.requests.now, endpoint.slots.held, endpoint.slots.target
-        )?;
+        write!(out, "; {} requests/min", used(&endpoint.requests))?;
+        if endpoint.tokens.limit.is_some() {
+            write!(out, ", {} tokens/min", used(&endpoint.tokens))?;
+        }
+        write!(out, ", {} of {} slots", endpoint.slots.held, endpoint.slots.target)?;
     }
     let backing_off = count(InterviewStatus::BackingOff);
     if backing_off > 0 {
@@ -50,6 +49,14 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
         write!(out, "; about {} left", clock(remaining))?;
     }
     writeln!(out)
+}
+
+/// "194 of 500", or "194" without a limit.
+fn used(rate: &RateMeter) -> String {
+    match rate.limit {
+        Some(limit) => format!("{:.0} of {limit}", rate.now),
+        None => format!("{:.0}", rate.now),
+    }
 }
 
 /// How many personas have each status, those that nobody has left out.
