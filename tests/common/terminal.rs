@@ -15,8 +15,8 @@ use std::{
 /// How long a condition may take on a busy machine before it counts as never.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a screen may take to come to rest.
-const SETTLING: Duration = Duration::from_secs(12);
+/// How long a screen may take to come to rest: the rates on it are those of the last 15 seconds.
+const SETTLING: Duration = Duration::from_secs(40);
 
 /// A process in a terminal.
 pub struct Terminal {

@@ -218,3 +218,36 @@ fn a_run_that_has_ended_is_one_file() {
         assert_eq!(found, files);
     }
 }
+
+#[test]
+fn check_shows_settings_and_prompts_and_sends_nothing() {
+    let provider = Provider::kind();
+    let place = Place::new();
+    let more = format!("temperature: 0.25\nlimits: {}", limits(9));
+    let survey = place.survey(&provider.base_url(), &more);
+    let people = place.people(5);
+    let args = ["check", &survey, "--personas", &people, "--rpm", "77"];
+    let mut command = place.command(&args);
+    command.env("TOKENS_PER_MINUTE", "123456");
+    let outcome = Running::start(command).end();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    for (setting, value, origin) in [
+        ("temperature", "0.25", "survey.yaml"),
+        ("limits.slots", "9", "survey.yaml"),
+        ("limits.requests_per_minute", "77", "--rpm"),
+        ("limits.tokens_per_minute", "123456", "TOKENS_PER_MINUTE in the environment"),
+        ("max_output_tokens", "600", "default"),
+    ] {
+        let told = |line: &&str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(setting) && words.next() == Some(value) && line.ends_with(origin)
+        };
+        assert!(outcome.out.lines().any(|line| told(&line)), "{setting}: {}", outcome.out);
+    }
+    for n in 0..5 {
+        assert_eq!(outcome.out.contains(&format!("Name: {}\n", name(n))), n < 3, "{}", outcome.out);
+    }
+    assert!(outcome.out.contains("nothing was sent"));
+    assert_eq!(provider.server.count(), 0);
+    assert!(place.files_of_runs().is_empty());
+}

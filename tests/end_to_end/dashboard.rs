@@ -61,9 +61,7 @@ fn the_demo_fills_the_grid_and_q_leaves_it() {
         screen.alternate_screen() && screen.hide_cursor()
     });
     let screen = terminal.wait_for("FINISHED");
-    assert!(screen.contains("30 of 30 100 %"), "{screen}");
-    let done = screen.lines().find(|line| line.contains("Personas  30"));
-    assert!(done.is_some(), "{screen}");
+    assert!(screen.contains(" 30 of 30 "), "{screen}");
     assert!(screen.matches('■').count() >= 30, "a cell for everyone:\n{screen}");
     terminal.press("q");
     assert_eq!(terminal.exit_code(), 0);
@@ -290,6 +288,27 @@ fn with_exit_the_dashboard_leaves_by_itself() {
     assert_eq!(terminal.exit_code(), 0);
     assert_restored(&terminal);
     assert!(terminal.text().replace('\n', "").contains("20 of 20 done"), "{}", terminal.text());
+}
+
+#[test]
+fn r_asks_the_failed_of_a_run_that_is_over_again() {
+    let provider = Provider::start(|asked| match asked.times {
+        1 if asked.name == name(3) => Reply::error(400, "invalid_request_error", None, "not today"),
+        _ => answer_of(asked.name),
+    });
+    let place = Place::with_survey(&provider.base_url(), 10, 2);
+    let mut terminal = place.watch(WIDE, &[]);
+    terminal.wait_for("FINISHED");
+    terminal.wait_for("9 done, 1 failed");
+    terminal.press("r");
+    terminal.wait_for("asking 1 failed again");
+    terminal.wait_for("10 done");
+    terminal.press("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert_eq!(provider.server.count(), 11);
+    let records = place.export();
+    assert_own_answer(&records[3], &name(3));
+    assert_eq!(records[3]["attempts"], 2);
 }
 
 /// Nobody is there to mend it in a test without a terminal; on the dashboard somebody is.

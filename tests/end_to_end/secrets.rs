@@ -9,6 +9,7 @@ use crate::{
     place::{Place, RUN, limits, name},
 };
 use std::path::PathBuf;
+use voxpop::model::PersonaIndex;
 
 const KEY: &str = "sk-marker-7d0f3c5e9b1a";
 
@@ -38,14 +39,9 @@ fn the_key_is_in_no_file_no_output_and_no_argument() {
     place
         .survey(&provider.base_url(), &format!("limits: {}\nretry: {{ attempts: 2 }}", limits(12)));
     place.people(12);
-    let mut command = place.command(&[
-        "run",
-        &place.path("survey.yaml"),
-        "--personas",
-        &place.path("people.csv"),
-        "--name",
-        RUN,
-    ]);
+    let args = place.asking(&[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut command = place.command(&args);
     command.env("OPENAI_API_KEY", KEY);
     let process = Running::start(command);
     provider.wait_for(12);
@@ -77,22 +73,38 @@ fn check_says_that_there_is_a_key_and_not_which() {
     assert!(!(outcome.out + &outcome.err).contains(KEY));
 }
 
-/// A provider that repeats the key in its error, as some proxies do.
+/// A provider that repeats the key, as some proxies do in their errors.
 #[test]
 fn a_key_that_the_provider_repeats_is_not_kept_either() {
-    let provider = Provider::start(|asked| {
-        if asked.name == name(1) {
-            Reply::error(400, "invalid_request_error", None, &format!("no, {KEY} may not do this"))
-        } else {
-            answer_of(asked.name)
+    let said = format!("{KEY} may not do this");
+    let provider = Provider::start(move |asked| match asked.name {
+        refused if refused == name(1) => {
+            Reply::error(400, "invalid_request_error", Some(&said), &said)
         }
+        malformed if malformed == name(2) => Reply::content(&said),
+        declined if declined == name(3) => Reply::refusal(&said),
+        cut if cut == name(4) => {
+            let head = "HTTP/1.1 500 No\r\ncontent-length: 900\r\n\r\n";
+            Reply::Raw(format!("{head}{said}").into_bytes())
+        }
+        name => answer_of(name),
     });
-    let place = Place::with_survey(&provider.base_url(), 3, 3);
-    let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
-    let mut command = place.command(&["run", &survey, "--personas", &people, "--name", RUN]);
+    let place = Place::new();
+    let limits = limits(6);
+    place.survey(&provider.base_url(), &format!("limits: {limits}\nretry: {{ attempts: 2 }}"));
+    place.people(6);
+    let args = place.asking(&[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut command = place.command(&args);
     command.env("OPENAI_API_KEY", KEY);
     let outcome = Running::start(command).end();
     assert_eq!(outcome.code, 3, "{outcome:?}");
     assert!(!(outcome.out.clone() + &outcome.err).contains(KEY), "{outcome:?}");
     assert_eq!(files_with_the_key(&place), Vec::<PathBuf>::new());
+    // What else they said is kept.
+    let bodies = [1, 2, 4].map(|n| {
+        let attempts = place.reader().attempts(PersonaIndex(n)).unwrap();
+        attempts.last().and_then(|last| last.body.clone()).unwrap_or_default()
+    });
+    assert!(bodies.iter().all(|body| body.contains("may not do this")), "{bodies:?}");
 }

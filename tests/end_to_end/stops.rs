@@ -3,10 +3,10 @@
 
 use crate::{
     asking::{Provider, answer_of, assert_own_answer},
-    common::provider::Gate,
+    common::{provider::Gate, voxpop::Running},
     place::{Place, RUN, count, id, name, status},
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::{Value, json};
 use std::{
     collections::{HashMap, HashSet},
@@ -160,6 +160,68 @@ fn a_run_has_one_process_and_a_second_one_is_told_its_pid() {
     gate.open();
     assert_eq!(process.end().code, 0);
     assert_eq!(provider.server.count(), 6);
+}
+
+/// Lets a process write no file beyond its first byte, as a full disk would; or any file again.
+fn set_disk_full(process: &Running, full: bool) {
+    let pid = Pid::from_raw(process.pid().try_into().unwrap());
+    let current = full.then_some(1);
+    prlimit(pid, Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+}
+
+#[test]
+fn on_a_full_disk_answers_are_held_until_there_is_room() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Provider::start(move |asked| match asked.number {
+        1..=5 => answer_of(asked.name),
+        _ => answer_of(asked.name).behind(&held),
+    });
+    let place = Place::with_survey(&provider.base_url(), 20, 4);
+    let process = place.start_asking(&[]);
+    provider.wait_for(9);
+    set_disk_full(&process, true);
+    gate.open();
+    process.wait_for_line("paused: answers cannot be stored");
+    set_disk_full(&process, false);
+    let outcome = process.end();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let records = place.export();
+    assert_eq!(count(&records, "done"), 20);
+    for (n, record) in records.iter().enumerate() {
+        assert_own_answer(record, &name(n));
+        assert_eq!(provider.asked(&name(n)), 1, "nobody is asked twice");
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_on_a_full_disk_says_what_was_not_saved() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Provider::start(move |asked| match asked.number {
+        1..=5 => answer_of(asked.name),
+        _ => answer_of(asked.name).behind(&held),
+    });
+    let place = Place::with_survey(&provider.base_url(), 20, 4);
+    let process = place.start_asking(&[]);
+    provider.wait_for(9);
+    set_disk_full(&process, true);
+    gate.open();
+    process.wait_for_line("paused: answers cannot be stored");
+    process.signal(Signal::INT);
+    let outcome = process.end();
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    for words in ["could not be saved", "voxpop resume"] {
+        assert!(outcome.err.contains(words), "{words}: {outcome:?}");
+    }
+    let before = done(&place.export());
+    assert!(before.len() < 20, "{before:?}");
+    let outcome = place.voxpop(&["resume", RUN]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(count(&place.export(), "done"), 20);
+    for n in before {
+        assert_eq!(provider.asked(&name(n)), 1, "who was saved is not asked again");
+    }
 }
 
 #[test]

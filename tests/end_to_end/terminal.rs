@@ -184,6 +184,7 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
 }
 
 const TERMINAL_ARGS: &str = "VOXPOP_TEST_TERMINAL_ARGS";
+const TERMINAL_KEYS: &str = "VOXPOP_TEST_TERMINAL_KEYS";
 const TERMINAL_RUNS: &str = "VOXPOP_TEST_TERMINAL_RUNS";
 
 /// The child: a terminal that is killed with the dashboard in it. In a usual test run it has
@@ -192,39 +193,54 @@ const TERMINAL_RUNS: &str = "VOXPOP_TEST_TERMINAL_RUNS";
 fn child_that_is_a_terminal() {
     let (Ok(args), Ok(runs)) = (env::var(TERMINAL_ARGS), env::var(TERMINAL_RUNS)) else { return };
     let args: Vec<&str> = args.split('\n').collect();
-    let terminal = Terminal::start(&args, Path::new(&runs), WIDE);
+    let mut terminal = Terminal::start(&args, Path::new(&runs), WIDE);
     terminal.wait_for("RUNNING");
-    println!("voxpop runs in here");
+    if let Ok(keys) = env::var(TERMINAL_KEYS) {
+        terminal.press(&keys);
+    }
+    println!("voxpop runs in here: {}", terminal.pid());
     terminal.wait_until("being killed", |_| false);
 }
 
-/// Only a process that ends lets go of every handle on its terminal, so the terminal is one.
-#[test]
-fn when_the_line_drops_what_is_in_flight_is_finished_and_the_rest_kept() {
-    let (gate, provider) = held();
-    let place = Place::with_survey(&provider.base_url(), 30, 4);
+/// Only a process that ends lets go of every handle on its terminal, so the terminal is one. It
+/// presses the keys, and is killed once so many requests are in flight and `ready` holds of the
+/// dashboard's pid.
+fn drop_the_line(provider: &Provider, place: &Place, keys: &str, ready: impl Fn(u32) -> bool) {
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--exact", "terminal::child_that_is_a_terminal", "--nocapture"])
         .env(TERMINAL_ARGS, place.asking(&[]).join("\n"))
+        .env(TERMINAL_KEYS, keys)
         .env(TERMINAL_RUNS, place.runs());
     let terminal = Running::start(command);
-    terminal.wait_for_line("voxpop runs in here");
+    let line = terminal.wait_for_line("voxpop runs in here: ");
     provider.wait_for(4);
-    let run_file = place.run_file();
-    assert!(is_live(&run_file));
+    let (_, pid) = line.rsplit_once(": ").unwrap();
+    let pid = pid.parse().unwrap();
+    wait_until("the dashboard to be ready", || ready(pid));
     terminal.kill();
-    let draining = || place.reader().run().unwrap().phase == Some(RunPhase::Draining);
-    wait_until("voxpop to see that the line is gone", draining);
-    gate.open();
-    wait_until("voxpop to end by itself", || !is_live(&run_file));
-    let records = place.export();
-    assert_eq!((count(&records, "done"), count(&records, "queued")), (4, 26));
-    assert_eq!(provider.server.count(), 4, "nothing new is sent");
-    let outcome = place.voxpop(&["resume", RUN]);
-    assert_eq!(outcome.code, 0, "{outcome:?}");
-    assert!(!outcome.out.contains("killed"), "it ended properly: {outcome:?}");
-    assert_eq!((count(&place.export(), "done"), provider.server.count()), (30, 30));
+}
+
+#[test]
+fn when_the_line_drops_what_is_in_flight_is_finished_and_the_rest_kept() {
+    // Also where the dashboard was suspended by then.
+    for (keys, state) in [("", 'S'), ("\x1a", 'T')] {
+        let (gate, provider) = held();
+        let place = Place::with_survey(&provider.base_url(), 30, 4);
+        drop_the_line(&provider, &place, keys, |pid| state_of(pid) == Some(state));
+        let run_file = place.run_file();
+        let draining = || place.reader().run().unwrap().phase == Some(RunPhase::Draining);
+        wait_until("voxpop to see that the line is gone", draining);
+        gate.open();
+        wait_until("voxpop to end by itself", || !is_live(&run_file));
+        let records = place.export();
+        assert_eq!((count(&records, "done"), count(&records, "queued")), (4, 26), "{keys:?}");
+        assert_eq!(provider.server.count(), 4, "nothing new is sent");
+        let outcome = place.voxpop(&["resume", RUN]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert!(!outcome.out.contains("killed"), "it ended properly: {outcome:?}");
+        assert_eq!((count(&place.export(), "done"), provider.server.count()), (30, 30));
+    }
 }
 
 /// What a terminal would obey: a title, a blinking colour, a cleared screen, the C1 control that
