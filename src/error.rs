@@ -22,10 +22,9 @@ impl Exit {
         match phase {
             RunPhase::Stopped { reason: StopReason::Unmended { pause } } => match pause {
                 PauseReason::ProviderRefuses { .. } => Self::ProviderRefused,
-                PauseReason::Unreachable { .. } if summary.done > 0 => Self::ProviderRefused,
-                PauseReason::Unreachable { .. } | PauseReason::CannotStore { .. } => {
-                    Self::CouldNotRun
-                }
+                PauseReason::Unreachable { .. }
+                | PauseReason::CannotStore { .. }
+                | PauseReason::CannotRead { .. } => Self::CouldNotRun,
                 PauseReason::User => Self::Interrupted,
             },
             RunPhase::Stopped { .. } => Self::Interrupted,

@@ -6,7 +6,7 @@ use crate::{
     engine::{self, EngineParts, RunEnd},
     error::{Exit, Problem},
     headless,
-    link::{self, FrontEndLink},
+    link::{self, FrontEndLink, Orders},
     model::LogRing,
     protocol::{Order, RunHeader},
     signals,
@@ -15,9 +15,9 @@ use crate::{
 };
 use std::{
     future::Future,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
 /// How a run is shown.
 pub enum FrontEnd {
@@ -27,10 +27,16 @@ pub enum FrontEnd {
 
 impl FrontEnd {
     /// What the flags ask for, and what the terminal can do.
-    pub fn choose(args: &DisplayArgs) -> Self {
+    ///
+    /// # Errors
+    /// A theme that does not exist.
+    pub fn choose(args: &DisplayArgs) -> Result<Self, Problem> {
+        if let Some(theme) = &args.theme {
+            ui::theme::Theme::built_in(theme).map_err(Problem::input)?;
+        }
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let screen = io::stdout().is_terminal() && io::stdin().is_terminal() && !dumb;
-        if args.json {
+        Ok(if args.json {
             Self::Headless(headless::Format::Json)
         } else if args.plain || !screen {
             Self::Headless(headless::Format::Plain)
@@ -46,7 +52,7 @@ impl FrontEnd {
                 },
                 keep_open: !args.exit,
             })
-        }
+        })
     }
 
     /// How the end of a run is written.
@@ -121,38 +127,62 @@ pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Res
     Ok(Exit::AllAnswered)
 }
 
-/// Shows a run until it has ended and nobody looks any more.
+/// Shows a run until it has ended and nobody looks any more. Every front end has its own thread,
+/// so that a terminal or a pipe which takes no bytes stalls nobody else.
 async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
     match front_end {
         FrontEnd::Headless(format) => {
             let interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
-            headless::watch(link, format, io::stdout(), interrupts).await;
+            let stopping = tokio::spawn(stop_on(interrupts, link.orders()));
+            let runtime = runtime()?;
+            let watch = move || runtime.block_on(headless::watch(link, format, io::stdout()));
+            // It ends with the engine; where it crashed, the run goes on unseen.
+            let _ = on_own_thread(watch)?.await;
+            stopping.abort();
         }
         FrontEnd::Dashboard(options) => {
             let orders = link.orders();
-            match on_own_thread(move || ui::run(link, options))?.await {
-                Ok(Ok(ui::Exit::Left | ui::Exit::EngineGone)) => {}
-                // The line is gone and with it whoever could tune the run: finish what is in
-                // flight and keep the rest for `resume`.
-                Ok(Ok(ui::Exit::HungUp)) => {
-                    orders.send(Order::FinishAndStop);
-                }
-                // A broken screen must not hurt the run: it goes on without one.
-                Ok(Err(error)) => eprintln!("the dashboard stopped: {error}; the run goes on"),
-                Err(_) => eprintln!("the dashboard crashed; the run goes on"),
+            let exit = on_own_thread(move || ui::run(link, options))?.await;
+            let said = match exit {
+                Ok(Ok(ui::Exit::Left | ui::Exit::EngineGone)) => return Ok(()),
+                Ok(Ok(ui::Exit::HungUp)) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("it crashed".to_owned()),
+            };
+            // Nobody is left who could tune the run or mend it: what is in flight is finished,
+            // and the rest is kept for `resume`.
+            if let Some(said) = said {
+                let _ = writeln!(io::stderr(), "the dashboard stopped: {said}; so does the run");
             }
+            orders.send(Order::FinishAndStop);
+            let interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
+            tokio::spawn(stop_on(interrupts, orders));
         }
     }
     Ok(())
 }
 
-/// The dashboard has its own thread, so that a terminal which takes no bytes stalls nobody else.
+/// The first interrupt lets what is in flight finish, the second does not, the third waits for
+/// nobody.
+async fn stop_on(mut interrupts: UnboundedReceiver<()>, orders: Orders) {
+    for order in [Order::FinishAndStop, Order::StopNow] {
+        if interrupts.recv().await.is_none() {
+            return;
+        }
+        orders.send(order);
+    }
+    if interrupts.recv().await.is_some() {
+        std::process::exit(130);
+    }
+}
+
+/// Does something on a thread of its own.
 fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<impl Future<Output = Result<T, oneshot::error::RecvError>>, Problem> {
     let (done, result) = oneshot::channel();
     std::thread::Builder::new()
-        .name("dashboard".to_owned())
+        .name("front-end".to_owned())
         .spawn(move || {
             let _ = done.send(work());
         })

@@ -14,10 +14,11 @@ use crate::{
     simulator::{Options, Simulator},
 };
 pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
+    let front_end = FrontEnd::choose(&args.display)?;
     let simulator = Simulator::start(Options {
         seed: args.seed,
         latency: args.latency,
-        faults: args.fault.clone(),
+        faults: args.fault,
         ..Options::default()
     })
     .map_err(Problem::could_not_run)?;
@@ -35,7 +36,7 @@ pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
         file.add(&persona).map_err(Problem::could_not_run)?;
     }
     let prepared = file.prepared(config, log)?;
-    launch::see_through(prepared, FrontEnd::choose(&args.display))
+    launch::see_through(prepared, front_end)
 }
 
 /// The first `many` personas; beyond the bundled ones they come round again under new ids.

@@ -12,9 +12,10 @@ use crate::{
 };
 
 pub(super) fn open(args: &OpenArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
+    let front_end = FrontEnd::choose(&args.display)?;
     let path = runs.resolve(&args.run)?;
     let reader = RunReader::open(&path).map_err(store_problem)?;
     let info = reader.run().map_err(Problem::could_not_run)?;
     let header = header(&info.name, &path, &info.survey, info.created_at, false);
-    launch::look_at(header, reader, FrontEnd::choose(&args.display))
+    launch::look_at(header, reader, front_end)
 }

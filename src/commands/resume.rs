@@ -8,11 +8,16 @@ use crate::{
     cli::{AgainArgs, EndpointArgs},
     config::{self, RunSettings, Sources},
     error::{Exit, Problem},
+    headless,
     launch::{self, FrontEnd},
-    model::{InterviewStatus, RunPhase, StopReason},
+    model::{InterviewStatus, RunPhase, RunSummary, StopReason},
     store::{OpenRun, RunReader},
 };
-use std::path::Path;
+use std::{
+    fmt,
+    io::{self, Write},
+    path::Path,
+};
 
 pub(super) fn resume(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     go_on(args, runs, false)
@@ -23,6 +28,7 @@ pub(super) fn retry(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem
 }
 
 fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, Problem> {
+    let front_end = FrontEnd::choose(&args.display)?;
     let path = runs.resolve(&args.run)?;
     // The lock comes first: what is read after it, nobody else changes.
     let mut open = OpenRun::open(&path).map_err(store_problem)?;
@@ -45,12 +51,30 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
             }
             _ => String::new(),
         };
-        println!("{}: nothing is left to ask: all {total} interviews are over{hint}", info.name);
+        if args.display.json {
+            let summary = RunSummary {
+                run: info.name,
+                run_file: path,
+                total,
+                done: counts.get(InterviewStatus::Done),
+                failed,
+                refused: counts.get(InterviewStatus::Refused),
+                seconds: 0.0,
+            };
+            let end = &RunPhase::Finished;
+            let _ = headless::write_end(&mut io::stdout(), headless::Format::Json, &summary, end);
+        } else {
+            let name = info.name;
+            say(format_args!(
+                "{name}: nothing is left to ask: all {total} interviews are over{hint}"
+            ));
+        }
         return Ok(if failed > 0 { Exit::FinishedWithFailures } else { Exit::AllAnswered });
     }
     if !args.display.json {
         let found = if died { "its last process was killed; " } else { "" };
-        println!("{}: {found}{over} of {total} interviews are over and kept", info.name);
+        let name = &info.name;
+        say(format_args!("{name}: {found}{over} of {total} interviews are over and kept"));
     }
     let settings: RunSettings = serde_json::from_value(info.settings).map_err(|error| {
         Problem::could_not_run(format!(
@@ -72,5 +96,10 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
     }
     let (_log_guard, log) = start_log(runs)?;
     let prepared = again(&info.name, config, open, log);
-    launch::see_through(prepared, FrontEnd::choose(&args.display))
+    launch::see_through(prepared, front_end)
+}
+
+/// Says a line; a reader that has gone away has seen what it wanted.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

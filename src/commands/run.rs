@@ -14,6 +14,7 @@ use crate::{
 use std::path::Path;
 
 pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
+    let front_end = FrontEnd::choose(&args.display)?;
     let config = load(&args.survey)?;
     check_prompts(&config.survey)?;
     for warning in &config.warnings {
@@ -34,7 +35,7 @@ pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
         eprintln!("note: {note}");
     }
     let prepared = file.prepared(config, log)?;
-    launch::see_through(prepared, FrontEnd::choose(&args.display))
+    launch::see_through(prepared, front_end)
 }
 
 /// The settings, from every layer.

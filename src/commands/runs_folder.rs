@@ -1,14 +1,14 @@
 //! The folder of run files, and finding a run in it by what a user types.
 
-use crate::{error::Problem, store::StoreError};
+use crate::{
+    error::Problem,
+    store::{self, EXTENSION, StoreError},
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
-
-/// How a run file's name ends.
-const EXTENSION: &str = "voxpop";
 
 /// Letters and digits that cannot be taken for each other.
 const NAME_LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
@@ -121,7 +121,7 @@ impl RunsFolder {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.0.join(format!("{name}.{EXTENSION}"))
+        store::run_path(&self.0, name)
     }
 
     fn run_files(&self) -> Result<Vec<(String, SystemTime, PathBuf)>, Problem> {

@@ -22,4 +22,6 @@ pub(super) enum Ending {
     GaveBack,
     /// The provider will serve nobody: the persona goes back and the run pauses.
     ProviderRefused(Failure),
+    /// No connection, and nobody else has had one lately: likewise.
+    FoundNobody(Failure),
 }

@@ -52,6 +52,33 @@ pub(super) struct Queued {
     pub attempts: u32,
 }
 
+/// Tells of an interview whose task panicked: its persona must not be in progress for ever.
+struct CrashReport<'a> {
+    interviewer: &'a Interviewer,
+    persona: PersonaIndex,
+    attempts: u32,
+}
+
+impl Drop for CrashReport<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let failure = Failure::new(
+                FailureKind::Cancelled,
+                "the interview crashed: this is a fault of voxpop, please report it",
+            );
+            self.interviewer.tell(Fact::Ended {
+                persona: self.persona,
+                last: None,
+                attempts: self.attempts,
+                ending: Ending::Settled(Fate::Failed(failure)),
+            });
+        }
+    }
+}
+
+/// A provider that asks for so long a wait is worth a line in the log.
+const LONG_WAIT: Duration = Duration::from_secs(10);
+
 /// An attempt as it went, with what it gave.
 struct Tried {
     attempt: Box<Attempt>,
@@ -63,6 +90,7 @@ impl Interviewer {
     pub(super) async fn hold(&self, queued: Queued) {
         let index = queued.persona.index;
         let mut attempts = queued.attempts;
+        let _crash = CrashReport { interviewer: self, persona: index, attempts };
         let (last, ending) = match self.prompts.user(&queued.persona) {
             Ok(prompt) => self.ask(index, &prompt, &mut attempts).await,
             Err(error) => {
@@ -80,7 +108,6 @@ impl Interviewer {
         prompt: &str,
         attempts: &mut u32,
     ) -> (Option<Box<Attempt>>, Ending) {
-        let started = Instant::now();
         let mut progress = Progress { failed: 0, failed_once_kinds: 0, spent: Duration::ZERO };
         loop {
             let priority = if progress.failed == 0 { Priority::New } else { Priority::FollowUp };
@@ -99,11 +126,12 @@ impl Interviewer {
             if matches!(failure.kind, FailureKind::CutOff | FailureKind::Malformed) {
                 progress.failed_once_kinds += 1;
             }
-            progress.spent = started.elapsed();
+            progress.spent += tried.attempt.timing.on_the_wire;
             let decision = retry::decide(&failure, &progress, &self.bounds, fastrand::f64());
             let ending = match decision {
                 Decision::RetryIn(_) if self.stopping.load(Ordering::Acquire) => Ending::GaveBack,
                 Decision::RetryIn(wait) => {
+                    progress.spent += wait;
                     self.back_off(persona, tried.attempt, wait).await;
                     continue;
                 }
@@ -198,6 +226,12 @@ impl Interviewer {
                 FailureKind::RateLimitedRequests | FailureKind::RateLimitedTokens
             )
         {
+            if wait >= LONG_WAIT {
+                tracing::warn!(
+                    "the provider asks to wait {} s: nothing is sent until then",
+                    wait.as_secs()
+                );
+            }
             self.limiter.pause_endpoint(endpoint, wait);
         }
         match usage {

@@ -100,6 +100,13 @@ impl RunMeters {
         self.tally(failure, persona).personas += 1;
     }
 
+    /// Those who failed for good are asked again.
+    pub(super) fn forget_failed(&mut self) {
+        for tally in self.failures.values_mut() {
+            tally.personas = 0;
+        }
+    }
+
     fn tally(&mut self, failure: &Failure, persona: PersonaIndex) -> &mut FailureTally {
         let tally = self.failures.entry(failure.kind).or_insert_with(|| FailureTally {
             kind: failure.kind,
@@ -176,7 +183,7 @@ impl RunMeters {
     /// Interviews that ended a minute. The current second is not over, so its part is counted by
     /// the clock and not as a whole one.
     fn per_minute(&self) -> f64 {
-        let seconds = self.elapsed().as_secs_f64().min(60.0).max(1.0);
+        let seconds = self.elapsed().as_secs_f64().clamp(1.0, 60.0);
         f64::from(self.ended.iter().sum::<u32>()) * 60.0 / seconds
     }
 

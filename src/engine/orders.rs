@@ -1,7 +1,6 @@
 //! Carrying out what front ends order. Every command has a visible outcome.
 
-use super::reading::Request;
-use super::supervisor::Supervisor;
+use super::{reading::Request, supervisor::Supervisor};
 use crate::{
     model::{
         EndpointIndex, InterviewStatus, LimitName, LimitSetBy, PauseReason, RunPhase, StopReason,
@@ -17,13 +16,14 @@ impl Supervisor {
             Order::SetLimit { endpoint, limit, to } => self.set_limit(endpoint, limit, to),
             Order::Pause => match &self.state.phase {
                 RunPhase::Running => {
+                    self.paused_by_user = true;
                     self.pause(PauseReason::User);
                     applied("paused: nothing new is sent")
                 }
-                _ => refused("only a running run can be paused"),
+                _ => refused("only a running run can be paused; this one is not running"),
             },
             Order::Resume => match &self.state.phase {
-                RunPhase::Paused { .. } if self.stalled.is_some() => {
+                RunPhase::Paused { .. } if self.stalled => {
                     refused("the run file cannot be written yet: make room on the disk")
                 }
                 RunPhase::Paused { .. } => {
@@ -35,15 +35,16 @@ impl Supervisor {
             Order::RetryFailed => self.retry_failed(),
             Order::Inspect { persona } => {
                 if self.state.status(persona).is_none() {
-                    refused(&format!("there is no persona {persona}"))
+                    let last = self.state.total().saturating_sub(1);
+                    refused(&format!("there is no persona {persona}; the last one is {last}"))
                 } else {
                     self.reading.ask(Request::Inspect(persona));
-                    return;
+                    return self.publisher.applied(id, applied("looking it up"));
                 }
             }
             Order::SendSnapshot => {
                 self.publish_snapshot();
-                return;
+                return self.publisher.applied(id, applied("sent again"));
             }
             Order::FinishAndStop => {
                 self.drain();
@@ -88,17 +89,21 @@ impl Supervisor {
     }
 
     fn retry_failed(&mut self) -> CommandOutcome {
+        if self.stop.is_some() {
+            return refused("the run is stopping; `voxpop retry` asks the failed afterwards");
+        }
         let failed = self.state.all_with(InterviewStatus::Failed);
         if failed.is_empty() {
-            return refused("no persona has failed");
+            return refused("no persona has failed: there is nobody to ask again");
         }
         for &persona in &failed {
             self.writer.write(Record::Requeued { persona });
             self.give_back(persona);
         }
+        self.meters.forget_failed();
         if self.ended.take().is_some() {
             self.meters.restart_clock();
-            self.enter(RunPhase::Running);
+            self.resume();
         }
         applied(&format!("asking {} failed again", failed.len()))
     }
@@ -118,12 +123,17 @@ impl Supervisor {
     }
 
     pub(super) fn resume(&mut self) {
+        self.paused_by_user = false;
         self.limiter.resume();
         self.enter(RunPhase::Running);
     }
 
     /// Starts nothing more; what waits goes back, what is in flight goes on.
     pub(super) fn drain(&mut self) {
+        if self.ended.is_some() {
+            self.stop = Some(StopReason::Asked);
+            return;
+        }
         if self.stop.is_none() {
             self.stop = Some(match &self.state.phase {
                 RunPhase::Paused { reason } if *reason != PauseReason::User => {

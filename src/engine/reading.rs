@@ -22,8 +22,12 @@ pub(super) enum Found {
     Personas(Vec<Queued>),
     /// `None` where there is no such persona.
     Record(Option<Box<PersonaRecord>>),
-    /// The run file could not be read.
-    Failed(StoreError),
+    /// These stay where they are: the run file could not be read.
+    NotFetched {
+        wanted: Vec<PersonaIndex>,
+        error: StoreError,
+    },
+    NotInspected(StoreError),
 }
 
 /// Everything that the run file has on one persona.
@@ -84,11 +88,14 @@ pub(super) fn spawn(
         std::thread::Builder::new().name("run-file-reader".to_owned()).spawn(move || {
             for request in asked {
                 let answer = match request {
-                    Request::Fetch(wanted) => fetch(&reader, &wanted, fresh).map(Found::Personas),
+                    Request::Fetch(wanted) => match fetch(&reader, &wanted, fresh) {
+                        Ok(personas) => Found::Personas(personas),
+                        Err(error) => Found::NotFetched { wanted, error },
+                    },
                     Request::Inspect(persona) => PersonaRecord::read(&reader, persona)
-                        .map(|r| Found::Record(r.map(Box::new))),
+                        .map_or_else(Found::NotInspected, |r| Found::Record(r.map(Box::new))),
                 };
-                if found.send(answer.unwrap_or_else(Found::Failed)).is_err() {
+                if found.send(answer).is_err() {
                     return;
                 }
             }

@@ -33,7 +33,8 @@ pub(super) struct Progress {
     pub failed: u32,
     /// How many of them were of a kind that is retried once.
     pub failed_once_kinds: u32,
-    /// Since the first attempt of this round was sent.
+    /// On the wire and backing off, all in all. Standing in the line and a run that is paused do
+    /// not count: they say nothing about this call.
     pub spent: Duration,
 }
 

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     limiter::{Constraint, HeadWaited, Limiter},
     model::{
-        Failure, FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase,
-        RunSummary, StopReason, UnixMillis,
+        FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase, RunSummary,
+        StopReason, UnixMillis,
     },
     protocol::{Command, RateSample, RunHeader},
     store::{Notice, Record, Writer},
@@ -92,8 +92,13 @@ pub(super) struct Supervisor {
     pub(super) attempts_made: HashMap<PersonaIndex, u32>,
     /// Ended, but not yet committed.
     pub(super) unsaved: usize,
-    /// The disk refuses, in its own words.
-    pub(super) stalled: Option<String>,
+    /// The disk refuses.
+    pub(super) stalled: bool,
+    pub(super) writer_is_gone: bool,
+    /// Somebody paused the run, whatever else has paused it since.
+    pub(super) paused_by_user: bool,
+    /// Who last made the run pause because nobody answered the connection.
+    pub(super) found_nobody: Option<PersonaIndex>,
     /// Set once somebody asked to stop.
     pub(super) stop: Option<StopReason>,
     /// Set while nothing is left to do.
@@ -123,7 +128,14 @@ impl Supervisor {
             }
             tokio::select! { biased;
                 command = inbox.commands.recv(), if !self.alone => match command {
-                    Some(command) => self.carry_out(command),
+                    Some(command) => {
+                        // What has happened comes before what is ordered: a stop must neither
+                        // lose an answer that is there nor cut off what has just been sent.
+                        while let Ok(fact) = inbox.facts.try_recv() {
+                            self.take_in(fact);
+                        }
+                        self.carry_out(command);
+                    }
                     None => self.alone = true,
                 },
                 _ = ticks.tick() => {
@@ -133,7 +145,10 @@ impl Supervisor {
                     }
                     self.publish_delta();
                 }
-                Some(notice) = inbox.notices.recv() => self.take_notice(notice),
+                notice = inbox.notices.recv(), if !self.writer_is_gone => match notice {
+                    Some(notice) => self.take_notice(notice),
+                    None => self.lose_writer(),
+                },
                 Some(found) = inbox.found.recv() => self.take_found(found),
                 Some(wait) = inbox.waits.recv() => self.head_waited(&wait),
                 _ = inbox.facts.recv_many(&mut facts, 1024) => {
@@ -164,7 +179,7 @@ impl Supervisor {
         self.everyone_is_through()
             || self.stop.is_some()
                 && self.state.in_progress() == 0
-                && (self.unsaved == 0 || self.stalled.is_some())
+                && (self.unsaved == 0 || self.stalled)
     }
 
     fn everyone_is_through(&self) -> bool {
@@ -266,19 +281,50 @@ impl Supervisor {
                 self.meters.attempted(&attempt);
                 self.state.progress(attempt.persona, InterviewStatus::BackingOff, Some(until));
                 self.writer.write(Record::Attempted(attempt));
+                self.put_back_what_waits();
             }
             Fact::RejoinedLine { persona } => {
                 self.state.rejoin_line(persona);
+                self.put_back_what_waits();
             }
             Fact::Ended { persona, last, attempts, ending } => {
+                let status = last.as_ref().and_then(|attempt| attempt.status);
                 if let Some(attempt) = last {
                     self.meters.attempted(&attempt);
                     self.writer.write(Record::Attempted(attempt));
                 }
                 // Where a stop has put the persona back already, its late answer still counts.
                 self.state.end_task(persona);
+                let ending = self.judge(persona, status, ending);
                 self.end(persona, attempts, ending);
             }
+        }
+    }
+
+    /// While the run stops, nobody waits for another attempt.
+    fn put_back_what_waits(&mut self) {
+        if self.stop.is_some() {
+            self.state.abort(|status| status != InterviewStatus::InFlight);
+        }
+    }
+
+    /// Whether an end that would pause the run is this persona's alone: a gateway may forbid (403)
+    /// one text while it serves the others, and a persona that found nobody there twice in a row
+    /// must not keep the others from trying.
+    fn judge(&mut self, persona: PersonaIndex, status: Option<u16>, ending: Ending) -> Ending {
+        match ending {
+            Ending::ProviderRefused(failure) if status == Some(403) && self.answered_lately() => {
+                Ending::Settled(Fate::Failed(failure))
+            }
+            Ending::Settled(Fate::Failed(failure))
+                if failure.kind == FailureKind::Connection
+                    && !self.answered_lately()
+                    && self.found_nobody != Some(persona) =>
+            {
+                self.found_nobody = Some(persona);
+                Ending::FoundNobody(failure)
+            }
+            other => other,
         }
     }
 
@@ -287,7 +333,7 @@ impl Supervisor {
             self.attempts_made.insert(persona, attempts);
         }
         match ending {
-            Ending::Settled(Fate::Failed(failure)) if self.nobody_is_there(&failure) => {
+            Ending::FoundNobody(failure) => {
                 self.give_back(persona);
                 self.pause(PauseReason::Unreachable { failure });
             }
@@ -308,13 +354,9 @@ impl Supervisor {
         }
     }
 
-    /// Whether a failed connection says more about the endpoint than about this call.
-    fn nobody_is_there(&self, failure: &Failure) -> bool {
-        failure.kind == FailureKind::Connection
-            && self
-                .meters
-                .last_success()
-                .is_none_or(|at| UnixMillis::now().since(at) > UNREACHABLE_AFTER)
+    fn answered_lately(&self) -> bool {
+        let ago = |at| UnixMillis::now().since(at);
+        self.meters.last_success().is_some_and(|at| ago(at) <= UNREACHABLE_AFTER)
     }
 
     pub(super) fn give_back(&mut self, persona: PersonaIndex) {
@@ -326,6 +368,10 @@ impl Supervisor {
         let status = match wait.on {
             Constraint::Requests => InterviewStatus::WaitingForRequests,
             Constraint::Tokens => InterviewStatus::WaitingForTokens,
+            // A provider that asked to wait; where the whole run is paused, nobody is to blame.
+            Constraint::Pause if self.state.phase == RunPhase::Running => {
+                InterviewStatus::WaitingForRequests
+            }
             Constraint::Slot | Constraint::Pause => InterviewStatus::WaitingForSlot,
         };
         self.state.line_waits_for(status);
@@ -342,20 +388,31 @@ impl Supervisor {
             }
             Notice::Stalled { message } => {
                 tracing::error!("the run file cannot be written: {message}");
-                self.stalled = Some(message.clone());
+                self.stalled = true;
                 self.pause(PauseReason::CannotStore { message });
             }
             Notice::Recovered => {
                 tracing::info!("the run file can be written again");
-                self.stalled = None;
+                self.stalled = false;
                 if matches!(
                     self.state.phase,
                     RunPhase::Paused { reason: PauseReason::CannotStore { .. } }
                 ) {
-                    self.resume();
+                    if self.paused_by_user {
+                        self.enter(RunPhase::Paused { reason: PauseReason::User });
+                    } else {
+                        self.resume();
+                    }
                 }
             }
         }
+    }
+
+    /// The store's thread has died: what it has not committed will not be.
+    fn lose_writer(&mut self) {
+        self.writer_is_gone = true;
+        let message = "the thread that writes has stopped; start again with `voxpop resume`";
+        self.take_notice(Notice::Stalled { message: message.to_owned() });
     }
 
     fn take_found(&mut self, found: Found) {
@@ -369,10 +426,15 @@ impl Supervisor {
                 self.publisher.detail(detail(*record, status, activity, prompts));
             }
             Found::Record(None) => {}
-            Found::Failed(error) => {
-                tracing::error!("{error}");
-                self.pause(PauseReason::CannotStore { message: error.to_string() });
+            Found::NotFetched { wanted, error } => {
+                tracing::error!("personas cannot be read: {error}");
+                for persona in wanted {
+                    self.on_the_way.remove(&persona);
+                    self.cursor = self.cursor.min(persona);
+                }
+                self.pause(PauseReason::CannotRead { message: error.to_string() });
             }
+            Found::NotInspected(error) => tracing::error!("a persona cannot be shown: {error}"),
         }
     }
     pub(super) fn enter(&mut self, phase: RunPhase) {

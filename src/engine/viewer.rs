@@ -49,11 +49,19 @@ pub async fn view(
     while let Some(Command { id, order }) = commands.recv().await {
         match order {
             Order::Inspect { persona } => {
-                if let Some(record) = PersonaRecord::read(&reader, persona)? {
-                    let status = statuses.get(persona.as_usize()).copied().unwrap_or_default();
-                    let detail = detail(record, status, None, &prompts);
-                    outlet.publish(Update::Detail(Box::new(detail)));
-                }
+                let outcome = match PersonaRecord::read(&reader, persona) {
+                    Ok(Some(record)) => {
+                        let status = statuses.get(persona.as_usize()).copied().unwrap_or_default();
+                        let detail = detail(record, status, None, &prompts);
+                        outlet.publish(Update::Detail(Box::new(detail)));
+                        CommandOutcome::Applied { what: "looked up".to_owned() }
+                    }
+                    Ok(None) => {
+                        CommandOutcome::Refused { why: format!("there is no persona {persona}") }
+                    }
+                    Err(error) => CommandOutcome::Refused { why: error.to_string() },
+                };
+                outlet.publish(Update::Applied { id, outcome });
             }
             Order::SendSnapshot => {
                 outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));

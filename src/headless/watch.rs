@@ -10,10 +10,7 @@ use std::{
     io::{self, Write},
     time::Duration,
 };
-use tokio::{
-    sync::mpsc::UnboundedReceiver,
-    time::{Instant, MissedTickBehavior},
-};
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// A line of progress comes this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
@@ -27,27 +24,16 @@ pub enum Format {
     Json,
 }
 
-/// Follows the run behind `link` until it has ended. Each message of `interrupts` is somebody who
-/// asked to stop: at the first one what is in flight is finished, at the second one it is not.
+/// Follows the run behind `link` until it has ended. It writes without regard to who waits: give
+/// it a thread of its own, or a pipe that nobody reads would hold up the run.
 ///
 /// A reader that has gone away (a closed pipe) ends the writing, not the run.
-pub async fn watch(
-    link: FrontEndLink,
-    format: Format,
-    mut out: impl Write,
-    mut interrupts: UnboundedReceiver<()>,
-) {
-    let mut watcher = Watcher { format, snapshot: None, interrupts: 0, writing: true };
+pub async fn watch(link: FrontEndLink, format: Format, mut out: impl Write) {
+    let mut watcher = Watcher { format, snapshot: None, writing: true };
     let mut progress = tokio::time::interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! { biased;
-            Some(()) = interrupts.recv() => {
-                watcher.interrupts += 1;
-                let order =
-                    if watcher.interrupts == 1 { Order::FinishAndStop } else { Order::StopNow };
-                link.send(order);
-            }
             update = link.next() => {
                 let Some(update) = update else { return };
                 watcher.take(update, &link, &mut out);
@@ -60,7 +46,6 @@ pub async fn watch(
 struct Watcher {
     format: Format,
     snapshot: Option<Box<Snapshot>>,
-    interrupts: u32,
     /// Somebody still reads.
     writing: bool,
 }
@@ -80,6 +65,10 @@ impl Watcher {
         match update {
             Update::Snapshot(snapshot) => {
                 let first = self.snapshot.is_none();
+                // A slow watcher finds the deltas folded into the snapshot, a pause among them.
+                if needs_a_person(&snapshot.phase) {
+                    link.send(Order::FinishAndStop);
+                }
                 self.snapshot = Some(snapshot);
                 if first {
                     self.write(out, Line::Started);
@@ -135,7 +124,9 @@ const fn needs_a_person(phase: &RunPhase) -> bool {
     matches!(
         phase,
         RunPhase::Paused {
-            reason: PauseReason::ProviderRefuses { .. } | PauseReason::Unreachable { .. }
+            reason: PauseReason::ProviderRefuses { .. }
+                | PauseReason::Unreachable { .. }
+                | PauseReason::CannotRead { .. }
         }
     )
 }

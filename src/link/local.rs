@@ -54,6 +54,8 @@ struct Waiting {
     detail: Option<Box<PersonaDetail>>,
     /// The engine is gone: what is still here is the last of it.
     closed: bool,
+    /// The front end is gone: nobody will take anything.
+    abandoned: bool,
 }
 
 /// A connected pair, and the queue that the engine reads commands from.
@@ -101,6 +103,13 @@ impl FrontEndLink {
     }
 }
 
+impl Drop for FrontEndLink {
+    fn drop(&mut self) {
+        let mut waiting = self.mailbox.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        *waiting = Waiting { abandoned: true, ..Waiting::default() };
+    }
+}
+
 impl Waiting {
     fn take(&mut self) -> Option<Update> {
         (self.snapshot.take().map(Update::Snapshot))
@@ -110,6 +119,9 @@ impl Waiting {
     }
 
     fn put(&mut self, update: Update) {
+        if self.abandoned {
+            return;
+        }
         match update {
             Update::Snapshot(snapshot) => {
                 self.delta = None;

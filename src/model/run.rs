@@ -35,6 +35,8 @@ pub enum PauseReason {
     Unreachable { failure: Failure },
     /// The run file cannot be written, as on a full disk. Answers are held in memory.
     CannotStore { message: String },
+    /// The next personas cannot be read from the run file.
+    CannotRead { message: String },
 }
 
 impl fmt::Display for PauseReason {
@@ -46,6 +48,7 @@ impl fmt::Display for PauseReason {
                 write!(f, "the endpoint cannot be reached: {}", failure.message)
             }
             Self::CannotStore { message } => write!(f, "answers cannot be stored: {message}"),
+            Self::CannotRead { message } => write!(f, "personas cannot be read: {message}"),
         }
     }
 }

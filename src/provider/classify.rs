@@ -59,7 +59,11 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Syste
         Some(false) if kind == FailureKind::ServerError => FailureKind::BadRequest,
         _ => kind,
     };
-    let message = if said.is_empty() { format!("HTTP {status}") } else { said };
+    let message = match said.as_str() {
+        "" if status == 404 => "HTTP 404: are the base URL and the model right?".to_owned(),
+        "" => format!("HTTP {status}, and the reply does not say why"),
+        _ => said,
+    };
     Failure {
         kind,
         message: strip_controls(&message).chars().take(500).collect(),

@@ -69,9 +69,9 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
                     format!("{held} held; make room, then press")
                 }
                 PauseReason::Unreachable { .. } => "when it answers again, press".to_owned(),
-                PauseReason::ProviderRefuses { .. } | PauseReason::User => {
-                    "once mended, press".to_owned()
-                }
+                PauseReason::ProviderRefuses { .. }
+                | PauseReason::CannotRead { .. }
+                | PauseReason::User => "once mended, press".to_owned(),
             };
             (Loudness::Alert, format!("PAUSED, {remedy} {retry}: {}", pause_words(reason)))
         }
@@ -109,6 +109,7 @@ fn pause_words(reason: &PauseReason) -> String {
         PauseReason::User => "paused by hand".to_owned(),
         PauseReason::ProviderRefuses { failure } => format!("the provider refuses: {failure}"),
         PauseReason::Unreachable { failure } => format!("nothing can be reached: {failure}"),
+        PauseReason::CannotRead { message } => format!("cannot read the run file: {message}"),
         PauseReason::CannotStore { message } => format!("cannot write the run file: {message}"),
     })
 }

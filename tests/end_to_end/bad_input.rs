@@ -160,7 +160,7 @@ fn a_file_without_permission_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let place = good();
     let people = place.path("people.csv");
-    fs::set_permissions(&people, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&people, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&people).is_ok() {
         // Root reads everything.
         return;

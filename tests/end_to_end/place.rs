@@ -68,7 +68,7 @@ impl Place {
     }
 
     /// The arguments that put the survey to the people, and further ones.
-    pub fn asking<'a>(&self, more: &[&'a str]) -> Vec<String> {
+    pub fn asking(&self, more: &[&str]) -> Vec<String> {
         let mut args: Vec<String> =
             ["run", &self.path("survey.yaml"), "--personas", &self.path("people.csv")]
                 .map(str::to_owned)

@@ -203,6 +203,7 @@ impl UiState {
                 reason: PauseReason::ProviderRefuses { .. }
                     | PauseReason::Unreachable { .. }
                     | PauseReason::CannotStore { .. }
+                    | PauseReason::CannotRead { .. }
             }
         );
         if !self.can_order() {

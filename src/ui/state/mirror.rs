@@ -74,7 +74,7 @@ impl Mirror {
         self.samples_seen += delta.history.len() as u64;
         append_capped(&mut self.history, delta.history, HISTORY_SECONDS);
         append_capped(&mut self.log, delta.log.into_iter().map(clean_line), LOG_LINES);
-        self.summary = delta.summary.or(self.summary.take());
+        self.summary = delta.summary;
         self.received_at = now;
         fits
     }
