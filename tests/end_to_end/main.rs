@@ -15,6 +15,7 @@ mod dashboard;
 mod hostile;
 mod isolation;
 mod limits;
+mod over;
 mod place;
 mod secrets;
 mod stops;

@@ -1,0 +1,75 @@
+//! A run that is over, and still looked at: what happens to it then.
+
+use crate::{
+    asking::{Asked, Provider, answer_of, assert_own_answer},
+    common::provider::{Gate, Reply},
+    place::{Place, name},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use voxpop::model::RunPhase;
+
+const WIDE: (u16, u16) = (120, 40);
+
+/// The last interview ended while the run was paused: the pause must not outlive the run.
+#[test]
+fn the_failed_are_asked_again_after_a_run_that_ended_paused() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Provider::start(move |asked: &Asked<'_>| match asked.times {
+        1 => Reply::error(400, "invalid_request_error", None, "not today").behind(&held),
+        _ => answer_of(asked.name),
+    });
+    let place = Place::with_survey(&provider.base_url(), 1, 1);
+    let mut terminal = place.watch(WIDE, &[]);
+    provider.wait_for(1);
+    terminal.press("p");
+    terminal.wait_for("PAUSED");
+    gate.open();
+    terminal.wait_for("FINISHED");
+    terminal.press("r");
+    terminal.wait_for("1 done");
+    terminal.press("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert_own_answer(&place.export()[0], &name(0));
+}
+
+/// The dashboard takes a run that goes on for one: limits can be set, and `q` asks before it stops.
+#[test]
+fn a_run_that_goes_on_after_its_end_is_a_run_again() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Provider::start(move |asked: &Asked<'_>| match asked.times {
+        1 => Reply::error(400, "invalid_request_error", None, "not today"),
+        _ => answer_of(asked.name).behind(&held),
+    });
+    let place = Place::with_survey(&provider.base_url(), 3, 2);
+    let mut terminal = place.watch(WIDE, &[]);
+    terminal.wait_for("FINISHED");
+    terminal.press("r");
+    provider.wait_for(5);
+    terminal.wait_for("RUNNING");
+    terminal.press("+");
+    terminal.wait_for("slots now 3");
+    terminal.press("q");
+    terminal.wait_for("Stop now");
+    terminal.press("\x1b");
+    gate.open();
+    terminal.wait_for("3 done");
+    terminal.wait_for("FINISHED");
+    terminal.press("q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+/// A line that drops while a finished run is looked at changes nothing about the run.
+#[test]
+fn a_finished_run_stays_finished_when_the_terminal_goes() {
+    let provider = Provider::kind();
+    let place = Place::with_survey(&provider.base_url(), 3, 2);
+    let mut terminal = place.watch(WIDE, &[]);
+    terminal.wait_for("FINISHED");
+    let pid = Pid::from_raw(terminal.pid().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::HUP).unwrap();
+    terminal.exit_code();
+    let info = place.reader().run().unwrap();
+    assert_eq!(info.phase, Some(RunPhase::Finished));
+}
