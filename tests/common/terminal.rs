@@ -119,6 +119,13 @@ impl Terminal {
         self.input.flush().expect("the pty takes keys");
     }
 
+    /// Reads nothing of what is drawn, as behind a line that hangs, while `during` runs. A few
+    /// tens of kilobytes go into buffers before it is felt.
+    pub fn stall<T>(&mut self, during: impl FnOnce(&mut dyn Write) -> T) -> T {
+        let _reader_waits = self.screen.state.lock().unwrap();
+        during(&mut self.input)
+    }
+
     /// What is on the screen now.
     pub fn text(&self) -> String {
         self.screen.state.lock().unwrap().parser.screen().contents()

@@ -13,6 +13,7 @@ use crate::{
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     env, fs,
+    io::Write,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -20,6 +21,10 @@ use std::{
 use voxpop::{model::RunPhase, store::is_live};
 
 const WIDE: (u16, u16) = (120, 40);
+const CTRL_L: &[u8] = b"\x0c";
+
+/// Fewer bytes than a repaint of the whole screen takes.
+const A_FRAME: u64 = 2_000;
 
 fn held() -> (Gate, Provider) {
     let gate = Gate::default();
@@ -181,6 +186,71 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
     terminal.press("q");
     assert_eq!(terminal.exit_code(), 0);
     assert_eq!(provider.server.count(), 30);
+}
+
+/// Has the whole screen drawn again and again, until every buffer on the way is full and not even
+/// that makes the process write any more.
+fn fill_the_line(pid: u32, keyboard: &mut dyn Write) {
+    let written = || {
+        let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+        let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+        line.and_then(|bytes| bytes.parse::<u64>().ok()).unwrap()
+    };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline, "it never stalls");
+        let (before, pressed) = (written(), Instant::now());
+        keyboard.write_all(CTRL_L).unwrap();
+        while written() < before + A_FRAME {
+            if pressed.elapsed() > Duration::from_secs(1) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+#[test]
+fn a_terminal_that_takes_no_bytes_holds_up_nothing() {
+    let (gate, provider) = held();
+    let place = Place::with_survey(&provider.base_url(), 200, 4);
+    let mut terminal = place.watch(WIDE, &[]);
+    terminal.wait_for("RUNNING");
+    provider.wait_for(4);
+    let pid = terminal.pid();
+    terminal.stall(|keyboard| {
+        fill_the_line(pid, keyboard);
+        gate.open();
+        provider.wait_for(200);
+        let finished = || place.reader().run().unwrap().phase == Some(RunPhase::Finished);
+        wait_until("the last answer to be on disk", finished);
+    });
+    terminal.wait_for("FINISHED");
+    terminal.wait_for("200 of 200");
+    terminal.press("q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+#[test]
+fn a_run_can_be_stopped_behind_a_terminal_that_takes_no_bytes() {
+    let (gate, provider) = held();
+    let place = Place::with_survey(&provider.base_url(), 30, 4);
+    let mut terminal = place.watch(WIDE, &[]);
+    terminal.wait_for("RUNNING");
+    provider.wait_for(4);
+    let pid = terminal.pid();
+    let run_file = place.run_file();
+    terminal.stall(|keyboard| {
+        fill_the_line(pid, keyboard);
+        kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
+        let draining = || place.reader().run().unwrap().phase == Some(RunPhase::Draining);
+        wait_until("the run to stop", draining);
+        gate.open();
+        wait_until("the run file to be let go", || !is_live(&run_file));
+    });
+    assert_eq!(terminal.exit_code(), 130);
+    let records = place.export();
+    assert_eq!((count(&records, "done"), count(&records, "queued")), (4, 26));
 }
 
 const TERMINAL_ARGS: &str = "VOXPOP_TEST_TERMINAL_ARGS";
