@@ -14,7 +14,7 @@ Settings, the later ones win: built-in < survey file < .env < environment < --pl
 Environment: OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL, MAX_CONCURRENT_REQUESTS,
 REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE, VOXPOP_RUNS, NO_COLOR.
 
-Exit codes: 0 all answered, 1 could not run, 2 usage or input, 3 finished with failures,
+Exit codes: 0 all answered or declined, 1 could not run, 2 usage or input, 3 finished with failures,
 4 stopped because the provider will not serve, 130 interrupted.")]
 pub struct Cli {
     /// The folder of the run files [default: voxpop/runs in the user's data folder]

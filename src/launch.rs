@@ -67,6 +67,8 @@ impl FrontEnd {
 /// Everything of a run but its front end.
 pub struct PreparedRun {
     pub header: RunHeader,
+    /// How the user finds the run again: its name or its file.
+    pub handle: String,
     pub config: Config,
     pub open: OpenRun,
     /// Whether nobody was asked before.
@@ -99,7 +101,13 @@ pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Proble
         end.map_err(Problem::could_not_run)
     })?;
     // A terminal that has gone takes no closing words; the exit code still tells.
-    let _ = headless::write_end(&mut io::stdout().lock(), format, &end.summary, &end.phase);
+    let _ = headless::write_end(
+        &mut io::stdout().lock(),
+        format,
+        &end.summary,
+        &end.phase,
+        &run.handle,
+    );
     Ok(Exit::of_run(&end.summary, &end.phase))
 }
 

@@ -34,6 +34,7 @@ pub(super) struct NewRunFile {
     import: Import,
     progress: Progress,
     header: RunHeader,
+    handle: String,
 }
 
 impl NewRunFile {
@@ -51,7 +52,8 @@ impl NewRunFile {
             NewRun { name: &name, survey: &config.survey, settings: &settings, personas_from };
         let import = Import::create(&path, &new).map_err(Problem::could_not_run)?;
         let header = header(&name, &path, &config.survey, UnixMillis::now(), true);
-        Ok(Self { import, progress: Progress::new(), header })
+        let handle = runs.handle(&name, &path);
+        Ok(Self { import, progress: Progress::new(), header, handle })
     }
 
     /// Takes in the next persona.
@@ -64,14 +66,21 @@ impl NewRunFile {
     pub(super) fn prepared(self, config: Config, log: LogRing) -> Result<PreparedRun, Problem> {
         self.progress.done();
         let open = self.import.finish().map_err(Problem::could_not_run)?;
-        Ok(PreparedRun { header: self.header, config, open, fresh: true, log })
+        Ok(PreparedRun { header: self.header, handle: self.handle, config, open, fresh: true, log })
     }
 }
 
 /// An existing run, ready to go on.
-pub(super) fn again(name: &str, config: Config, open: OpenRun, log: LogRing) -> PreparedRun {
+pub(super) fn again(
+    runs: &RunsFolder,
+    name: &str,
+    config: Config,
+    open: OpenRun,
+    log: LogRing,
+) -> PreparedRun {
+    let handle = runs.handle(name, open.path());
     let header = header(name, open.path(), &config.survey, UnixMillis::now(), true);
-    PreparedRun { header, config, open, fresh: false, log }
+    PreparedRun { header, handle, config, open, fresh: false, log }
 }
 
 /// What a front end is told about a run.

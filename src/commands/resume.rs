@@ -10,7 +10,7 @@ use crate::{
     error::{Exit, Problem},
     headless,
     launch::{self, FrontEnd},
-    model::{InterviewStatus, RunPhase, RunSummary, StopReason},
+    model::{InterviewStatus, LimitSetBy, RunPhase, RunSummary, StopReason},
     store::{OpenRun, RunReader},
 };
 use std::{
@@ -62,7 +62,13 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
                 seconds: 0.0,
             };
             let end = &RunPhase::Finished;
-            let _ = headless::write_end(&mut io::stdout(), headless::Format::Json, &summary, end);
+            let _ = headless::write_end(
+                &mut io::stdout(),
+                headless::Format::Json,
+                &summary,
+                end,
+                &args.run,
+            );
         } else {
             let name = info.name;
             say(format_args!(
@@ -76,12 +82,17 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
         let name = &info.name;
         say(format_args!("{name}: {found}{over} of {total} interviews are over and kept"));
     }
-    let settings: RunSettings = serde_json::from_value(info.settings).map_err(|error| {
+    let mut settings: RunSettings = serde_json::from_value(info.settings).map_err(|error| {
         Problem::could_not_run(format!(
             "the settings in {} cannot be read: {error}; was the file changed by hand?",
             path.display()
         ))
     })?;
+    for change in reader.limit_changes().map_err(store_problem)? {
+        if change.set_by == LimitSetBy::User {
+            settings.limits.set(change.limit, change.to);
+        }
+    }
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
     let sources = Sources {
         survey: &path,
@@ -95,7 +106,7 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
         open.requeue_failed().map_err(store_problem)?;
     }
     let (_log_guard, log) = start_log(runs)?;
-    let prepared = again(&info.name, config, open, log);
+    let prepared = again(runs, &info.name, config, open, log);
     launch::see_through(prepared, front_end)
 }
 

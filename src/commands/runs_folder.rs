@@ -30,6 +30,16 @@ impl RunsFolder {
             })
     }
 
+    /// How a user who does not repeat `--runs` finds a run: by name, or where the folder was given
+    /// as an argument, by file.
+    pub(super) fn handle(&self, name: &str, file: &Path) -> String {
+        let usual = std::env::var_os("VOXPOP_RUNS").map(PathBuf::from);
+        match usual.map_or_else(|| Self::find(None), |folder| Ok(Self(folder))) {
+            Ok(usual) if usual.0 == self.0 => name.to_owned(),
+            _ => file.display().to_string(),
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.0
     }

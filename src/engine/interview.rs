@@ -175,7 +175,8 @@ impl Interviewer {
             .client
             .exchange(endpoint.template.body(prompt), &self.request_id(persona, number))
             .await;
-        self.settle(permit, usage.as_ref(), result.as_ref().err().map(|u| &u.failure));
+        let failure = result.as_ref().err().map(|unanswered| &unanswered.failure);
+        self.settle(permit, status, usage.as_ref(), failure);
 
         let parsing = Instant::now();
         let read = match result {
@@ -217,7 +218,13 @@ impl Interviewer {
     }
 
     /// Gives the slot back, and the limiter what the exchange taught.
-    fn settle(&self, permit: Permit, usage: Option<&Usage>, failure: Option<&Failure>) {
+    fn settle(
+        &self,
+        permit: Permit,
+        status: Option<u16>,
+        usage: Option<&Usage>,
+        failure: Option<&Failure>,
+    ) {
         let endpoint = permit.endpoint();
         if let Some(failure) = failure
             && let Some(wait) = failure.retry_after
@@ -238,6 +245,12 @@ impl Interviewer {
             Some(usage) => {
                 self.output.observe(Stage::Answer, Tokens(usage.completion_tokens));
                 permit.settle(Tokens(usage.prompt_tokens + usage.completion_tokens));
+            }
+            // Nobody was there to count a token.
+            None if status.is_none()
+                && failure.is_some_and(|f| f.kind == FailureKind::Connection) =>
+            {
+                permit.settle(Tokens(0));
             }
             // Without a count the reservation stands: a failed request counts as well.
             None => drop(permit),

@@ -90,7 +90,13 @@ impl RunMeters {
             }
             Some(failure) => {
                 self.failures_this_second += 1;
-                self.tally(failure, attempt.persona).attempts += 1;
+                let wire_ms = i64::try_from(attempt.timing.on_the_wire.as_millis()).unwrap_or(0);
+                let at = UnixMillis(attempt.sent_at.0 + wire_ms);
+                let tally = self.tally(failure, attempt.persona);
+                tally.attempts += 1;
+                tally.last_at = at;
+                tally.last_persona = attempt.persona;
+                tally.last_message.clone_from(&failure.message);
             }
         }
     }
@@ -108,18 +114,14 @@ impl RunMeters {
     }
 
     fn tally(&mut self, failure: &Failure, persona: PersonaIndex) -> &mut FailureTally {
-        let tally = self.failures.entry(failure.kind).or_insert_with(|| FailureTally {
+        self.failures.entry(failure.kind).or_insert_with(|| FailureTally {
             kind: failure.kind,
             attempts: 0,
             personas: 0,
             last_at: UnixMillis::now(),
             last_persona: persona,
-            last_message: String::new(),
-        });
-        tally.last_at = UnixMillis::now();
-        tally.last_persona = persona;
-        tally.last_message.clone_from(&failure.message);
-        tally
+            last_message: failure.message.clone(),
+        })
     }
 
     /// Counts an interview that is over and on disk.

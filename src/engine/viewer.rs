@@ -11,6 +11,7 @@ use crate::{
     },
     store::{RunReader, StoreError},
 };
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Why a run cannot be shown.
@@ -35,12 +36,15 @@ pub async fn view(
     let info = reader.run()?;
     let prompts = Prompts::compile(&info.survey)?;
     let statuses = reader.statuses()?;
+    let mut meters = meters(&reader)?;
+    let seconds = info.summary.as_ref().map_or(0.0, |summary| summary.seconds);
+    meters.elapsed = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     let snapshot = Snapshot {
         version: PROTOCOL_VERSION,
         header,
         phase: info.phase.unwrap_or(RunPhase::Finished),
         statuses: Statuses(statuses.clone()),
-        meters: meters(&reader)?,
+        meters,
         history: Vec::new(),
         log: Vec::<LogLine>::new(),
         summary: info.summary,

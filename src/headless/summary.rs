@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Writes the end of a run: for programs the `run_finished` line, for people what happened, where
-/// the answers are, and the commands to go on with.
+/// the answers are, and the commands to go on with, in which `handle` names the run.
 ///
 /// # Errors
 /// Where `out` takes no more.
@@ -21,11 +21,12 @@ pub fn write_end(
     format: Format,
     summary: &RunSummary,
     phase: &RunPhase,
+    handle: &str,
 ) -> io::Result<()> {
     match format {
         Format::Json => json::finished(out, summary)?,
         Format::Plain => {
-            for line in closing_lines(summary, phase) {
+            for line in closing_lines(summary, phase, handle) {
                 writeln!(out, "{line}")?;
             }
         }
@@ -45,7 +46,7 @@ pub async fn describe(link: FrontEndLink, format: Format, out: &mut impl Write) 
     };
 }
 
-fn closing_lines(summary: &RunSummary, phase: &RunPhase) -> Vec<String> {
+fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<String> {
     let took = plain::clock(Duration::from_secs_f64(summary.seconds));
     let mut lines = vec![match phase {
         RunPhase::Stopped { reason } => {
@@ -66,13 +67,13 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase) -> Vec<String> {
     }];
     lines.push(format!("run file: {}", summary.run_file.display()));
     if summary.left() > 0 {
-        lines.push(format!("  go on where it stopped:   voxpop resume {}", summary.run));
+        lines.push(format!("  go on where it stopped:   voxpop resume {handle}"));
     }
     if summary.failed > 0 {
-        lines.push(format!("  ask the failed again:     voxpop retry {}", summary.run));
+        lines.push(format!("  ask the failed again:     voxpop retry {handle}"));
     }
-    lines.push(format!("  look at it again:         voxpop open {}", summary.run));
-    lines.push(format!("  take the answers out:     voxpop export {} --format csv", summary.run));
+    lines.push(format!("  look at it again:         voxpop open {handle}"));
+    lines.push(format!("  take the answers out:     voxpop export {handle} --format csv"));
     lines
 }
 
@@ -100,7 +101,7 @@ mod tests {
             seconds: 61.4,
         };
         let phase = RunPhase::Stopped { reason: StopReason::Asked };
-        let text = closing_lines(&summary, &phase).join("\n");
+        let text = closing_lines(&summary, &phase, "parking-7f3a").join("\n");
         insta::assert_snapshot!(text, @r"
         parking-7f3a: stopped after 01:01: 6 of 10 done, 1 refused, 1 failed, 2 not asked
         run file: /runs/parking-7f3a.voxpop

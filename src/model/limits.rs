@@ -91,6 +91,20 @@ pub struct Limits {
     pub tokens_per_minute: Option<PerMinute>,
 }
 
+impl Limits {
+    /// Sets one limit, as a change on file has it; `None` is "no limit", which slots do not have.
+    pub fn set(&mut self, limit: LimitName, to: Option<u32>) {
+        let rate = |value| PerMinute::clamped(i64::from(value));
+        match limit {
+            LimitName::Slots => {
+                self.slots = to.map_or(self.slots, |value| Slots::clamped(i64::from(value)));
+            }
+            LimitName::RequestsPerMinute => self.requests_per_minute = to.map(rate),
+            LimitName::TokensPerMinute => self.tokens_per_minute = to.map(rate),
+        }
+    }
+}
+
 /// One of the three limits, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -92,6 +92,10 @@ pub fn binds(run: &Mirror, now: UnixMillis) -> Binds {
     }
     // The rates are averages over some seconds: just after a change it is the waiting that tells.
     let waiting = |status| load.waiting > 0 && run.counts.get(status) > 0;
+    // Without a limit of ours it is the provider that makes them wait, a moment at a time.
+    if waiting(S::WaitingForRequests) && load.requests.limit.is_none() {
+        return Binds::Provider(now);
+    }
     let rates = [
         (LimitName::RequestsPerMinute, load.requests.share(), waiting(S::WaitingForRequests)),
         (LimitName::TokensPerMinute, load.tokens.share(), waiting(S::WaitingForTokens)),
