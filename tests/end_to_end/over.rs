@@ -3,9 +3,13 @@
 use crate::{
     asking::{Asked, Provider, answer_of, assert_own_answer},
     common::provider::{Gate, Reply},
-    place::{Place, name},
+    place::{Place, RUN, name},
 };
 use rustix::process::{Pid, Signal, kill_process};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use voxpop::model::RunPhase;
 
 const WIDE: (u16, u16) = (120, 40);
@@ -72,4 +76,34 @@ fn a_finished_run_stays_finished_when_the_terminal_goes() {
     terminal.exit_code();
     let info = place.reader().run().unwrap();
     assert_eq!(info.phase, Some(RunPhase::Finished));
+}
+
+/// What was tuned holds for the rest of the run, also in another process.
+#[test]
+fn a_resumed_run_goes_on_under_the_limits_that_were_tuned_last() {
+    let (first, second) = (Gate::default(), Gate::default());
+    let gates = (first.clone(), second.clone());
+    let begun = Arc::new(AtomicUsize::new(0));
+    let provider = Provider::start(move |asked: &Asked<'_>| {
+        let early = begun.fetch_add(1, Ordering::SeqCst) < 3;
+        answer_of(asked.name).behind(if early { &gates.0 } else { &gates.1 })
+    });
+    let place = Place::with_survey(&provider.base_url(), 8, 2);
+    let mut terminal = place.watch(WIDE, &[]);
+    provider.wait_for(2);
+    terminal.press("+");
+    terminal.wait_for("slots now 3");
+    provider.wait_for(3);
+    terminal.press("q");
+    terminal.wait_for("Finish what is in flight");
+    terminal.press("f");
+    terminal.wait_for("STOPPING");
+    first.open();
+    assert_eq!(terminal.exit_code(), 130);
+    let resumed = place.start(&["resume", RUN]);
+    // With the two slots of the survey file the sixth request would never come.
+    provider.wait_for(6);
+    second.open();
+    assert_eq!(resumed.end().code, 0);
+    assert_eq!(provider.server.most_in_flight(), 3);
 }
