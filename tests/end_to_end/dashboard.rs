@@ -160,6 +160,7 @@ fn n_finds_the_failed_enter_shows_why_and_r_asks_again() {
     terminal.press("n");
     terminal.wait_for("Persona 5");
     terminal.press(ENTER);
+    terminal.wait_for("Esc close");
     let screen = terminal.wait_for("Raw body of attempt 1");
     for words in ["failed", "server error: out of order today", "500", "server_error"] {
         assert!(screen.contains(words), "{words}:\n{screen}");

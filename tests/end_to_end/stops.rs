@@ -69,6 +69,7 @@ fn a_signal_finishes_what_is_in_flight_and_keeps_the_rest() {
         let provider = Provider::start(move |asked| answer_of(asked.name).behind(&held));
         let place = Place::with_survey(&provider.base_url(), 30, 4);
         let process = place.start_asking(&[]);
+        process.wait_for_line("asking 30 personas");
         provider.wait_for(4);
         process.signal(signal);
         process.wait_for_line("finishing what is in flight");
@@ -96,6 +97,7 @@ fn a_second_signal_does_not_wait_for_what_is_in_flight() {
     let provider = Provider::start(move |asked| answer_of(asked.name).behind(&held));
     let place = Place::with_survey(&provider.base_url(), 10, 4);
     let process = place.start_asking(&["--json"]);
+    process.wait_for_line("run_started");
     provider.wait_for(4);
     process.signal(Signal::INT);
     process.wait_for_line("\"draining\"");

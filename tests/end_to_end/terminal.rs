@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::{
     env, fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -272,10 +272,30 @@ fn child_that_is_a_terminal() {
     terminal.wait_until("being killed", |_| false);
 }
 
+/// Takes the dashboard along that a failing test would leave behind.
+struct Orphan {
+    pid: u32,
+    run_file: PathBuf,
+}
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        let pid = self.pid.try_into().ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| is_live(&self.run_file)) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
 /// Only a process that ends lets go of every handle on its terminal, so the terminal is one. It
 /// presses the keys, and is killed once so many requests are in flight and `ready` holds of the
 /// dashboard's pid.
-fn drop_the_line(provider: &Provider, place: &Place, keys: &str, ready: impl Fn(u32) -> bool) {
+fn drop_the_line(
+    provider: &Provider,
+    place: &Place,
+    keys: &str,
+    ready: impl Fn(u32) -> bool,
+) -> Orphan {
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--exact", "terminal::child_that_is_a_terminal", "--nocapture"])
@@ -286,9 +306,10 @@ fn drop_the_line(provider: &Provider, place: &Place, keys: &str, ready: impl Fn(
     let line = terminal.wait_for_line("voxpop runs in here: ");
     provider.wait_for(4);
     let (_, pid) = line.rsplit_once(": ").unwrap();
-    let pid = pid.parse().unwrap();
-    wait_until("the dashboard to be ready", || ready(pid));
+    let orphan = Orphan { pid: pid.parse().unwrap(), run_file: place.run_file() };
+    wait_until("the dashboard to be ready", || ready(orphan.pid));
     terminal.kill();
+    orphan
 }
 
 #[test]
@@ -297,7 +318,7 @@ fn when_the_line_drops_what_is_in_flight_is_finished_and_the_rest_kept() {
     for (keys, state) in [("", 'S'), ("\x1a", 'T')] {
         let (gate, provider) = held();
         let place = Place::with_survey(&provider.base_url(), 30, 4);
-        drop_the_line(&provider, &place, keys, |pid| state_of(pid) == Some(state));
+        let _orphan = drop_the_line(&provider, &place, keys, |pid| state_of(pid) == Some(state));
         let run_file = place.run_file();
         let draining = || place.reader().run().unwrap().phase == Some(RunPhase::Draining);
         wait_until("voxpop to see that the line is gone", draining);
