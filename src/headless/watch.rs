@@ -69,9 +69,13 @@ impl Watcher {
                 if needs_a_person(&snapshot.phase) {
                     link.send(Order::FinishAndStop);
                 }
+                let running = snapshot.phase == RunPhase::Running;
                 self.snapshot = Some(snapshot);
                 if first {
                     self.write(out, Line::Started);
+                    if !running {
+                        self.write(out, Line::Phase);
+                    }
                 }
             }
             Update::Delta(delta) => {
