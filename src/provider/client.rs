@@ -98,6 +98,8 @@ impl Client {
         let url = Url::parse(&format!("{}/chat/completions", settings.base_url))
             .map_err(|error| bad_url(error.to_string()))?;
         let host = url.host_str().ok_or_else(|| bad_url("it names no host".to_owned()))?;
+        // Where another client has installed it already, it stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .http1_only()
             .timeout(settings.timeout)
