@@ -266,7 +266,8 @@ impl Supervisor {
                 queued.attempts = queued.attempts.max(made);
             }
             let interviewer = Arc::clone(&self.interviewer);
-            let task = tokio::spawn(async move { interviewer.hold(queued).await });
+            // In a box: spawning moves what it is given six times, and this is some kilobytes.
+            let task = tokio::spawn(Box::pin(async move { interviewer.hold(queued).await }));
             self.state.start(persona, task.abort_handle());
             room -= 1;
         }

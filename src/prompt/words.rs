@@ -4,6 +4,9 @@
 /// `marital_status` becomes "Marital status", `address.city` "Address city", `hasKids` "Has kids".
 /// A name without lower case letters, such as `P_AGE1` from a codebook, keeps its capitals.
 pub(super) fn push_label(label: &mut String, name: &str) {
+    if is_plain(name) {
+        return push_plain(label, name);
+    }
     let mut first = true;
     let mut gap = false;
     let mut after_lower = false;
@@ -28,6 +31,24 @@ pub(super) fn push_label(label: &mut String, name: &str) {
         after_lower = c.is_lowercase();
         first = false;
         gap = false;
+    }
+}
+
+/// Whether the name is lower case words with single underscores between them, as most are. They
+/// have a short cut: labels are made for every attempt, and took 3 % of all instructions.
+fn is_plain(name: &str) -> bool {
+    let word = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_lowercase);
+    name.as_bytes().split(|&b| b == b'_').all(word)
+}
+
+fn push_plain(label: &mut String, name: &str) {
+    let capital = name.chars().next().map(|first| first.to_ascii_uppercase());
+    label.extend(capital);
+    for (n, word) in name.split('_').enumerate() {
+        if n > 0 {
+            label.push(' ');
+        }
+        label.push_str(if n == 0 { word.get(1..).unwrap_or_default() } else { word });
     }
 }
 
