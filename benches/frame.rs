@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use voxpop::{
     model::{
         FailureKind, InterviewStatus as S, LogLevel, LogLine, PerMinute, PersonaIndex, RunPhase,
-        UnixMillis,
+        Service, UnixMillis,
     },
     protocol::{
         Delta, EndpointMeters, FailureTally, Meters, PROTOCOL_VERSION, RateMeter, RateSample,
@@ -80,7 +80,7 @@ fn meters(n: u32) -> Meters {
         endpoints: vec![EndpointMeters {
             name: "openai".to_owned(),
             model: "gpt-4o-mini".to_owned(),
-            slots: SlotMeter { held: 40 + n % 11, target: 50, waiting: n % 4 },
+            slots: SlotMeter { held: 40 + n % 11, target: 50, waiting: n % 4, configured: None },
             requests: RateMeter {
                 now: f64::from(480 + n % 20),
                 last_minute: 480,
@@ -94,6 +94,12 @@ fn meters(n: u32) -> Meters {
                 configured: None,
             },
             paused_until: None,
+            group: None,
+            service: Service::InService,
+            answered: u64::from(n) * 8,
+            failed: u64::from(n / 5),
+            adaptation: 1.0,
+            first_byte: None,
         }],
         failures: vec![
             tally(FailureKind::RateLimitedTokens, u64::from(n / 7)),
@@ -122,6 +128,7 @@ fn state((width, height): (u16, u16), total: u32) -> UiState {
         meters: meters(0),
         history: (0..300).map(sample).collect(),
         log: Vec::new(),
+        changes: Vec::new(),
         summary: None,
     };
     let mut state = UiState::new(Size { width, height }, NOW, true);
@@ -174,6 +181,7 @@ fn delta(n: u32, total: u32, changes: u32, order: &Order) -> Delta {
         } else {
             Vec::new()
         },
+        changes: Vec::new(),
         summary: None,
     }
 }

@@ -25,6 +25,7 @@ impl Exit {
                 PauseReason::Unreachable { .. }
                 | PauseReason::CannotStore { .. }
                 | PauseReason::CannotRead { .. } => Self::CouldNotRun,
+                PauseReason::BudgetSpent { .. } => Self::ProviderRefused,
                 PauseReason::User => Self::Interrupted,
             },
             RunPhase::Stopped { .. } => Self::Interrupted,

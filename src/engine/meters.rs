@@ -204,9 +204,20 @@ fn endpoint_meters(reading: EndpointReading) -> EndpointMeters {
     EndpointMeters {
         name: reading.name,
         model: reading.model,
-        slots: SlotMeter { held: reading.held, target: reading.target, waiting: reading.waiting },
+        slots: SlotMeter {
+            held: reading.held,
+            target: reading.target,
+            waiting: reading.waiting,
+            configured: reading.configured_slots,
+        },
         requests: rate(reading.requests),
         tokens: rate(reading.tokens),
         paused_until: reading.paused_until,
+        group: reading.group,
+        service: reading.service,
+        answered: reading.answered,
+        failed: reading.failed,
+        adaptation: reading.adaptation,
+        first_byte: reading.first_byte,
     }
 }

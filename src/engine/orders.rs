@@ -3,7 +3,8 @@
 use super::{reading::Request, supervisor::Supervisor};
 use crate::{
     model::{
-        EndpointIndex, InterviewStatus, LimitName, LimitSetBy, PauseReason, RunPhase, StopReason,
+        EndpointIndex, InterviewStatus, LimitChange, LimitName, LimitSetBy, PauseReason, RunPhase,
+        StopReason,
     },
     protocol::{Command, CommandOutcome, LimitValue, Order},
     store::Record,
@@ -14,6 +15,7 @@ impl Supervisor {
     pub(super) fn carry_out(&mut self, Command { id, order }: Command) {
         let outcome = match order {
             Order::SetLimit { endpoint, limit, to } => self.set_limit(endpoint, limit, to),
+            Order::SetAdaptation { on } => self.set_adaptation(on),
             Order::Pause => match &self.state.phase {
                 RunPhase::Running => {
                     self.paused_by_user = true;
@@ -78,14 +80,29 @@ impl Supervisor {
         match self.limiter.set_limit(endpoint, limit, value, LimitSetBy::User, reason) {
             Ok(changes) => {
                 for change in changes {
-                    self.writer.write(Record::LimitChanged(change));
+                    self.keep_change(change);
                 }
-                self.publisher.touch();
                 let value = value.map_or_else(|| "unlimited".to_owned(), |v| v.to_string());
                 applied(&format!("{} now {value}", limit.label()))
             }
             Err(error) => refused(&error.to_string()),
         }
+    }
+
+    fn set_adaptation(&mut self, on: bool) -> CommandOutcome {
+        self.limiter.set_adaptation(on);
+        self.publisher.touch();
+        applied(if on {
+            "limits adapt to what the providers say"
+        } else {
+            "limits hold where they were set"
+        })
+    }
+
+    /// A limit has changed, whoever did it: on file, and on every screen.
+    pub(super) fn keep_change(&mut self, change: LimitChange) {
+        self.publisher.changed(change.clone());
+        self.writer.write(Record::LimitChanged(change));
     }
 
     fn retry_failed(&mut self) -> CommandOutcome {

@@ -4,10 +4,10 @@
 use super::{meters::RunMeters, run_state::RunState};
 use crate::{
     limiter::Limiter,
-    model::{LogLine, LogRing, RunSummary},
+    model::{LimitChange, LogLine, LogRing, RunSummary},
     protocol::{
-        CommandId, CommandOutcome, Delta, HISTORY_SECONDS, LOG_LINES, Outlet, PROTOCOL_VERSION,
-        PersonaDetail, RateSample, RunHeader, Snapshot, Update,
+        CommandId, CommandOutcome, Delta, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Outlet,
+        PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
     },
 };
 use std::collections::VecDeque;
@@ -22,6 +22,9 @@ pub(super) struct Publisher {
     history: VecDeque<RateSample>,
     /// The seconds that no delta has carried yet.
     fresh: Vec<RateSample>,
+    changes: VecDeque<LimitChange>,
+    /// The changes of limits that no delta has carried yet.
+    fresh_changes: Vec<LimitChange>,
     /// Something other than a status changed since the last delta.
     stale: bool,
 }
@@ -51,6 +54,8 @@ impl Publisher {
             log_seen: 0,
             history: VecDeque::new(),
             fresh: Vec::new(),
+            changes: VecDeque::new(),
+            fresh_changes: Vec::new(),
             stale: false,
         }
     }
@@ -65,6 +70,16 @@ impl Publisher {
         self.stale = true;
     }
 
+    /// A limit has changed.
+    pub(super) fn changed(&mut self, change: LimitChange) {
+        self.changes.push_back(change.clone());
+        if self.changes.len() > LIMIT_CHANGES {
+            self.changes.pop_front();
+        }
+        self.fresh_changes.push(change);
+        self.stale = true;
+    }
+
     /// The next delta is due even where no status changed.
     pub(super) const fn touch(&mut self) {
         self.stale = true;
@@ -76,6 +91,7 @@ impl Publisher {
         let (log, _) = self.log.since(written.saturating_sub(LOG_LINES as u64));
         self.log_seen = written;
         self.fresh.clear();
+        self.fresh_changes.clear();
         self.stale = false;
         sources.state.take_changes();
         let snapshot = Snapshot {
@@ -86,6 +102,7 @@ impl Publisher {
             meters: sources.meters.read(sources.limiter, sources.left(), sources.unsaved),
             history: self.history.iter().copied().collect(),
             log,
+            changes: self.changes.iter().cloned().collect(),
             summary: sources.summary.cloned(),
         };
         self.publish(Update::Snapshot(Box::new(snapshot)));
@@ -104,6 +121,7 @@ impl Publisher {
             meters: sources.meters.read(sources.limiter, sources.left(), sources.unsaved),
             history: std::mem::take(&mut self.fresh),
             log,
+            changes: std::mem::take(&mut self.fresh_changes),
             summary: sources.summary.cloned(),
         };
         self.publish(Update::Delta(Box::new(delta)));

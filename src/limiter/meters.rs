@@ -1,7 +1,8 @@
 //! What was handed out, counted by the second, and the readings that screens show.
 
 use super::clock::Moment;
-use crate::model::{PerMinute, UnixMillis};
+use crate::model::{PerMinute, Service, UnixMillis};
+use std::time::Duration;
 
 /// The longest span that is read.
 const MINUTE: u64 = 60;
@@ -25,6 +26,17 @@ pub struct EndpointReading {
     pub tokens: RateReading,
     /// Set while the endpoint is paused.
     pub paused_until: Option<UnixMillis>,
+    /// The slots at the start, where another number is in force.
+    pub configured_slots: Option<u32>,
+    pub group: Option<String>,
+    pub service: Service,
+    /// Attempts that gave an answer, and those that did not.
+    pub answered: u64,
+    pub failed: u64,
+    /// What adaptation has made of the rates: 1 is all of them.
+    pub adaptation: f64,
+    /// From the send to the first byte of an answer, the median of the last ones.
+    pub first_byte: Option<Duration>,
 }
 
 /// A rate against its limit.

@@ -167,6 +167,7 @@ mod tests {
             meters: Meters::default(),
             history: Vec::new(),
             log: Vec::new(),
+            changes: Vec::new(),
             summary: None,
         }))
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     Answer,
+    /// The one call that asks again for what came back malformed.
+    Repair,
 }
 
 impl Stage {
@@ -16,6 +18,7 @@ impl Stage {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Answer => "answer",
+            Self::Repair => "repair",
         }
     }
 }

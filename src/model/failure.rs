@@ -17,6 +17,8 @@ pub enum FailureKind {
     KeyRefused,
     /// 408, 409 or 5xx.
     ServerError,
+    /// 503 or 529: the server has more requests than it can take.
+    Overloaded,
     /// No reply in time.
     Timeout,
     /// No connection, or one that broke.
@@ -54,12 +56,13 @@ pub enum Treatment {
 
 impl FailureKind {
     /// Every kind, in the order in which screens list them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RateLimitedRequests,
         Self::RateLimitedTokens,
         Self::QuotaExhausted,
         Self::KeyRefused,
         Self::ServerError,
+        Self::Overloaded,
         Self::Timeout,
         Self::Connection,
         Self::BadRequest,
@@ -76,6 +79,7 @@ impl FailureKind {
             Self::RateLimitedRequests
             | Self::RateLimitedTokens
             | Self::ServerError
+            | Self::Overloaded
             | Self::Timeout
             | Self::Connection => Treatment::Retry,
             Self::CutOff | Self::Malformed => Treatment::RetryOnce,
@@ -94,6 +98,7 @@ impl FailureKind {
             Self::QuotaExhausted => "quota exhausted",
             Self::KeyRefused => "key refused",
             Self::ServerError => "server error",
+            Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
             Self::Connection => "connection",
             Self::BadRequest => "bad request",
@@ -113,6 +118,7 @@ impl FailureKind {
             Self::QuotaExhausted => "quota_exhausted",
             Self::KeyRefused => "key_refused",
             Self::ServerError => "server_error",
+            Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
             Self::Connection => "connection",
             Self::BadRequest => "bad_request",

@@ -1,6 +1,6 @@
 //! A run as a whole: its phase and its end.
 
-use super::Failure;
+use super::{Failure, Usd};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
 
@@ -33,6 +33,8 @@ pub enum PauseReason {
     ProviderRefuses { failure: Failure },
     /// No endpoint can be reached and nothing has been answered since.
     Unreachable { failure: Failure },
+    /// The next call could cost more than is left of the budget.
+    BudgetSpent { spent: Usd, budget: Usd },
     /// The run file cannot be written, as on a full disk. Answers are held in memory.
     CannotStore { message: String },
     /// The next personas cannot be read from the run file.
@@ -46,6 +48,12 @@ impl fmt::Display for PauseReason {
             Self::ProviderRefuses { failure } => write!(f, "the provider refuses: {failure}"),
             Self::Unreachable { failure } => {
                 write!(f, "the endpoint cannot be reached: {}", failure.message)
+            }
+            Self::BudgetSpent { spent, budget } => {
+                write!(
+                    f,
+                    "{spent} of the budget of {budget} are spent: the next call could go beyond"
+                )
             }
             Self::CannotStore { message } => write!(f, "answers cannot be stored: {message}"),
             Self::CannotRead { message } => write!(f, "personas cannot be read: {message}"),

@@ -25,6 +25,10 @@ pub enum Order {
         limit: LimitName,
         to: LimitValue,
     },
+    /// Let limits adapt to what the providers say, or hold them where they were set.
+    SetAdaptation {
+        on: bool,
+    },
     /// Send nothing new; what is in flight goes on.
     Pause,
     Resume,

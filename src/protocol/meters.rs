@@ -1,6 +1,6 @@
 //! The live numbers, as the limiter and the run state count them.
 
-use crate::model::{FailureKind, PerMinute, PersonaIndex, UnixMillis};
+use crate::model::{FailureKind, PerMinute, PersonaIndex, Service, UnixMillis, Usd};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -23,6 +23,37 @@ pub struct Meters {
     pub last_success: Option<UnixMillis>,
     /// Answers given but not yet on disk.
     pub unsaved: u32,
+    /// `None` where an endpoint has no price.
+    pub money: Option<MoneyMeter>,
+    /// The alarm: set while calls are made and none has given an answer for a minute, with the
+    /// time since when.
+    pub nothing_since: Option<UnixMillis>,
+    /// Whether limits adapt to what the providers say.
+    pub adapting: bool,
+    pub calls: CallSize,
+}
+
+/// What the run costs, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoneyMeter {
+    pub spent: Usd,
+    /// The most that the calls under way can cost.
+    pub reserved: Usd,
+    /// At the end of the run, at what an interview has cost so far; `None` before the first.
+    pub projected: Option<Usd>,
+    /// Nothing is sent that could go beyond it.
+    pub budget: Option<Usd>,
+}
+
+/// How large a call is, in tokens: the mean of those that were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CallSize {
+    pub prompt: f64,
+    pub output: f64,
+    /// The cap on an answer.
+    pub output_cap: u32,
+    /// Whether an endpoint's provider charges the cap and not what was used.
+    pub cap_is_charged: bool,
 }
 
 /// One endpoint's limits and how far they are used.
@@ -35,6 +66,16 @@ pub struct EndpointMeters {
     pub tokens: RateMeter,
     /// Set while the provider told us to wait.
     pub paused_until: Option<UnixMillis>,
+    /// Endpoints of one group share one quota, and with it the rates and the pause.
+    pub group: Option<String>,
+    pub service: Service,
+    /// Attempts that gave an answer, and those that did not.
+    pub answered: u64,
+    pub failed: u64,
+    /// What adaptation has made of the limits: 1 is all of it.
+    pub adaptation: f64,
+    /// From the send to the first byte of an answer, the median of the last ones.
+    pub first_byte: Option<Duration>,
 }
 
 /// Slots: the rights to have one request in flight.
@@ -46,6 +87,8 @@ pub struct SlotMeter {
     pub target: u32,
     /// Calls that want a permit and have none, whatever they wait for.
     pub waiting: u32,
+    /// The slots as they were configured, where another number is in force.
+    pub configured: Option<u32>,
 }
 
 /// A rate against its limit.

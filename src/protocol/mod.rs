@@ -19,8 +19,8 @@ mod update;
 pub use command::{Command, CommandId, CommandOutcome, LimitValue, Order};
 pub use detail::{Activity, PersonaDetail};
 pub use meters::{
-    EndpointMeters, FailureTally, LatencySummary, Meters, RateMeter, RateSample, SlotMeter,
-    TokenTotals,
+    CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
+    RateSample, SlotMeter, TokenTotals,
 };
 pub use outlet::Outlet;
 pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};
@@ -35,3 +35,6 @@ pub const HISTORY_SECONDS: usize = 300;
 
 /// How many log lines a snapshot holds.
 pub const LOG_LINES: usize = 200;
+
+/// How many changes of limits a snapshot holds; the run file has all of them.
+pub const LIMIT_CHANGES: usize = 200;

@@ -1,7 +1,9 @@
 //! A run as a front end sees it: one snapshot, then deltas.
 
 use super::{Meters, RateSample};
-use crate::model::{InterviewStatus, LogLine, PersonaIndex, RunPhase, RunSummary, UnixMillis};
+use crate::model::{
+    InterviewStatus, LimitChange, LogLine, PersonaIndex, RunPhase, RunSummary, UnixMillis,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -44,6 +46,8 @@ pub struct Snapshot {
     pub history: Vec<RateSample>,
     /// Oldest first, at most [`super::LOG_LINES`].
     pub log: Vec<LogLine>,
+    /// How the limits changed, by whom and why; oldest first, at most [`super::LIMIT_CHANGES`].
+    pub changes: Vec<LimitChange>,
     /// Set while the run has ended: asking the failed again takes it back.
     pub summary: Option<RunSummary>,
 }
@@ -60,6 +64,8 @@ pub struct Delta {
     pub history: Vec<RateSample>,
     /// The lines since the last delta.
     pub log: Vec<LogLine>,
+    /// The changes of limits since the last delta.
+    pub changes: Vec<LimitChange>,
     /// Set while the run has ended.
     pub summary: Option<RunSummary>,
 }
@@ -72,6 +78,7 @@ impl Delta {
         self.meters = later.meters;
         append_capped(&mut self.history, later.history, super::HISTORY_SECONDS);
         append_capped(&mut self.log, later.log, super::LOG_LINES);
+        append_capped(&mut self.changes, later.changes, super::LIMIT_CHANGES);
         self.summary = later.summary;
     }
 }
@@ -115,6 +122,7 @@ impl Snapshot {
         self.meters = delta.meters;
         append_capped(&mut self.history, delta.history, super::HISTORY_SECONDS);
         append_capped(&mut self.log, delta.log, super::LOG_LINES);
+        append_capped(&mut self.changes, delta.changes, super::LIMIT_CHANGES);
         self.summary = delta.summary;
     }
 }

@@ -50,13 +50,16 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Syste
         429 => FailureKind::RateLimitedRequests,
         401 | 403 => FailureKind::KeyRefused,
         413 => FailureKind::TooLarge,
+        503 | 529 => FailureKind::Overloaded,
         408 | 409 | 500..=599 => FailureKind::ServerError,
         400 if code == "content_filter" => FailureKind::Refused,
         _ => FailureKind::BadRequest,
     };
     let kind = match headers::should_retry(headers) {
         Some(true) if kind == FailureKind::BadRequest => FailureKind::ServerError,
-        Some(false) if kind == FailureKind::ServerError => FailureKind::BadRequest,
+        Some(false) if matches!(kind, FailureKind::ServerError | FailureKind::Overloaded) => {
+            FailureKind::BadRequest
+        }
         _ => kind,
     };
     let message = match said.as_str() {
@@ -98,8 +101,8 @@ mod tests {
             (408, "", FailureKind::ServerError),
             (409, "", FailureKind::ServerError),
             (500, "", FailureKind::ServerError),
-            (503, "<html>", FailureKind::ServerError),
-            (529, "", FailureKind::ServerError),
+            (503, "<html>", FailureKind::Overloaded),
+            (529, "", FailureKind::Overloaded),
             (400, r#"{"error":{"code":17}}"#, FailureKind::BadRequest),
             (400, r#"{"error":{"code":"content_filter"}}"#, FailureKind::Refused),
             (404, "", FailureKind::BadRequest),

@@ -247,7 +247,7 @@ mod tests {
         let mut snapshot = fixture::snapshot(0);
         snapshot.statuses.0 = statuses.to_vec();
         let endpoint = &mut snapshot.meters.endpoints[0];
-        endpoint.slots = crate::protocol::SlotMeter { held, target, waiting };
+        endpoint.slots = crate::protocol::SlotMeter { held, target, waiting, configured: None };
         // Of 500 and of 200,000.
         endpoint.requests.now = requests;
         endpoint.tokens.now = tokens;

@@ -69,6 +69,9 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
                     format!("{held} held; make room, then press")
                 }
                 PauseReason::Unreachable { .. } => "when it answers again, press".to_owned(),
+                PauseReason::BudgetSpent { .. } => {
+                    "resume later with a higher --budget, or press".to_owned()
+                }
                 PauseReason::ProviderRefuses { .. }
                 | PauseReason::CannotRead { .. }
                 | PauseReason::User => "once mended, press".to_owned(),
@@ -109,6 +112,7 @@ fn pause_words(reason: &PauseReason) -> String {
         PauseReason::User => "paused by hand".to_owned(),
         PauseReason::ProviderRefuses { failure } => format!("the provider refuses: {failure}"),
         PauseReason::Unreachable { failure } => format!("nothing can be reached: {failure}"),
+        PauseReason::BudgetSpent { .. } => reason.to_string(),
         PauseReason::CannotRead { message } => format!("cannot read the run file: {message}"),
         PauseReason::CannotStore { message } => format!("cannot write the run file: {message}"),
     })

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     model::*,
     protocol::{
-        Activity, Delta, EndpointMeters, FailureTally, LatencySummary, Meters, PROTOCOL_VERSION,
-        PersonaDetail, RateMeter, RateSample, RunHeader, SlotMeter, Snapshot, StatusChange,
-        Statuses, TokenTotals, Update,
+        Activity, CallSize, Delta, EndpointMeters, FailureTally, LatencySummary, Meters,
+        PROTOCOL_VERSION, PersonaDetail, RateMeter, RateSample, RunHeader, SlotMeter, Snapshot,
+        StatusChange, Statuses, TokenTotals, Update,
     },
 };
 use InterviewStatus as S;
@@ -62,7 +62,7 @@ pub fn meters() -> Meters {
         endpoints: vec![EndpointMeters {
             name: "openai".to_owned(),
             model: "gpt-4o-mini".to_owned(),
-            slots: SlotMeter { held: 41, target: 50, waiting: 3 },
+            slots: SlotMeter { held: 41, target: 50, waiting: 3, configured: None },
             requests: RateMeter {
                 now: 412.0,
                 last_minute: 405,
@@ -76,6 +76,12 @@ pub fn meters() -> Meters {
                 configured: None,
             },
             paused_until: None,
+            group: None,
+            service: Service::InService,
+            answered: 1_190,
+            failed: 13,
+            adaptation: 1.0,
+            first_byte: Some(Duration::from_millis(1_150)),
         }],
         failures: vec![
             tally(
@@ -100,6 +106,10 @@ pub fn meters() -> Meters {
         tokens: TokenTotals { prompt: 728_000, completion: 277_000, cached: 410_000 },
         last_success: Some(UnixMillis(NOW.0 - 300)),
         unsaved: 0,
+        money: None,
+        nothing_since: None,
+        adapting: true,
+        calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
     }
 }
 
@@ -137,6 +147,7 @@ pub fn snapshot(total: u32) -> Snapshot {
             line(12_000, LogLevel::Warn, "persona 1190 attempt 1: 429 tokens; again in 4.1 s"),
             line(10_000, LogLevel::Error, "persona 41 failed: malformed: no \"survey\""),
         ],
+        changes: Vec::new(),
         summary: None,
     }
 }
@@ -152,6 +163,7 @@ pub fn delta(changes: &[(u32, S)]) -> Delta {
         meters: meters(),
         history: Vec::new(),
         log: Vec::new(),
+        changes: Vec::new(),
         summary: None,
     }
 }
