@@ -35,7 +35,7 @@ fn raw(server: &HostileServer) -> (String, io::Result<()>) {
 
 async fn post(server: &HostileServer, body: Value) -> (u16, Value) {
     let url = format!("{}/chat/completions", server.base_url());
-    let reply = Client::new().post(url).body(body.to_string()).send().await.unwrap();
+    let reply = client().post(url).body(body.to_string()).send().await.unwrap();
     let status = reply.status().as_u16();
     (status, serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap())
 }
@@ -100,7 +100,7 @@ async fn headers_and_slow_bodies_arrive() {
         _ => answer_for(body).slowly(Duration::from_millis(5), Duration::from_millis(1)),
     });
     let url = format!("{}/chat/completions", server.base_url());
-    let limited = Client::new().post(url).body("{}").send().await.unwrap();
+    let limited = client().post(url).body("{}").send().await.unwrap();
     assert_eq!(limited.status(), 429);
     assert_eq!(limited.headers()["retry-after"], "2");
     assert_eq!(limited.headers()["retry-after-ms"], "1500");
@@ -110,7 +110,7 @@ async fn headers_and_slow_bodies_arrive() {
 #[tokio::test]
 async fn those_that_hang_are_counted_until_the_client_gives_up() {
     let server = HostileServer::start(|_, _| Reply::Hang);
-    let client = Client::new();
+    let client = client();
     let ask = || client.post(server.base_url()).body("{}").send();
     let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(ask())).collect();
     server.wait_for(3, PATIENCE).await;
@@ -134,4 +134,10 @@ async fn those_that_hang_are_counted_until_the_client_gives_up() {
 async fn a_script_that_panics_fails_its_test() {
     let server = HostileServer::start(|_, body| panic!("did not expect {body}"));
     assert_eq!(post(&server, json!({})).await.0, 500);
+}
+
+/// A client; the library wants to be told first which TLS to take, though loopback needs none.
+fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
 }
