@@ -6,6 +6,7 @@
 //! - [`model`]: the words of the program as pure data
 //! - [`protocol`]: what engine and front end say to each other
 //! - [`config`], [`personas`], [`prompt`]: what is asked, of whom, in which words
+//! - [`tokens`]: how many tokens a text is
 //! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
 //! - [`engine`]: the run itself
 //! - [`simulator`]: a provider on loopback, for demos and tests
@@ -33,4 +34,5 @@ pub mod provider;
 pub mod signals;
 pub mod simulator;
 pub mod store;
+pub mod tokens;
 pub mod ui;

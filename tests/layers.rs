@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("personas", &["model", "config"]),
     ("prompt", &["model"]),
+    ("tokens", &["model"]),
     ("provider", &["model"]),
     ("limiter", &["model"]),
     ("store", &["model"]),
