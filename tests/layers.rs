@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("personas", &["model", "config"]),
     ("prompt", &["model"]),
     ("tokens", &["model"]),
+    ("forecast", &["model"]),
     ("provider", &["model"]),
     ("limiter", &["model"]),
     ("store", &["model"]),
