@@ -32,6 +32,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check a survey and personas, show every setting and three prompts; send nothing
     Check(CheckArgs),
+    /// Forecast tokens, cost and time of a run, for every plan; send nothing
+    Plan(PlanArgs),
     /// Go on with a run that was stopped or killed, asking nobody twice
     Resume(AgainArgs),
     /// Ask the failed personas of a run again
@@ -152,6 +154,18 @@ pub struct RunArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
+    #[command(flatten)]
+    pub survey: SurveyArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// How long a request takes, such as 800ms or 2s [default: from the length of the answer]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub latency: Option<Duration>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub survey: SurveyArgs,
 }

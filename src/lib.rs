@@ -6,6 +6,7 @@
 //! - [`model`]: the words of the program as pure data
 //! - [`protocol`]: what engine and front end say to each other
 //! - [`config`], [`personas`], [`prompt`]: what is asked, of whom, in which words
+//! - [`tokens`], [`forecast`]: how much that is, and how long it will take
 //! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
 //! - [`engine`]: the run itself
 //! - [`simulator`]: a provider on loopback, for demos and tests
@@ -20,6 +21,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod export;
+pub mod forecast;
 pub mod headless;
 pub mod launch;
 pub mod limiter;
@@ -33,4 +35,5 @@ pub mod provider;
 pub mod signals;
 pub mod simulator;
 pub mod store;
+pub mod tokens;
 pub mod ui;

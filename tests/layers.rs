@@ -13,6 +13,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("personas", &["model", "config"]),
     ("prompt", &["model"]),
+    ("tokens", &["model"]),
+    ("forecast", &["model"]),
     ("provider", &["model"]),
     ("limiter", &["model"]),
     ("store", &["model"]),

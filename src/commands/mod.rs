@@ -5,6 +5,7 @@ mod demo;
 mod export;
 mod ls;
 mod open;
+mod plan;
 mod preparation;
 mod resume;
 mod run;
@@ -28,6 +29,7 @@ pub fn carry_out(cli: Cli) -> Result<Exit, Problem> {
         Command::Demo(args) => demo::demo(&args, &runs()?),
         Command::Run(args) => run::run(&args, &runs()?),
         Command::Check(args) => check::check(&args),
+        Command::Plan(args) => plan::plan(&args),
         Command::Resume(args) => resume::resume(&args, &runs()?),
         Command::Retry(args) => resume::retry(&args, &runs()?),
         Command::Export(args) => export::export(&args, &runs()?),

@@ -21,7 +21,7 @@ mod detail;
 mod event_loop;
 #[cfg(test)]
 mod fixture;
-mod format;
+pub mod format;
 pub mod glyphs;
 pub mod keymap;
 pub mod layout;
@@ -32,7 +32,7 @@ mod signals;
 pub mod state;
 mod steps;
 mod terminal;
-mod text;
+pub mod text;
 pub mod theme;
 pub mod view;
 mod widget;

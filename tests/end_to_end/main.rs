@@ -17,6 +17,7 @@ mod isolation;
 mod limits;
 mod over;
 mod place;
+mod plan;
 mod secrets;
 mod stops;
 mod terminal;
