@@ -7,11 +7,13 @@
 
 mod answer;
 mod attempt;
+mod endpoint;
 mod failure;
 mod ids;
 mod interview;
 mod limits;
 mod log;
+mod money;
 mod persona;
 mod run;
 mod survey;
@@ -20,6 +22,7 @@ mod time;
 
 pub use answer::{Answer, Score, ScoreOutOfRange};
 pub use attempt::{Attempt, AttemptTiming, Stage, Usage};
+pub use endpoint::{AuthHeader, EndpointKind, OutputCapField};
 pub use failure::{Failure, FailureKind, Treatment};
 pub use ids::{EndpointIndex, PersonaIndex};
 pub use interview::{Fate, InterviewStatus, StatusCounts};
@@ -27,6 +30,7 @@ pub use limits::{
     LimitChange, LimitError, LimitName, LimitSetBy, Limits, PerMinute, Slots, Tokens,
 };
 pub use log::{LogLevel, LogLine, LogRing};
+pub use money::{NotAnAmount, Price, Usd};
 pub use persona::{Attribute, Persona};
 pub use run::{PauseReason, RunPhase, RunSummary, StopReason};
 pub use survey::{Dimension, Grid, PromptTemplates, Survey, snake_case};
