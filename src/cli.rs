@@ -63,6 +63,12 @@ pub struct LimitArgs {
     /// Tokens a minute, or `unlimited`
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub tpm: Option<RateFlag>,
+    /// The most that the run may cost, in US dollars
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
+    pub budget: Option<String>,
+    /// Keep the limits as they are set, whatever the provider shows of itself
+    #[arg(long)]
+    pub no_adapt: bool,
 }
 
 #[derive(Debug, Default, Args)]
@@ -137,6 +143,8 @@ impl LimitArgs {
             model: endpoint.model.clone(),
             base_url: endpoint.base_url.clone(),
             plan: endpoint.plan.clone(),
+            budget: self.budget.clone(),
+            no_adapt: self.no_adapt,
         }
     }
 }

@@ -90,7 +90,7 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
     })?;
     for change in reader.limit_changes().map_err(store_problem)? {
         if change.set_by == LimitSetBy::User {
-            settings.limits.set(change.limit, change.to);
+            settings.set_limit(change.endpoint, change.limit, change.to);
         }
     }
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };

@@ -1,12 +1,25 @@
 //! The base URL of an endpoint: checked, normalised, and whether a key is needed there.
 
 use super::scalar::{Checked, Scalar, deserialize_checked, quoted};
+use crate::model::EndpointKind;
 use reqwest::Url;
 use std::{fmt, net::IpAddr};
 
-/// A base URL without a trailing slash, such as `https://api.openai.com/v1`.
+/// A base URL such as `https://api.openai.com/v1`. Azure's may end with `?api-version=...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BaseUrl(Url);
+
+/// The one parameter that a base URL may have: any other might hold a key.
+const API_VERSION: &str = "api-version";
+
+/// The hosts that tell their kind.
+const HOSTS: [(&str, EndpointKind); 5] = [
+    (".openai.azure.com", EndpointKind::Azure),
+    (".cognitiveservices.azure.com", EndpointKind::Azure),
+    (".services.ai.azure.com", EndpointKind::Azure),
+    ("generativelanguage.googleapis.com", EndpointKind::Gemini),
+    ("api.anthropic.com", EndpointKind::Anthropic),
+];
 
 deserialize_checked!([] BaseUrl);
 
@@ -38,8 +51,17 @@ impl BaseUrl {
                 "must not hold a user name or password; put the key in OPENAI_API_KEY".into()
             );
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("must end with its path: nothing from ? or # on".into());
+        let version = |value: &str| {
+            !value.is_empty()
+                && value.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+        };
+        let is_version = url.query().is_none_or(|query| {
+            query.split_once('=').is_some_and(|(key, value)| key == API_VERSION && version(value))
+        });
+        if !is_version || url.fragment().is_some() {
+            return Err("must end with its path: nothing from ? or # on, but for Azure's \
+                        ?api-version=2024-10-21"
+                .into());
         }
         if let Some(base) = url.path().trim_end_matches('/').strip_suffix("/chat/completions") {
             let mut shorter = url.clone();
@@ -47,6 +69,38 @@ impl BaseUrl {
             return Err(format!("must stop before /chat/completions: {}", Self(shorter)));
         }
         Ok(Self(url))
+    }
+
+    /// The URL without its query and without a slash at the end.
+    pub(super) fn base(&self) -> String {
+        let mut base = self.0.clone();
+        base.set_query(None);
+        base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// What goes behind the `?` of every request.
+    pub(super) fn query(&self) -> Option<&str> {
+        self.0.query()
+    }
+
+    /// The kind of server that answers there, where the URL tells.
+    pub(super) fn kind(&self) -> Option<EndpointKind> {
+        let host = self.0.host_str().unwrap_or_default();
+        let by_host = HOSTS.iter().find(|(end, _)| host.ends_with(end)).map(|(_, kind)| *kind);
+        by_host.or_else(|| self.query().map(|_| EndpointKind::Azure))
+    }
+
+    /// Whether a server of that kind can be asked there; otherwise what is wrong.
+    pub(super) fn check_for(&self, kind: EndpointKind) -> Result<(), String> {
+        match (kind, self.query()) {
+            (EndpointKind::Azure, None) if self.0.path().contains("/deployments/") => {
+                Err(format!("must end with the version: {self}?{API_VERSION}=2024-10-21"))
+            }
+            (EndpointKind::Azure, _) | (_, None) => Ok(()),
+            (kind, Some(_)) => Err(format!(
+                "must end with its path: only `kind: azure` has an {API_VERSION}, and this is {kind}"
+            )),
+        }
     }
 
     /// Host and port as people name the endpoint.
@@ -76,13 +130,14 @@ impl BaseUrl {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
+        f.write_str(&self.base())?;
+        self.query().map_or(Ok(()), |query| write!(f, "?{query}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::BaseUrl;
+    use super::*;
 
     #[test]
     fn a_base_url_is_normalised() {
@@ -119,8 +174,14 @@ mod tests {
                 "must not hold a user name or password; put the key in OPENAI_API_KEY",
             ),
             (
-                "https://example.org/v1?api-version=1",
-                "must end with its path: nothing from ? or # on",
+                "https://example.org/v1?key=secret",
+                "must end with its path: nothing from ? or # on, but for Azure's \
+                 ?api-version=2024-10-21",
+            ),
+            (
+                "https://example.org/v1?api-version=1&key=secret",
+                "must end with its path: nothing from ? or # on, but for Azure's \
+                 ?api-version=2024-10-21",
             ),
             (
                 "https://example.org/v1/chat/completions/",
@@ -129,6 +190,35 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(url).unwrap_err(), message);
         }
+    }
+
+    #[test]
+    fn a_base_url_tells_its_kind_where_it_can() {
+        use EndpointKind::{Anthropic, Azure, Gemini, OpenAi};
+        for (url, kind) in [
+            ("https://res.openai.azure.com/openai/v1/", Some(Azure)),
+            (
+                "https://gateway.example.org/openai/deployments/d?api-version=2024-10-21",
+                Some(Azure),
+            ),
+            ("https://generativelanguage.googleapis.com/v1beta/openai/", Some(Gemini)),
+            ("https://api.anthropic.com/v1/", Some(Anthropic)),
+            ("https://api.openai.com/v1", None),
+            ("http://127.0.0.1:8080/v1", None),
+        ] {
+            assert_eq!(BaseUrl::parse(url).unwrap().kind(), kind, "{url}");
+        }
+        let azure = "https://res.openai.azure.com/openai/deployments/dep/?api-version=2024-10-21";
+        let azure = BaseUrl::parse(azure).unwrap();
+        let base = "https://res.openai.azure.com/openai/deployments/dep";
+        assert_eq!((azure.base().as_str(), azure.query()), (base, Some("api-version=2024-10-21")));
+        assert_eq!(azure.to_string(), format!("{base}?api-version=2024-10-21"));
+        assert_eq!(azure.check_for(Azure), Ok(()));
+        assert!(azure.check_for(OpenAi).unwrap_err().contains("only `kind: azure`"));
+        assert_eq!(
+            BaseUrl::parse(base).unwrap().check_for(Azure),
+            Err(format!("must end with the version: {base}?api-version=2024-10-21"))
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The `.env` file and the environment: the variables that voxpop knows.
+//! The `.env` file and the environment: the variables that voxpop knows, and those that a survey
+//! names for its keys.
 
 use super::{ConfigError, FileError, Origin, scalar::nearest, text_file::read_text};
 use std::{
@@ -8,7 +9,7 @@ use std::{
     rc::Rc,
 };
 
-/// Every variable that is read.
+/// Every variable that is read whatever the survey says.
 pub(super) const VARIABLES: [&str; 6] = [
     "MAX_CONCURRENT_REQUESTS",
     "REQUESTS_PER_MINUTE",
@@ -18,32 +19,39 @@ pub(super) const VARIABLES: [&str; 6] = [
     "OPENAI_MODEL",
 ];
 
-/// A variable that is set to something.
+/// A variable that is there. A blank one says nothing, so that it overrules nothing.
 pub(super) struct Variable {
-    pub name: &'static str,
+    pub name: String,
     pub value: String,
     pub origin: Origin,
 }
 
-/// The known variables that the environment sets. A blank one counts as not set.
-pub(super) fn of_environment(environment: &dyn Fn(&str) -> Option<String>) -> Vec<Variable> {
-    VARIABLES
-        .iter()
-        .filter_map(|&name| {
+/// The variables of the environment: those that are known, and those that hold the `keys` of
+/// endpoints.
+pub(super) fn of_environment(
+    environment: &dyn Fn(&str) -> Option<String>,
+    keys: &[String],
+) -> Vec<Variable> {
+    let known = VARIABLES.into_iter().filter(|known| !keys.iter().any(|key| key == known));
+    known
+        .chain(keys.iter().map(String::as_str))
+        .filter_map(|name| {
             let value = environment(name)?.trim().to_owned();
-            let origin = Origin::Environment { variable: name };
-            (!value.is_empty()).then_some(Variable { name, value, origin })
+            let origin = Origin::Environment { variable: name.to_owned() };
+            Some(Variable { name: name.to_owned(), value, origin })
         })
         .collect()
 }
 
-/// The known variables of the `.env` in `dir`; none where there is no such file. The last of
-/// several settings of one variable counts, as it does in a shell and for python-dotenv. Lines of
-/// other programs are none of our business, so one that cannot be parsed is a warning.
+/// The same of the `.env` in `dir`; none where there is no such file. The last of several settings
+/// of one variable counts, as it does in a shell and for python-dotenv. Lines of other programs
+/// are none of our business, so one that cannot be parsed is a warning.
 pub(super) fn of_dotenv(
     dir: &Path,
+    keys: &[String],
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Variable>, ConfigError> {
+    let ours = || VARIABLES.into_iter().chain(keys.iter().map(String::as_str));
     let file = dir.join(".env");
     let text = match read_text(&file) {
         Ok(text) => text,
@@ -60,12 +68,12 @@ pub(super) fn of_dotenv(
         // The library's own error repeats the line, which may hold a key.
         let Ok((name, value)) = item else {
             // An open quote takes in every line after it, so the culprit is the first one of ours.
-            let ours =
+            let culprit =
                 lines.iter().enumerate().take(line).skip(before).find_map(|(index, text)| {
-                    let variable = VARIABLES.into_iter().find(|&known| sets(text, known))?;
-                    Some((index + 1, variable))
+                    let variable = ours().find(|variable| sets(text, variable))?;
+                    Some((index + 1, variable.to_owned()))
                 });
-            match ours {
+            match culprit {
                 Some((line, variable)) => return Err(ConfigError::DotEnv { file, line, variable }),
                 None => warnings.push(format!(
                     "{}:{line}: this line cannot be read and is left out; write NAME=\"value\"",
@@ -74,16 +82,13 @@ pub(super) fn of_dotenv(
             }
             continue;
         };
-        let value = value.trim().to_owned();
-        match VARIABLES.into_iter().find(|&known| known == name) {
-            Some(known) => {
-                found.retain(|variable| variable.name != known);
-                if !value.is_empty() {
-                    let origin = Origin::DotEnv { variable: known, file: file.clone(), line };
-                    found.push(Variable { name: known, value, origin });
-                }
-            }
-            None => warnings.extend(misspelt(&name, &file, line)),
+        if ours().any(|variable| variable == name) {
+            let value = value.trim().to_owned();
+            let origin = Origin::DotEnv { variable: name.clone(), file: file.clone(), line };
+            found.retain(|variable| variable.name != name);
+            found.push(Variable { name, value, origin });
+        } else {
+            warnings.extend(misspelt(&name, &file, line));
         }
     }
     Ok(found)

@@ -13,6 +13,9 @@ pub enum ConfigError {
     /// The survey is not YAML, or a value in it is wrong.
     #[error("{file}:{line}:{column}: {problem}", file = file.display())]
     Survey { file: PathBuf, line: usize, column: usize, problem: String },
+    /// What a run file kept does not work any more.
+    #[error("{file}: {problem}", file = file.display())]
+    Kept { file: PathBuf, problem: String },
     /// A key that no survey has.
     #[error("{file}:{line}:{column}: unknown key {key:?}; {hint}", file = file.display())]
     UnknownKey { file: PathBuf, line: usize, column: usize, key: String, hint: String },
@@ -27,10 +30,13 @@ pub enum ConfigError {
         "{file}:{line}: {variable} cannot be read; write {variable}=\"value\" on one line",
         file = file.display()
     )]
-    DotEnv { file: PathBuf, line: usize, variable: &'static str },
+    DotEnv { file: PathBuf, line: usize, variable: String },
     /// A variable or a flag with a value that cannot be used.
     #[error("{origin} {problem}")]
     Value { origin: Origin, problem: String },
+    /// The usual key cannot be sent. The text names its variable, and never repeats it.
+    #[error("{0}")]
+    Key(String),
     /// A public endpoint and no key.
     #[error(
         "no API key for {endpoint}: set OPENAI_API_KEY in the environment, or in a file .env in the \

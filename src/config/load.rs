@@ -2,7 +2,7 @@
 
 use super::{
     Config, ConfigError, EXAMPLE_SURVEY, Origin, RateFlag, RunSettings, dotenv, layers::Layers,
-    survey_file, text_file::read_text,
+    place::Source, survey_file, text_file::read_text,
 };
 use crate::model::Survey;
 use std::path::Path;
@@ -17,6 +17,9 @@ pub struct Flags {
     pub model: Option<String>,
     pub base_url: Option<String>,
     pub plan: Option<String>,
+    /// In US dollars.
+    pub budget: Option<String>,
+    pub no_adapt: bool,
 }
 
 /// Where the layers are read from.
@@ -45,10 +48,12 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
 pub fn load_text(survey: &str, sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let mut warnings = Vec::new();
     let mut layers = survey_layers(survey, sources.survey)?;
-    layers.add_variables(dotenv::of_dotenv(sources.dotenv_dir, &mut warnings)?)?;
-    layers.add_variables(dotenv::of_environment(sources.environment))?;
+    let keys = layers.key_variables();
+    layers.add_variables(dotenv::of_dotenv(sources.dotenv_dir, &keys, &mut warnings)?)?;
+    layers.add_variables(dotenv::of_environment(sources.environment, &keys))?;
+    layers.secrets.set_home((sources.environment)("HOME"));
     layers.add_flags(sources.flags)?;
-    layers.finish(sources.survey, warnings)
+    layers.finish(warnings)
 }
 
 /// The configuration of the demo: the bundled survey and the flags. Neither the environment nor
@@ -60,7 +65,7 @@ pub fn load_demo(flags: &Flags) -> Result<Config, ConfigError> {
     let name = Path::new("config/example/survey.yaml");
     let mut layers = survey_layers(EXAMPLE_SURVEY, name)?;
     layers.add_flags(flags)?;
-    layers.finish(name, Vec::new())
+    layers.finish(Vec::new())
 }
 
 /// A survey alone, without its settings, from the text of its file.
@@ -68,11 +73,11 @@ pub fn load_demo(flags: &Flags) -> Result<Config, ConfigError> {
 /// # Errors
 /// As [`load`], but no key is asked for.
 pub fn load_survey_str(text: &str, path_for_messages: &Path) -> Result<Survey, ConfigError> {
-    survey_layers(text, path_for_messages)?.survey(path_for_messages)
+    survey_layers(text, path_for_messages)?.survey()
 }
 
 /// The configuration of a run that goes on: what its file kept, overruled by the flags. Of `.env`
-/// and environment only the key counts, so that a run does not change its terms because it goes
+/// and environment only the keys count, so that a run does not change its terms because it goes
 /// on from elsewhere. `sources.survey` is the run file.
 ///
 /// # Errors
@@ -83,19 +88,22 @@ pub fn load_resumed(
     sources: &Sources<'_>,
 ) -> Result<Config, ConfigError> {
     let mut warnings = Vec::new();
-    let mut layers = Layers::default();
-    layers.add_kept(survey, kept, &Origin::File(sources.survey.to_owned()))?;
-    let mut variables = dotenv::of_dotenv(sources.dotenv_dir, &mut warnings)?;
-    variables.extend(dotenv::of_environment(sources.environment));
-    variables.retain(|variable| variable.name == "OPENAI_API_KEY");
+    let run_file = sources.survey.to_owned();
+    let mut layers = Layers::new(Source { file: run_file.clone(), text: None });
+    layers.add_kept(survey, kept, &Origin::File(run_file))?;
+    let keys = layers.key_variables();
+    let mut variables = dotenv::of_dotenv(sources.dotenv_dir, &keys, &mut warnings)?;
+    variables.extend(dotenv::of_environment(sources.environment, &keys));
+    variables.retain(|variable| variable.name == "OPENAI_API_KEY" || keys.contains(&variable.name));
     layers.add_variables(variables)?;
+    layers.secrets.set_home((sources.environment)("HOME"));
     layers.add_flags(sources.flags)?;
-    layers.finish(sources.survey, warnings)
+    layers.finish(warnings)
 }
 
 /// The two lowest layers: the defaults, and a survey file on top.
 fn survey_layers(text: &str, file: &Path) -> Result<Layers, ConfigError> {
-    let mut layers = Layers::default();
+    let mut layers = Layers::new(Source { file: file.to_owned(), text: Some(text.to_owned()) });
     let defaults = survey_file::parse(DEFAULTS, Path::new("config/defaults.yaml"))?;
     layers.add_file(defaults, &Origin::Default)?;
     layers.add_file(survey_file::parse(text, file)?, &Origin::File(file.to_owned()))?;

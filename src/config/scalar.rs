@@ -36,6 +36,12 @@ impl fmt::Display for Scalar<'_> {
 /// A type that one YAML value can be checked into. The error says what it must be.
 pub(super) trait Checked: Sized {
     fn check(value: Scalar<'_>) -> Result<Self, String>;
+
+    /// For the few types that a mapping makes sense for.
+    fn check_mapping<'de, A: MapAccess<'de>>(mut mapping: A) -> Result<Self, A::Error> {
+        while mapping.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Self::check(Scalar::Mapping).map_err(A::Error::custom)
+    }
 }
 
 /// Deserializes by [`Checked::check`].
@@ -93,9 +99,8 @@ impl<'de, T: Checked> Visitor<'de> for CheckedVisitor<T> {
         T::check(Scalar::List).map_err(A::Error::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut mapping: A) -> Result<T, A::Error> {
-        while mapping.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        T::check(Scalar::Mapping).map_err(A::Error::custom)
+    fn visit_map<A: MapAccess<'de>>(self, mapping: A) -> Result<T, A::Error> {
+        T::check_mapping(mapping)
     }
 }
 
@@ -116,6 +121,7 @@ deserialize_checked!(
     [const LEAST: u32, const MOST: u32] Whole<LEAST, MOST>,
     [] Temperature,
     [] Rate,
+    [] Switch,
 );
 
 /// Text of one line, not blank.
@@ -200,9 +206,31 @@ impl Checked for Temperature {
     }
 }
 
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Switch(pub bool);
+
+impl Checked for Switch {
+    fn check(value: Scalar<'_>) -> Result<Self, String> {
+        match value {
+            Scalar::Bool(value) => Ok(Self(value)),
+            other => Err(format!("must be true or false, not {other}")),
+        }
+    }
+}
+
 /// A number a minute, or no limit at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate(pub Option<PerMinute>);
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(rate) => rate.fmt(f),
+            None => f.write_str("unlimited"),
+        }
+    }
+}
 
 impl Checked for Rate {
     fn check(value: Scalar<'_>) -> Result<Self, String> {

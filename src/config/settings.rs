@@ -1,38 +1,60 @@
 //! What a run is configured with, and where each value came from.
 
-use crate::model::{Limits, Survey};
+use super::{KeySource, RunSettings};
+use crate::model::{EndpointKind, Limits, Price, Survey, Usd, strip_controls};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
-/// Everything a run needs, validated once. Its `Debug` hides the key.
+/// Everything a run needs, validated once. Its `Debug` hides the keys.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// With the effective model in it.
+    /// With the effective model of the first endpoint in it.
     pub survey: Survey,
-    pub endpoint: EndpointSettings,
-    pub limits: Limits,
+    /// Never empty. Without a list in the survey it is one, made of the keys at the top.
+    pub endpoints: Vec<EndpointSettings>,
     pub retry: RetryBounds,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// The name of the plan that was chosen, where one was.
     pub plan: Option<String>,
+    /// The most that the run may cost. Where it is set, every endpoint has a price.
+    pub budget: Option<Usd>,
+    /// Whether limits follow what the provider shows of itself.
+    pub adapt: bool,
     /// Every setting with its origin, in the order in which a screen lists them.
     pub settings: Vec<Setting>,
     /// What is allowed but probably not meant; one sentence each.
     pub warnings: Vec<String>,
+    pub(super) kept: RunSettings,
 }
 
 /// Where requests go.
 #[derive(Clone, Debug)]
 pub struct EndpointSettings {
-    /// Host and port, for people: `api.openai.com`, `127.0.0.1:8080`.
+    /// For people: the survey's name for it, else host and port (`api.openai.com`).
     pub name: String,
-    /// Without a trailing slash.
+    pub kind: EndpointKind,
+    /// Without a query and without a slash at the end.
     pub base_url: String,
-    /// `None` only where the endpoint is private, so that it may do without.
+    /// What goes behind the `?`: Azure's `api-version=...`.
+    pub query: Option<String>,
+    /// `None` only where the endpoint may do without.
     pub key: Option<SecretString>,
+    pub key_source: KeySource,
     pub model: String,
+    /// `None` where it is neither in the survey nor in `config/prices.yaml`.
+    pub price: Option<Price>,
+    /// Requests and tokens a minute are those of the whole group, where there is one.
+    pub limits: Limits,
+    /// Its share beside that of others that could start a call as soon.
+    pub weight: NonZeroU32,
+    /// Sent with every request; some hold secrets.
+    pub headers: Vec<(String, SecretString)>,
+    /// The endpoints of a group share one quota.
+    pub group: Option<String>,
+    /// Whether the provider charges the output cap at admission, not what is used.
+    pub charges_cap: bool,
 }
 
 /// How long a call is retried: whichever bound is reached first ends it.
@@ -46,8 +68,8 @@ pub struct RetryBounds {
 /// One setting as `voxpop check` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// The key of the survey file, such as `limits.slots`.
-    pub name: &'static str,
+    /// The key of the survey file, such as `limits.slots`, or `endpoints.main.limits.slots`.
+    pub name: String,
     /// Of the API key only whether it is set, never its text.
     pub value: String,
     pub origin: Origin,
@@ -60,14 +82,22 @@ pub enum Origin {
     /// The survey file, or the run file where a run is resumed.
     File(PathBuf),
     Plan(String),
+    /// A price of `config/prices.yaml`, under the name it has there.
+    PriceTable(&'static str),
+    /// The address is one's own.
+    OwnServer,
+    /// The base URL tells.
+    BaseUrl,
     DotEnv {
-        variable: &'static str,
+        variable: String,
         file: PathBuf,
         line: usize,
     },
     Environment {
-        variable: &'static str,
+        variable: String,
     },
+    KeyFile(PathBuf),
+    KeyCommand(String),
     /// With its dashes.
     Flag(&'static str),
 }
@@ -78,38 +108,23 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File(file) => file.display().fmt(f),
             Self::Plan(name) => write!(f, "plan {name}"),
+            Self::PriceTable(model) => write!(f, "price table, {model}"),
+            Self::OwnServer => f.write_str("a server of one's own"),
+            Self::BaseUrl => f.write_str("its base_url"),
             Self::DotEnv { variable, file, line } => {
                 write!(f, "{variable} in {}:{line}", file.display())
             }
             Self::Environment { variable } => write!(f, "{variable} in the environment"),
+            Self::KeyFile(file) => write!(f, "the file {}", file.display()),
+            Self::KeyCommand(command) => write!(f, "the command `{}`", strip_controls(command)),
             Self::Flag(flag) => f.write_str(flag),
         }
     }
 }
 
-/// What the run file keeps of a configuration so that a resumed run goes on under the same terms.
-/// It has no room for a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunSettings {
-    pub base_url: String,
-    pub model: String,
-    pub limits: Limits,
-    pub retry: RetryBounds,
-    pub timeout: Duration,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<String>,
-}
-
 impl Config {
     /// The part that the run file keeps.
     pub fn run_settings(&self) -> RunSettings {
-        RunSettings {
-            base_url: self.endpoint.base_url.clone(),
-            model: self.endpoint.model.clone(),
-            limits: self.limits,
-            retry: self.retry,
-            timeout: self.timeout,
-            plan: self.plan.clone(),
-        }
+        self.kept.clone()
     }
 }

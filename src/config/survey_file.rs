@@ -3,10 +3,13 @@
 use super::{
     ConfigError,
     base_url::BaseUrl,
+    endpoint_keys::{self, Endpoints},
+    place::Source,
     plans,
+    prices::Budget,
     scalar::{
-        Checked, Line, Paragraphs, Rate, Scalar, Temperature, Whole, deserialize_checked, nearest,
-        quoted,
+        Checked, Line, Paragraphs, Rate, Scalar, Switch, Temperature, Whole, deserialize_checked,
+        nearest, quoted,
     },
 };
 use crate::model::{Dimension, Slots};
@@ -41,6 +44,9 @@ pub(super) struct SurveyFile {
     #[serde(default)]
     pub retry: RetryKeys,
     pub timeout_seconds: Option<Whole<1, 3_600>>,
+    pub endpoints: Option<Endpoints>,
+    pub budget: Option<Budget>,
+    pub adapt: Option<Switch>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -163,9 +169,14 @@ fn check_dimension(new: &Dimension, before: &[Dimension]) -> Result<(), String> 
 pub(super) fn parse(text: &str, file: &Path) -> Result<SurveyFile, ConfigError> {
     check_controls(text, file)?;
     // An empty file, or one of comments only, is a survey without a question.
-    serde_yaml::from_str::<Option<SurveyFile>>(text)
+    let survey = serde_yaml::from_str::<Option<SurveyFile>>(text)
         .map(Option::unwrap_or_default)
-        .map_err(|error| explain(&error, text, file))
+        .map_err(|error| explain(&error, text, file))?;
+    if let Some(Endpoints(endpoints)) = &survey.endpoints {
+        let source = Source { file: file.to_owned(), text: Some(text.to_owned()) };
+        endpoint_keys::check(endpoints, &source)?;
+    }
+    Ok(survey)
 }
 
 /// The YAML library refuses control characters too, but does not say on which line.
@@ -199,6 +210,11 @@ fn explain(error: &serde_yaml::Error, text: &str, file: &Path) -> ConfigError {
         let hint = hint(&key, &known);
         return ConfigError::UnknownKey { file, line, column, key, hint };
     }
+    if let Some((path, words)) = problem.split_once("missing field `") {
+        let key = words.split('`').next().unwrap_or_default();
+        let problem = format!("{path}{key} is missing; add a line such as `{key}: ...`");
+        return ConfigError::Survey { file, line, column, problem };
+    }
     if let Some((_, words)) = problem.split_once("duplicate field `") {
         let key = words.split('`').next().unwrap_or_default();
         return twice(key, text, file);
@@ -224,7 +240,9 @@ fn twice(key: &str, text: &str, file: PathBuf) -> ConfigError {
 }
 
 /// Keys that people know from elsewhere, and what stands for them here.
-const ELSEWHERE: &[(&[&str], &str)] = &[
+type Elsewhere = &'static [(&'static [&'static str], &'static str)];
+
+const ELSEWHERE: Elsewhere = &[
     (&["slots", "concurrency", "max_concurrent_requests"], "write `limits: {slots: ...}`"),
     (&["rpm", "requests_per_minute"], "write `limits: {requests_per_minute: ...}`"),
     (&["tpm", "tokens_per_minute"], "write `limits: {tokens_per_minute: ...}`"),
@@ -236,11 +254,29 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["api_key", "key", "openai_api_key"],
         "keys do not belong in a survey: set OPENAI_API_KEY in the environment or in a .env file",
     ),
+    (
+        &["kind", "price", "weight", "headers", "group", "charges_cap"],
+        "it stands at an endpoint: write `endpoints: [{name: main, ...}]`",
+    ),
+    (&["cost", "max_cost", "cap"], "write `budget: ...`, in US dollars"),
+];
+
+/// The same at an endpoint.
+const AT_AN_ENDPOINT: Elsewhere = &[
+    (&["api_key", "openai_api_key", "token"], "write `key: { env: OPENAI_API_KEY }`"),
+    (&["url", "endpoint", "api_base"], "write `base_url: ...`"),
+    (&["slots", "concurrency"], "write `limits: {slots: ...}`"),
+    (&["rpm", "requests_per_minute"], "write `limits: {requests_per_minute: ...}`"),
+    (&["tpm", "tokens_per_minute"], "write `limits: {tokens_per_minute: ...}`"),
+    (&["type", "provider"], "write `kind: ...`"),
+    (&["deployment"], "write `model: ...`: at Azure, the name of the deployment"),
+    (&["api_version"], "write it at the end of base_url: `?api-version=2024-10-21`"),
 ];
 
 fn hint(key: &str, known: &[&str]) -> String {
-    let lower = key.to_lowercase();
-    if let Some((_, hint)) = ELSEWHERE.iter().find(|(keys, _)| keys.contains(&lower.as_str())) {
+    let lower = key.to_lowercase().replace('-', "_");
+    let elsewhere = if known.contains(&"weight") { AT_AN_ENDPOINT } else { ELSEWHERE };
+    if let Some((_, hint)) = elsewhere.iter().find(|(keys, _)| keys.contains(&lower.as_str())) {
         return (*hint).to_owned();
     }
     match nearest(key, known) {

@@ -7,16 +7,16 @@ use std::{collections::HashMap, fs, path::Path, time::Duration};
 
 /// A folder with a survey and perhaps a `.env`, an environment and flags.
 #[derive(Default)]
-struct Case {
-    survey: &'static str,
-    dotenv: &'static str,
-    environment: &'static [(&'static str, &'static str)],
-    flags: Flags,
+pub(super) struct Case {
+    pub survey: &'static str,
+    pub dotenv: &'static str,
+    pub environment: &'static [(&'static str, &'static str)],
+    pub flags: Flags,
 }
 
 impl Case {
     /// Loads it in a folder of its own, whose path is taken out of the error.
-    fn load(&self) -> Result<Config, String> {
+    pub(super) fn load(&self) -> Result<Config, String> {
         let dir = tempfile::tempdir().unwrap();
         let survey = dir.path().join("survey.yaml");
         fs::write(&survey, self.survey).unwrap();
@@ -38,13 +38,13 @@ impl Case {
         .map_err(|error| shorten(error.to_string()))
     }
 
-    fn error(&self) -> String {
+    pub(super) fn error(&self) -> String {
         self.load().expect_err("this input is bad")
     }
 }
 
 /// One line a case: the input, and what it is told.
-fn table(cases: impl IntoIterator<Item = (String, String)>) -> String {
+pub(super) fn table(cases: impl IntoIterator<Item = (String, String)>) -> String {
     cases.into_iter().map(|(input, told)| format!("{input}\n    => {told}\n")).collect()
 }
 
@@ -179,7 +179,7 @@ fn a_wrong_flag_is_named() {
     insta::assert_snapshot!(table(told));
 }
 
-const KEY: &[(&str, &str)] = &[("OPENAI_API_KEY", "sk-environment")];
+pub(super) const KEY: &[(&str, &str)] = &[("OPENAI_API_KEY", "sk-environment")];
 
 #[test]
 fn a_survey_needs_a_question_and_nothing_else() {
@@ -193,13 +193,13 @@ fn a_survey_needs_a_question_and_nothing_else() {
         (survey.model.as_str(), survey.temperature, survey.max_output_tokens),
         ("gpt-4o-mini", 0.7, 600)
     );
-    assert_eq!(config.limits.slots.get(), 5);
-    assert_eq!(config.limits.requests_per_minute.map(PerMinute::get), Some(50));
-    assert_eq!(config.limits.tokens_per_minute, None);
+    assert_eq!(config.endpoints[0].limits.slots.get(), 5);
+    assert_eq!(config.endpoints[0].limits.requests_per_minute.map(PerMinute::get), Some(50));
+    assert_eq!(config.endpoints[0].limits.tokens_per_minute, None);
     assert_eq!(config.retry, RetryBounds { attempts: 6, total: Duration::from_secs(600) });
     assert_eq!(config.timeout, Duration::from_secs(120));
-    assert_eq!(config.endpoint.base_url, "https://api.openai.com/v1");
-    assert_eq!(config.endpoint.name, "api.openai.com");
+    assert_eq!(config.endpoints[0].base_url, "https://api.openai.com/v1");
+    assert_eq!(config.endpoints[0].name, "api.openai.com");
     assert_eq!(config.warnings, [""; 0]);
 }
 
@@ -212,9 +212,9 @@ fn each_layer_lies_on_the_one_before() {
     let limits = |case: Case| {
         let config = case.load().unwrap();
         (
-            config.limits.slots.get(),
-            config.limits.requests_per_minute.map(PerMinute::get),
-            config.endpoint.model,
+            config.endpoints[0].limits.slots.get(),
+            config.endpoints[0].limits.requests_per_minute.map(PerMinute::get),
+            config.endpoints[0].model.clone(),
         )
     };
     let local = "question: Q\nbase_url: http://localhost\n";
@@ -233,7 +233,7 @@ fn each_layer_lies_on_the_one_before() {
     );
     let all = Case { survey, dotenv, environment, flags: flags() }.load().unwrap();
     assert_eq!(all.survey.model, "of-flag");
-    assert_eq!(all.endpoint.model, "of-flag");
+    assert_eq!(all.endpoints[0].model, "of-flag");
 
     let lines: Vec<_> = all
         .settings
@@ -255,8 +255,8 @@ fn a_plan_lies_just_below_the_limits_spelled_out_next_to_it() {
         let case = Case { survey, environment, flags, ..Case::default() };
         let config = case.load().unwrap();
         (
-            config.limits.slots.get(),
-            config.limits.requests_per_minute.map(PerMinute::get),
+            config.endpoints[0].limits.slots.get(),
+            config.endpoints[0].limits.requests_per_minute.map(PerMinute::get),
             config.plan,
         )
     };
@@ -304,13 +304,13 @@ fn what_is_probably_not_meant_is_a_warning() {
 fn a_dotenv_is_read_as_shells_read_it() {
     let dotenv = "\u{feff}# a comment\n\nREQUESTS_PER_MINUTE=1\nexport REQUESTS_PER_MINUTE='2' # last\nOPENAI_API_KEY=\"sk-dotenv\"\nOPENAI_MODEL=\n";
     let config = Case { survey: "question: Q", dotenv, ..Case::default() }.load().unwrap();
-    assert_eq!(config.limits.requests_per_minute.map(PerMinute::get), Some(2));
-    assert_eq!(config.endpoint.key.as_ref().map(|key| key.expose_secret()), Some("sk-dotenv"));
-    assert_eq!(config.endpoint.model, "gpt-4o-mini");
+    assert_eq!(config.endpoints[0].limits.requests_per_minute.map(PerMinute::get), Some(2));
+    assert_eq!(config.endpoints[0].key.as_ref().map(|key| key.expose_secret()), Some("sk-dotenv"));
+    assert_eq!(config.endpoints[0].model, "gpt-4o-mini");
     let origin = config.settings.iter().find(|s| s.name == "limits.requests_per_minute").unwrap();
     assert!(matches!(
         &origin.origin,
-        Origin::DotEnv { variable: "REQUESTS_PER_MINUTE", line: 4, .. }
+        Origin::DotEnv { variable, line: 4, .. } if variable == "REQUESTS_PER_MINUTE"
     ));
 }
 
@@ -339,11 +339,14 @@ fn a_resumed_run_keeps_its_terms_but_for_the_key_and_the_flags() {
     };
     let again = load_resumed(first.survey.clone(), &kept, &sources).unwrap();
     assert_eq!(again.survey, first.survey);
-    assert_eq!(again.endpoint.key.map(|key| key.expose_secret().to_owned()), Some("sk-new".into()));
-    assert_eq!(again.limits.requests_per_minute.map(PerMinute::get), Some(99));
     assert_eq!(
-        (again.limits.slots, again.timeout, again.plan),
-        (first.limits.slots, first.timeout, first.plan)
+        again.endpoints[0].key.as_ref().map(|key| key.expose_secret().to_owned()),
+        Some("sk-new".into())
+    );
+    assert_eq!(again.endpoints[0].limits.requests_per_minute.map(PerMinute::get), Some(99));
+    assert_eq!(
+        (again.endpoints[0].limits.slots, again.timeout, again.plan),
+        (first.endpoints[0].limits.slots, first.timeout, first.plan)
     );
 
     let no_key = Sources { environment: &|_| None, ..sources };
@@ -357,7 +360,7 @@ fn the_demo_asks_nobody_for_anything() {
     assert_eq!(config.survey.name, "parking-minimums");
     let keys: Vec<_> = config.survey.grid.impacts.iter().map(|d| d.key.as_str()).collect();
     assert_eq!(keys, ["housing", "transport", "community"]);
-    assert!(config.endpoint.key.is_none());
+    assert!(config.endpoints[0].key.is_none());
     let survey = load_survey_str(EXAMPLE_SURVEY, Path::new("survey.yaml")).unwrap();
     assert_eq!(survey, config.survey);
 }

@@ -59,7 +59,10 @@ impl Supervisor {
         let EngineParts { header, config, open, fresh, outlets, commands, log, linger } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
-        let Config { survey, endpoint: settings, limits, retry, timeout, .. } = config;
+        let Config { survey, endpoints, retry, timeout, .. } = config;
+        let settings =
+            endpoints.into_iter().next().expect("a configuration has at least one endpoint");
+        let limits = settings.limits;
         let prompts = Prompts::compile(&survey)?;
         let endpoint = endpoint(&survey, &settings, timeout, &prompts)?;
 

@@ -1,0 +1,186 @@
+//! The last step: from layers to a configuration that is checked as a whole.
+
+use super::{
+    Config, ConfigError, Origin, RetryBounds, RunSettings, Setting,
+    endpoint_layers::{SharedLayers, look_through},
+    endpoints::{self, Ready},
+    layered::Layered,
+    layers::Layers,
+    plans::plans,
+};
+use crate::model::{Grid, PerMinute, PromptTemplates, Survey};
+use std::time::Duration;
+
+impl Layers {
+    /// The survey, without its limits and its endpoint.
+    pub(super) fn survey(&self) -> Result<Survey, ConfigError> {
+        let (question, _) = self
+            .question
+            .0
+            .clone()
+            .ok_or_else(|| ConfigError::NoQuestion(self.source.file.clone()))?;
+        let own = |template: &Layered<String>| template.0.as_ref().map(|(text, _)| text.clone());
+        Ok(Survey {
+            name: self.name_or_stem().0,
+            question,
+            domain: self.domain.get().0.clone(),
+            grid: Grid {
+                support: self.support.get().0.clone(),
+                impacts: self.impacts.get().0.0.clone(),
+            },
+            model: self.first_model(),
+            temperature: self.temperature.get().0,
+            max_output_tokens: self.max_output_tokens.get().0,
+            prompts: PromptTemplates { system: own(&self.system), user: own(&self.user) },
+        })
+    }
+
+    fn name_or_stem(&self) -> (String, Origin) {
+        self.name.0.clone().unwrap_or_else(|| {
+            let stem = self.source.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            (stem.unwrap_or_else(|| "survey".to_owned()), Origin::Default)
+        })
+    }
+
+    /// The model of the first endpoint.
+    fn first_model(&self) -> String {
+        let own = self.endpoints.first().and_then(|endpoint| endpoint.model.0.as_ref());
+        own.unwrap_or_else(|| self.shared.model.get()).0.clone()
+    }
+
+    /// The whole configuration, checked as a whole. Keys are fetched here.
+    pub(super) fn finish(mut self, mut warnings: Vec<String>) -> Result<Config, ConfigError> {
+        let survey = self.survey()?;
+        let budget = self.budget.0.as_ref();
+        let endpoints = look_through(&self.endpoints, &self.shared);
+        // Before any command is asked for a key.
+        for endpoint in &endpoints {
+            endpoints::check_budget(endpoint, &self.source, budget, &mut warnings)?;
+        }
+        let ready = endpoints
+            .into_iter()
+            .map(|endpoint| {
+                endpoints::make_ready(endpoint, &self.source, &mut self.secrets, &mut warnings)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        endpoints::same_quota(&ready, &mut warnings);
+        warnings.append(&mut self.secrets.warnings);
+        warnings.extend(self.above_ceiling(&ready));
+        warnings.extend(self.unheard(&ready));
+        let settings = self.settings(&ready);
+        let retry =
+            RetryBounds { attempts: self.attempts.get().0, total: self.retry_seconds.get().0 };
+        let timeout = self.timeout_seconds.get().0;
+        let plan = self.plan.0.map(|(name, _)| name);
+        let budget = self.budget.0.map(|(budget, _)| budget);
+        let adapt = self.adapt.get().0;
+        let kept = RunSettings {
+            endpoints: ready.iter().map(Ready::kept).collect(),
+            retry,
+            timeout,
+            plan: plan.clone(),
+            budget,
+            adapt,
+        };
+        Ok(Config {
+            survey,
+            endpoints: ready.into_iter().map(|ready| ready.settings).collect(),
+            retry,
+            timeout,
+            plan,
+            budget,
+            adapt,
+            settings,
+            warnings,
+            kept,
+        })
+    }
+
+    /// A rate that the plan would not allow, where an endpoint goes by it.
+    fn above_ceiling(&self, endpoints: &[Ready]) -> Option<String> {
+        let (plan, _) = self.plan.0.as_ref()?;
+        let ceiling = plans().get(plan)?.ceiling;
+        let shared = self.shared.limits.requests.origin();
+        let goes_by_plan =
+            |endpoint: &&Ready| !endpoint.is_listed() || shared == Some(&endpoint.requests().1);
+        let (rate, origin) = endpoints.iter().find(goes_by_plan)?.requests();
+        rate.is_none_or(|rate| rate > ceiling).then(|| {
+            format!(
+                "{} requests/min ({origin}) is above the ceiling of plan {plan}, {ceiling} \
+                 requests/min: expect 429s, or ask for {ceiling} or less",
+                show_rate(*rate)
+            )
+        })
+    }
+
+    /// Variables that change nothing, because every endpoint says itself what they would.
+    fn unheard(&self, endpoints: &[Ready]) -> Vec<String> {
+        let SharedLayers { model, base_url, limits } = &self.shared;
+        let set = [
+            model.origin(),
+            base_url.origin(),
+            limits.slots.origin(),
+            limits.requests.origin(),
+            limits.tokens.origin(),
+        ];
+        let counts = |origin: &Origin| endpoints.iter().any(|e| e.origins().contains(&origin));
+        let of_variable =
+            |origin: &&Origin| matches!(origin, Origin::DotEnv { .. } | Origin::Environment { .. });
+        set.into_iter()
+            .flatten()
+            .filter(of_variable)
+            .filter(|origin| !counts(origin))
+            .map(|origin| format!("{origin} changes nothing: every endpoint has its own"))
+            .collect()
+    }
+
+    fn settings(&self, endpoints: &[Ready]) -> Vec<Setting> {
+        let mut settings = Vec::new();
+        let mut show = |name: &str, (value, origin): (String, Origin)| {
+            settings.push(Setting { name: name.to_owned(), value, origin });
+        };
+        let (impacts, origin) = self.impacts.get();
+        let labels: Vec<_> = impacts.0.iter().map(|dimension| dimension.label.as_str()).collect();
+        let template = |template: &Layered<String>| match &template.0 {
+            Some((_, origin)) => ("the survey's own".to_owned(), origin.clone()),
+            None => ("built-in".to_owned(), Origin::Default),
+        };
+        let none = |what: &str| (what.to_owned(), Origin::Default);
+
+        show("name", self.name_or_stem());
+        show("domain", text(self.domain.get()));
+        show("grid.support", text(self.support.get()));
+        show("grid.impacts", (format!("[{}]", labels.join(", ")), origin.clone()));
+        show("prompts.system", template(&self.system));
+        show("prompts.user", template(&self.user));
+        show("temperature", text(self.temperature.get()));
+        show("max_output_tokens", text(self.max_output_tokens.get()));
+        show("plan", self.plan.0.clone().unwrap_or_else(|| none("none")));
+        for endpoint in endpoints {
+            endpoint.shown().into_iter().for_each(|(key, shown)| show(&key, shown));
+        }
+        show("retry.attempts", text(self.attempts.get()));
+        show("retry.seconds", seconds(self.retry_seconds.get()));
+        show("timeout_seconds", seconds(self.timeout_seconds.get()));
+        show("budget", self.budget.0.as_ref().map_or_else(|| none("none"), text));
+        show("adapt", text(self.adapt.get()));
+        settings
+    }
+}
+
+/// A value with its origin, as a screen shows both.
+pub(super) fn text<T: ToString>((value, origin): &(T, Origin)) -> (String, Origin) {
+    (value.to_string(), origin.clone())
+}
+
+pub(super) fn rate((rate, origin): &(Option<PerMinute>, Origin)) -> (String, Origin) {
+    (show_rate(*rate), origin.clone())
+}
+
+fn seconds((time, origin): &(Duration, Origin)) -> (String, Origin) {
+    (time.as_secs().to_string(), origin.clone())
+}
+
+fn show_rate(rate: Option<PerMinute>) -> String {
+    rate.map_or_else(|| "unlimited".to_owned(), |rate| rate.to_string())
+}

@@ -1,0 +1,140 @@
+//! What the run file keeps of a configuration, so that a resumed run goes on under the same terms.
+
+use super::{HeaderSource, KeySource, RetryBounds};
+use crate::model::{EndpointIndex, EndpointKind, LimitName, Limits, Price, Usd};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use std::{num::NonZeroU32, time::Duration};
+
+/// The settings of a run. They have no room for a key, only for where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct RunSettings {
+    /// Never empty.
+    pub endpoints: Vec<KeptEndpoint>,
+    pub retry: RetryBounds,
+    pub timeout: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Usd>,
+    pub adapt: bool,
+}
+
+/// One endpoint of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptEndpoint {
+    /// `None` for the one endpoint of a survey without a list: it is called after its host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `None` where the survey did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<EndpointKind>,
+    /// With the query, where it has one.
+    pub base_url: String,
+    #[serde(default)]
+    pub key: KeySource,
+    pub model: String,
+    /// `None` where the survey did not say: the price table may have learned since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    pub limits: Limits,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: NonZeroU32,
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub headers: IndexMap<String, HeaderSource>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub charges_cap: bool,
+}
+
+const fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_one(weight: &NonZeroU32) -> bool {
+    weight.get() == 1
+}
+
+/// What stands in run files: runs from before there were several endpoints have the three keys of
+/// one instead of a list.
+#[derive(Deserialize)]
+struct Written {
+    endpoints: Option<Vec<KeptEndpoint>>,
+    base_url: Option<String>,
+    model: Option<String>,
+    limits: Option<Limits>,
+    retry: RetryBounds,
+    timeout: Duration,
+    plan: Option<String>,
+    budget: Option<Usd>,
+    #[serde(default = "yes")]
+    adapt: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A run file that somebody has changed.
+#[derive(Debug, thiserror::Error)]
+#[error("they name no endpoint")]
+struct NoEndpoint;
+
+impl TryFrom<Written> for RunSettings {
+    type Error = NoEndpoint;
+
+    fn try_from(written: Written) -> Result<Self, NoEndpoint> {
+        let endpoints = match (written.endpoints, written.base_url, written.model, written.limits) {
+            (Some(endpoints), ..) if !endpoints.is_empty() => endpoints,
+            (None, Some(base_url), Some(model), Some(limits)) => {
+                vec![KeptEndpoint::of_one(base_url, model, limits)]
+            }
+            _ => return Err(NoEndpoint),
+        };
+        Ok(Self {
+            endpoints,
+            retry: written.retry,
+            timeout: written.timeout,
+            plan: written.plan,
+            budget: written.budget,
+            adapt: written.adapt,
+        })
+    }
+}
+
+impl KeptEndpoint {
+    /// The endpoint of a survey that says no more.
+    fn of_one(base_url: String, model: String, limits: Limits) -> Self {
+        Self {
+            name: None,
+            kind: None,
+            base_url,
+            key: KeySource::Usual,
+            model,
+            price: None,
+            limits,
+            weight: one(),
+            headers: IndexMap::new(),
+            group: None,
+            charges_cap: false,
+        }
+    }
+}
+
+impl RunSettings {
+    /// Sets a limit as it was tuned in the run. A group has one quota, so a rate is that of all
+    /// its members.
+    pub fn set_limit(&mut self, endpoint: EndpointIndex, limit: LimitName, to: Option<u32>) {
+        let Some(tuned) = self.endpoints.get(endpoint.as_usize()) else { return };
+        let group = tuned.group.clone().filter(|_| limit != LimitName::Slots);
+        for (index, other) in self.endpoints.iter_mut().enumerate() {
+            let is_member = group.is_some() && other.group == group;
+            if is_member || index == endpoint.as_usize() {
+                other.limits.set(limit, to);
+            }
+        }
+    }
+}
