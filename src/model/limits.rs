@@ -105,6 +105,14 @@ impl Limits {
     }
 }
 
+/// Which limits are no more than a first guess: a default or a preset, and nobody's ceiling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guessed {
+    pub slots: bool,
+    pub requests_per_minute: bool,
+    pub tokens_per_minute: bool,
+}
+
 /// One of the three limits, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

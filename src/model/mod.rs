@@ -28,7 +28,7 @@ pub use failure::{Failure, FailureKind, Treatment};
 pub use ids::{EndpointIndex, PersonaIndex};
 pub use interview::{Fate, InterviewStatus, StatusCounts};
 pub use limits::{
-    LimitChange, LimitError, LimitName, LimitSetBy, Limits, PerMinute, Slots, Tokens,
+    Guessed, LimitChange, LimitError, LimitName, LimitSetBy, Limits, PerMinute, Slots, Tokens,
 };
 pub use log::{LogLevel, LogLine, LogRing};
 pub use money::{NotAnAmount, Price, Usd};

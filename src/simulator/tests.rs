@@ -142,8 +142,7 @@ async fn errors_have_the_shape_of_openai() {
 #[tokio::test]
 async fn the_models_can_be_listed() {
     let simulator = start(at_once());
-    let (response, value) =
-        reply(client().get(format!("{}/models", simulator.base_url()))).await;
+    let (response, value) = reply(client().get(format!("{}/models", simulator.base_url()))).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(value["object"], "list");
     assert_eq!(value["data"][0]["object"], "model");

@@ -75,13 +75,13 @@ impl Outlook {
         sample: Sample,
         latency: Option<Duration>,
     ) -> Result<Self, Problem> {
-        let model = config.endpoint.model.clone();
+        let first = config.endpoints.first().expect("a configuration has at least one endpoint");
+        let (model, endpoint, set) = (first.model.clone(), first.name.clone(), first.limits);
         let counter = TokenCounter::for_model(&model);
         let work = work(&config, prompts, &sample, &counter)?;
         let latency = latency
             .map_or_else(|| Latency::Usual(usual_latency(work.output.middle())), Latency::Given);
         let terms = |limits| Terms { limits, latency: latency.get(), price: price(&config) };
-        let set = config.limits;
         let mut rows = vec![Row::new(Under::Set, &work, terms(set))];
         for (name, plan) in plans() {
             rows.push(Row::new(Under::Plan(name), &work, terms(recommended(plan, set))));
@@ -92,7 +92,7 @@ impl Outlook {
         Ok(Self {
             survey: config.survey.name,
             model,
-            endpoint: config.endpoint.name,
+            endpoint,
             work,
             counted: u32::try_from(sample.personas.len()).unwrap_or(u32::MAX),
             exact: counter.is_exact(),
