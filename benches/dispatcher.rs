@@ -64,7 +64,7 @@ async fn run(load: Load) -> Measured {
         requests_per_minute: load.per_second.map(|n| PerMinute::clamped(60 * i64::from(n))),
         tokens_per_minute: None,
     };
-    let endpoint = EndpointSpec { name: "endpoint".to_owned(), model: "model".to_owned(), limits };
+    let endpoint = EndpointSpec::new("endpoint", "model", limits);
     let (waits, mut head_waits) = mpsc::unbounded_channel();
 
     let (cpu, started) = (cpu_time(), Instant::now());
@@ -80,6 +80,7 @@ async fn run(load: Load) -> Measured {
                 persona: PersonaIndex(caller),
                 priority: Priority::New,
                 tokens: Tokens(1_000),
+                most: Tokens(1_000),
             };
             while started.elapsed() < SPAN {
                 let mut permit = limiter.permit(request).await;

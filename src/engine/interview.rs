@@ -112,7 +112,10 @@ impl Interviewer {
         loop {
             let priority = if progress.failed == 0 { Priority::New } else { Priority::FollowUp };
             let tokens = self.tokens_wanted(prompt);
-            let permit = self.limiter.permit(PermitRequest { persona, priority, tokens }).await;
+            let permit = self
+                .limiter
+                .permit(PermitRequest { persona, priority, tokens, most: tokens })
+                .await;
             *attempts += 1;
             let tried = self.attempt(persona, *attempts, prompt, permit).await;
             let Some(failure) = tried.attempt.failure.clone() else {

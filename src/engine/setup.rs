@@ -74,7 +74,7 @@ impl Supervisor {
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
-        let spec = EndpointSpec { name: settings.name, model: settings.model, limits };
+        let spec = EndpointSpec::new(settings.name, settings.model, limits);
         let (limiter, dispatcher) = Limiter::new(vec![spec], waits_out);
         tokio::spawn(dispatcher.run());
         let interviewer = Arc::new(Interviewer {

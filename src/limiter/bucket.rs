@@ -26,6 +26,31 @@ const MINUTE_NANOS: u64 = 60_000_000_000;
 /// No debt reaches beyond this (146 years), so that no sum with it overflows.
 const FARTHEST: u64 = u64::MAX / 4;
 
+/// How fast cells come back, and how many may go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// Nanoseconds a cell takes to come back, rounded up: never faster than the rate, and at most
+    /// 0.2 % slower up to 100 million a minute.
+    interval: u64,
+    burst: NonZeroU32,
+}
+
+impl Pace {
+    /// A share of a rate, which need not be a whole number a minute.
+    pub(super) fn share_of(rate: PerMinute, share: f64) -> Self {
+        let whole = Self::from(rate);
+        let interval = (MINUTE_NANOS as f64 / (f64::from(rate.get()) * share)).ceil();
+        // A float that is too large or no number becomes the nearest there is.
+        Self { interval: (interval as u64).clamp(1, MINUTE_NANOS * 1_000), ..whole }
+    }
+}
+
+impl From<PerMinute> for Pace {
+    fn from(rate: PerMinute) -> Self {
+        Self { interval: MINUTE_NANOS.div_ceil(u64::from(rate.get())), burst: burst(rate) }
+    }
+}
+
 /// How many cells may go at once. tokio's timer is 1 ms coarse and the machine is shared, so a
 /// bucket makes good for 5 ms of being late. Measured, 10,000/s asked: 99.9 % reached with this
 /// burst, 8 % with a burst of 1; governor's default lets a whole minute's worth through at once.
@@ -67,8 +92,7 @@ pub(super) struct Bucket {
     decision: RateLimiter<NotKeyed, ArrivalTime, StandingClock, NoOpMiddleware<Nanos>>,
     clock: StandingClock,
     arrival: ArrivalTime,
-    /// Nanoseconds a cell takes to come back, rounded up: never faster than the rate, and at most
-    /// 0.2 % slower up to 100 million a minute.
+    /// See [`Pace`].
     interval: u64,
     /// How far TAT may lie in the future while there still is a cell: burst - 1 cells' time.
     tolerance: u64,
@@ -83,18 +107,16 @@ pub(super) struct Bucket {
 impl Bucket {
     /// A bucket that has one cell now and no credit: a fresh one with a full burst would pass
     /// the limit in its first minute.
-    pub(super) fn new(rate: PerMinute, now: Moment) -> Self {
+    pub(super) fn new(pace: impl Into<Pace>, now: Moment) -> Self {
         let arrival = ArrivalTime(Arc::new(AtomicU64::new(0)));
-        let bucket = Self::over(arrival, rate, now);
+        let bucket = Self::over(arrival, pace.into(), now);
         bucket.arrival.0.store(now.nanos().saturating_add(bucket.tolerance), Ordering::Release);
         bucket
     }
 
-    fn over(arrival: ArrivalTime, rate: PerMinute, since: Moment) -> Self {
-        let burst = burst(rate);
-        let interval = MINUTE_NANOS.div_ceil(u64::from(rate.get()));
+    fn over(arrival: ArrivalTime, Pace { interval, burst }: Pace, since: Moment) -> Self {
         let quota = Quota::with_period(Duration::from_nanos(interval))
-            .expect("a minute divided by a u32 is at least 1 ns")
+            .expect("a pace has an interval of at least 1 ns")
             .allow_burst(burst);
         let clock = StandingClock::default();
         Self {
@@ -160,8 +182,8 @@ impl Bucket {
     /// Changes the rate from now on. The cells owed stay the same, so the wait for the next one
     /// grows or shrinks with their price. The wait is what is rescaled, not TAT - now: that one
     /// holds the tolerance too, and going from 10,000/s to 10/s would stall for 5 s.
-    pub(super) fn set_rate(&mut self, rate: PerMinute, now: Moment) {
-        let next = Self::over(self.arrival.clone(), rate, self.since);
+    pub(super) fn set_pace(&mut self, pace: impl Into<Pace>, now: Moment) {
+        let next = Self::over(self.arrival.clone(), pace.into(), self.since);
         let now = i128::from(now.nanos());
         let wait =
             i128::from(self.arrival.0.load(Ordering::Acquire)) - i128::from(self.tolerance) - now;
@@ -257,14 +279,24 @@ mod tests {
         let mut bucket = Bucket::new(rate(600_000), at(0));
         while bucket.take(1, at(0)) {}
         assert_eq!(wait(&bucket, 0), SECOND / 10_000);
-        bucket.set_rate(rate(600), at(0));
+        bucket.set_pace(rate(600), at(0));
         assert_eq!(wait(&bucket, 0), SECOND / 10, "one cell at the new price, no stall");
         bucket.charge(9);
         assert_eq!(wait(&bucket, 0), SECOND);
-        bucket.set_rate(rate(6_000), at(0));
+        bucket.set_pace(rate(6_000), at(0));
         assert_eq!(wait(&bucket, 0), SECOND / 10);
-        bucket.set_rate(rate(6_000), at(SECOND / 20));
+        bucket.set_pace(rate(6_000), at(SECOND / 20));
         assert_eq!(wait(&bucket, SECOND / 20), SECOND / 20, "the same rate changes nothing");
+    }
+
+    #[test]
+    fn a_share_of_a_rate_is_exact_to_the_nanosecond() {
+        assert_eq!(Pace::share_of(rate(600), 1.0), Pace::from(rate(600)));
+        assert_eq!(Pace::share_of(rate(60), 0.99).interval, 1_010_101_011);
+        let mut bucket = Bucket::new(Pace::share_of(rate(60), 0.5), at(0));
+        assert!(bucket.take(1, at(0)));
+        assert_eq!(wait(&bucket, 0), 2 * SECOND);
+        assert!(Pace::share_of(rate(1), 1e-300).interval < FARTHEST);
     }
 
     proptest! {

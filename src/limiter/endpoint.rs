@@ -1,14 +1,16 @@
-//! One endpoint: its slots, its two rates and its meter.
+//! One endpoint: its slots, its health and its meter. Its rates are those of its quota.
 
 use super::{
-    bucket::Bucket,
     clock::Moment,
+    health::Health,
     line::Constraint,
     meters::{EndpointReading, Meter, Pace, RateReading},
-    permit::Spent,
+    permit::{Grant, PermitRequest, Spent},
+    quota::Quota,
+    steering::{SlotTerms, Steering},
 };
-use crate::model::{Limits, PerMinute, Slots, Tokens, UnixMillis};
-use std::time::Duration;
+use crate::model::{Guessed, Limits, PerMinute, Slots, Tokens};
+use std::{num::NonZeroU32, time::Duration};
 
 /// An endpoint as the limiter needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,112 +18,144 @@ pub struct EndpointSpec {
     pub name: String,
     pub model: String,
     pub limits: Limits,
+    /// Which of the limits are a first guess, and so no ceiling for adaptation.
+    pub guessed: Guessed,
+    /// Endpoints of one group share one quota.
+    pub group: Option<String>,
+    /// Its share beside that of others that could start a call as soon.
+    pub weight: NonZeroU32,
+    /// The provider charges the output cap at admission, and gives nothing of it back.
+    pub charges_cap: bool,
+    /// It never says 429: slots are steered by the time to the first byte.
+    pub by_first_byte: bool,
 }
 
-/// A limit that has been checked and can be applied to any endpoint.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NewLimit {
-    Slots(Slots),
-    Requests(Option<PerMinute>),
-    Tokens(Option<PerMinute>),
+impl EndpointSpec {
+    /// An endpoint of its own, with limits that somebody set.
+    pub fn new(name: impl Into<String>, model: impl Into<String>, limits: Limits) -> Self {
+        Self {
+            name: name.into(),
+            model: model.into(),
+            limits,
+            guessed: Guessed::default(),
+            group: None,
+            weight: NonZeroU32::MIN,
+            charges_cap: false,
+            by_first_byte: false,
+        }
+    }
 }
 
 pub(super) struct Endpoint {
     spec: EndpointSpec,
-    limits: Limits,
+    /// Its quota, by its place in the line's list.
+    pub(super) quota: usize,
     /// Permits that are out. Above the limit after a shrink, until running calls end.
     held: u32,
-    /// `None` is "no limit".
-    requests: Option<Bucket>,
-    tokens: Option<Bucket>,
-    /// Kept apart from the buckets: a pause is neither rescaled by a new rate nor lifted by a
-    /// refund, and an endpoint without limits has it too.
-    pause: Pause,
+    pub(super) steering: Steering,
+    pub(super) health: Health,
+    /// Whether a call wanted a slot here, and had none, since the last second passed.
+    pub(super) wanted: bool,
+    last_served: Option<Moment>,
+    answered: u64,
+    failed: u64,
     meter: Meter,
 }
 
-/// The end of the last pause, past or to come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pause {
-    until: Moment,
-    /// The same by the wall clock, fixed when the pause was set so that it reads the same twice.
-    wall: UnixMillis,
-}
-
 impl Endpoint {
-    pub(super) fn new(spec: EndpointSpec, now: Moment) -> Self {
-        let limits = spec.limits;
+    pub(super) fn new(spec: EndpointSpec, quota: usize) -> Self {
+        let terms = SlotTerms {
+            set: spec.limits.slots,
+            guessed: spec.guessed.slots,
+            by_first_byte: spec.by_first_byte,
+        };
         Self {
             spec,
-            limits,
+            quota,
             held: 0,
-            requests: limits.requests_per_minute.map(|rate| Bucket::new(rate, now)),
-            tokens: limits.tokens_per_minute.map(|rate| Bucket::new(rate, now)),
-            pause: Pause::default(),
+            steering: Steering::new(terms),
+            health: Health::default(),
+            wanted: false,
+            last_served: None,
+            answered: 0,
+            failed: 0,
             meter: Meter::new(),
         }
     }
 
-    pub(super) const fn limits(&self) -> Limits {
-        self.limits
+    pub(super) fn limits(&self, quota: &Quota) -> Limits {
+        let (requests_per_minute, tokens_per_minute) = quota.in_force();
+        let slots = Slots::clamped(i64::from(self.target()));
+        Limits { slots, requests_per_minute, tokens_per_minute }
+    }
+
+    pub(super) fn group(&self) -> Option<&str> {
+        self.spec.group.as_deref()
     }
 
     pub(super) const fn held(&self) -> u32 {
         self.held
     }
 
-    pub(super) const fn target(&self) -> u32 {
-        self.limits.slots.get()
+    pub(super) fn target(&self) -> u32 {
+        self.steering.slots()
     }
 
-    pub(super) const fn has_free_slot(&self) -> bool {
+    pub(super) fn has_free_slot(&self) -> bool {
         self.held < self.target()
     }
 
-    /// When the next request may go as far as rate and pause are concerned, and what holds it
-    /// back until then.
-    pub(super) fn ready_at(&self) -> (Moment, Constraint) {
-        let bucket =
-            |bucket: &Option<Bucket>| bucket.as_ref().map_or(Moment::default(), Bucket::ready_at);
-        [
-            (self.pause.until, Constraint::Pause),
-            (bucket(&self.tokens), Constraint::Tokens),
-            (bucket(&self.requests), Constraint::Requests),
-        ]
-        .into_iter()
-        .max_by_key(|(at, _)| *at)
-        .unwrap_or((Moment::default(), Constraint::Requests))
+    /// How much of its slots is taken, by its weight: the smaller, the sooner it is chosen.
+    pub(super) fn load(&self) -> f64 {
+        f64::from(self.held) / (f64::from(self.target()) * f64::from(self.spec.weight.get()))
     }
 
-    /// Takes a slot and the rate for one request; takes nothing where one of them is not there.
+    /// When the next request may go, slots apart, and what holds it back until then; `None` where
+    /// that is not only a matter of time.
+    pub(super) fn ready_at(&mut self, quota: &Quota, now: Moment) -> Option<(Moment, Constraint)> {
+        let health = self.health.ready_at(self.held, now)?;
+        let (rate, on) = quota.ready_at();
+        Some(if health > rate { (health, Constraint::Pause) } else { (rate, on) })
+    }
+
+    /// Whether it has served somebody within this time.
+    pub(super) fn has_served_within(&self, span: Duration, now: Moment) -> bool {
+        self.last_served.is_some_and(|at| now.since(at) <= span)
+    }
+
+    /// What this request takes of the tokens here.
+    fn reservation(&self, request: &PermitRequest) -> Tokens {
+        if self.spec.charges_cap { request.most } else { request.tokens }
+    }
+
+    /// Takes a slot and the rate for one request; `None`, and nothing taken, where one of them is
+    /// not there. Gives back what was reserved.
     #[must_use]
-    pub(super) fn take(&mut self, tokens: Tokens, now: Moment) -> bool {
-        if !self.has_free_slot() || self.pause.until > now {
-            return false;
-        }
-        if self.tokens.as_mut().is_some_and(|bucket| !bucket.take(tokens.0, now)) {
-            return false;
-        }
-        if self.requests.as_mut().is_some_and(|bucket| !bucket.take(1, now)) {
-            if let Some(bucket) = &mut self.tokens {
-                bucket.refund(tokens.0, now);
-            }
-            return false;
+    pub(super) fn take(
+        &mut self,
+        quota: &mut Quota,
+        request: &PermitRequest,
+        now: Moment,
+    ) -> Option<Tokens> {
+        let tokens = self.reservation(request);
+        if !self.has_free_slot() || !quota.take(tokens, now) {
+            return None;
         }
         self.held += 1;
         self.meter.count(now, tokens.0);
-        true
+        Some(tokens)
     }
 
-    /// Gives a slot back that was taken at `at` with `reserved` tokens, and of the rate what was
-    /// not spent. True where that may let another request go earlier.
+    /// Gives back the slot of a grant, and of the rate what was not spent. True where that may
+    /// let another request go earlier.
     pub(super) fn give_back(
         &mut self,
-        at: Moment,
-        reserved: Tokens,
+        quota: &mut Quota,
+        grant: &Grant,
         spent: Spent,
         now: Moment,
     ) -> bool {
+        let Grant { at, reserved, .. } = *grant;
         self.held = self.held.saturating_sub(1);
         let (requests, used) = match spent {
             Spent::Nothing => {
@@ -129,63 +163,33 @@ impl Endpoint {
                 (1, Tokens(0))
             }
             Spent::Reserved => return false,
+            Spent::Exactly(_) if self.spec.charges_cap => return false,
             Spent::Exactly(used) => {
                 self.meter.correct(at, reserved.0, used.0);
                 (0, used)
             }
         };
-        let mut earlier = false;
-        if let Some(bucket) = self.requests.as_mut().filter(|bucket| bucket.counted(at)) {
-            bucket.refund(requests, now);
-            earlier |= requests > 0;
-        }
-        if let Some(bucket) = self.tokens.as_mut().filter(|bucket| bucket.counted(at)) {
-            bucket.refund(reserved.0.saturating_sub(used.0), now);
-            bucket.charge(used.0.saturating_sub(reserved.0));
-            earlier |= used < reserved;
-        }
-        earlier
+        quota.give_back(at, requests, (reserved, used), now)
     }
 
-    /// Lets nothing go for `wait` from now on. A shorter pause than the one that holds changes
-    /// nothing.
-    pub(super) fn pause(&mut self, wait: Duration, now: Moment) {
-        let until = now.plus(wait);
-        if until > self.pause.until {
-            let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-            let wall = UnixMillis(UnixMillis::now().0.saturating_add(millis));
-            self.pause = Pause { until, wall };
-        }
+    /// A reply that was one.
+    pub(super) fn served(&mut self, now: Moment) {
+        self.last_served = Some(now);
+        self.answered += 1;
+        self.health.served();
     }
 
-    /// Applies a limit at once. The old and the new value, where they differ.
-    pub(super) fn set_limit(
-        &mut self,
-        limit: NewLimit,
-        now: Moment,
-    ) -> Option<(Option<u32>, Option<u32>)> {
-        let before = self.limits;
-        let plain = |rate: Option<PerMinute>| rate.map(PerMinute::get);
-        let (from, to) = match limit {
-            NewLimit::Slots(slots) => {
-                self.limits.slots = slots;
-                (Some(before.slots.get()), Some(slots.get()))
-            }
-            NewLimit::Requests(rate) => {
-                self.limits.requests_per_minute = rate;
-                set_rate(&mut self.requests, rate, now);
-                (plain(before.requests_per_minute), plain(rate))
-            }
-            NewLimit::Tokens(rate) => {
-                self.limits.tokens_per_minute = rate;
-                set_rate(&mut self.tokens, rate, now);
-                (plain(before.tokens_per_minute), plain(rate))
-            }
-        };
-        (from != to).then_some((from, to))
+    pub(super) const fn count_failure(&mut self) {
+        self.failed += 1;
     }
 
-    pub(super) fn read(&self, now: Moment, waiting: u32) -> EndpointReading {
+    /// What is used a minute now: requests and tokens.
+    pub(super) fn pace(&self, now: Moment) -> (f64, f64) {
+        let (requests, tokens) = self.meter.read(now);
+        (requests.now, tokens.now)
+    }
+
+    pub(super) fn read(&self, quota: &Quota, waiting: u32, now: Moment) -> EndpointReading {
         let (requests, tokens) = self.meter.read(now);
         let reading =
             |pace: Pace, limit: Option<PerMinute>, configured: Option<PerMinute>| RateReading {
@@ -194,30 +198,24 @@ impl Endpoint {
                 limit,
                 configured: configured.filter(|_| configured != limit),
             };
-        let (limits, configured) = (self.limits, self.spec.limits);
+        let (in_force, set) = (self.limits(quota), quota.set_rates());
         EndpointReading {
             name: self.spec.name.clone(),
             model: self.spec.model.clone(),
             held: self.held,
             target: self.target(),
             waiting,
-            requests: reading(requests, limits.requests_per_minute, configured.requests_per_minute),
-            tokens: reading(tokens, limits.tokens_per_minute, configured.tokens_per_minute),
-            paused_until: (self.pause.until > now).then_some(self.pause.wall),
-            configured_slots: (configured.slots != limits.slots).then(|| configured.slots.get()),
-            group: None,
-            service: crate::model::Service::InService,
-            answered: 0,
-            failed: 0,
-            adaptation: 1.0,
-            first_byte: None,
+            requests: reading(requests, in_force.requests_per_minute, set.0),
+            tokens: reading(tokens, in_force.tokens_per_minute, set.1),
+            paused_until: quota.paused_until(now),
+            configured_slots: (self.steering.set() != in_force.slots)
+                .then(|| self.steering.set().get()),
+            group: self.spec.group.clone(),
+            service: self.health.service(),
+            answered: self.answered,
+            failed: self.failed,
+            adaptation: quota.factor(),
+            first_byte: self.steering.first_byte(),
         }
-    }
-}
-
-fn set_rate(bucket: &mut Option<Bucket>, rate: Option<PerMinute>, now: Moment) {
-    match (bucket.as_mut(), rate) {
-        (Some(bucket), Some(rate)) => bucket.set_rate(rate, now),
-        (_, rate) => *bucket = rate.map(|rate| Bucket::new(rate, now)),
     }
 }

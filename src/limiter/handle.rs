@@ -3,14 +3,16 @@
 use super::{
     Dispatcher,
     clock::{Epoch, Moment},
-    endpoint::{Endpoint, EndpointSpec, NewLimit},
+    endpoint::{Endpoint, EndpointSpec},
+    feedback::Feedback,
     line::{Granted, HeadWaited, Line, Next, Waiting},
     meters::EndpointReading,
     permit::{Grant, Permit, PermitRequest, Spent},
+    quota::Quota,
 };
 use crate::model::{
-    EndpointIndex, LimitChange, LimitError, LimitName, LimitSetBy, Limits, PerMinute, Slots,
-    UnixMillis,
+    EndpointIndex, Failure, LimitChange, LimitError, LimitName, LimitSetBy, Limits, PerMinute,
+    Slots, UnixMillis,
 };
 use std::{
     sync::{
@@ -80,6 +82,14 @@ impl Shared {
         }
     }
 
+    pub(super) fn learn(&self, grant: &Grant, feedback: &Feedback<'_>) {
+        let now = self.epoch.now();
+        let look = self.line().learn(grant, feedback, now);
+        if look {
+            self.changed.notify_one();
+        }
+    }
+
     /// Changes the line, and has the dispatcher look at it.
     fn change<T>(&self, change: impl FnOnce(&mut Line, Moment) -> T) -> T {
         let outcome = change(&mut self.line(), self.epoch.now());
@@ -125,8 +135,6 @@ impl Limiter {
         waits: mpsc::UnboundedSender<HeadWaited>,
     ) -> (Self, Dispatcher) {
         let epoch = Epoch::start();
-        let endpoints =
-            endpoints.into_iter().map(|spec| Endpoint::new(spec, Moment::default())).collect();
         let shared = Arc::new(Shared {
             line: Mutex::new(Line::new(endpoints)),
             changed: Notify::new(),
@@ -175,14 +183,14 @@ impl Limiter {
         set_by: LimitSetBy,
         reason: &str,
     ) -> Result<Vec<LimitChange>, SetLimitError> {
-        let rate = || to.map(|rate| PerMinute::try_from(i64::from(rate))).transpose();
         let new = match limit {
             LimitName::Slots => {
                 let slots = to.ok_or(SetLimitError::UnlimitedSlots)?;
                 NewLimit::Slots(Slots::try_from(i64::from(slots))?)
             }
-            LimitName::RequestsPerMinute => NewLimit::Requests(rate()?),
-            LimitName::TokensPerMinute => NewLimit::Tokens(rate()?),
+            LimitName::RequestsPerMinute | LimitName::TokensPerMinute => {
+                NewLimit::Rate(to.map(|rate| PerMinute::try_from(i64::from(rate))).transpose()?)
+            }
         };
         self.shared().change(|line, now| {
             if let Some(asked) = endpoint
@@ -192,12 +200,13 @@ impl Limiter {
                 return Err(SetLimitError::NoSuchEndpoint { asked, last });
             }
             let at = UnixMillis::now();
+            let Line { endpoints, quotas, .. } = line;
             let changes = (0..=u16::MAX)
                 .map(EndpointIndex)
-                .zip(&mut line.endpoints)
+                .zip(endpoints)
                 .filter(|(index, _)| endpoint.is_none_or(|asked| asked == *index))
                 .filter_map(|(index, endpoint)| {
-                    let (from, to) = endpoint.set_limit(new, now)?;
+                    let (from, to) = set(new, limit, endpoint, &mut quotas[endpoint.quota], now)?;
                     let reason = reason.to_owned();
                     Some(LimitChange { at, endpoint: index, limit, from, to, set_by, reason })
                 });
@@ -219,18 +228,52 @@ impl Limiter {
     /// extends a pause: late replies to requests of before it do not shorten it.
     pub fn pause_endpoint(&self, endpoint: EndpointIndex, wait: Duration) {
         self.shared().change(|line, now| {
-            if let Some(endpoint) = line.endpoints.get_mut(endpoint.as_usize()) {
-                endpoint.pause(wait, now);
+            if let Some(endpoint) = line.endpoints.get(endpoint.as_usize()) {
+                line.quotas[endpoint.quota].pause(wait, now);
             }
         });
     }
 
-    /// Lets limits adapt, or holds them where they were set.
-    pub fn set_adaptation(&self, _on: bool) {}
+    /// Lets limits adapt to what the providers say, or holds them where they were set.
+    pub fn set_adaptation(&self, on: bool) {
+        self.shared().change(|line, now| line.adapt(on, now));
+    }
+
+    /// Whether limits adapt.
+    pub fn is_adapting(&self) -> bool {
+        self.shared().line().adapting
+    }
+
+    /// The changes of limits since the last call that nobody asked for: those of headers and of
+    /// adaptation.
+    pub fn take_changes(&self) -> Vec<LimitChange> {
+        std::mem::take(&mut self.shared().line().changes)
+    }
+
+    /// Takes an endpoint out of service, and with `whole_group` all that share its quota, until
+    /// [`Self::put_back`]. How many endpoints are left.
+    pub fn take_out(&self, endpoint: EndpointIndex, failure: &Failure, whole_group: bool) -> usize {
+        self.shared().change(|line, _| line.take_out(endpoint, failure, whole_group))
+    }
+
+    /// Puts every endpoint back into service that was taken out.
+    pub fn put_back(&self) {
+        self.shared().change(|line, _| line.put_back());
+    }
+
+    /// Whether an endpoint has served somebody within this time.
+    pub fn has_served_within(&self, endpoint: EndpointIndex, span: Duration) -> bool {
+        let shared = self.shared();
+        let now = shared.epoch.now();
+        let line = shared.line();
+        line.endpoints.get(endpoint.as_usize()).is_some_and(|e| e.has_served_within(span, now))
+    }
 
     /// The limits in force; `None` where there is no such endpoint.
     pub fn limits(&self, endpoint: EndpointIndex) -> Option<Limits> {
-        self.shared().line().endpoints.get(endpoint.as_usize()).map(Endpoint::limits)
+        let line = self.shared().line();
+        let endpoint = line.endpoints.get(endpoint.as_usize())?;
+        Some(endpoint.limits(&line.quotas[endpoint.quota]))
     }
 
     /// Every endpoint's numbers now, in the order of the endpoints.
@@ -241,11 +284,42 @@ impl Limiter {
         // A cancelled call may still stand in the line, a served one may not have woken yet.
         let standing = u32::try_from(line.len()).unwrap_or(u32::MAX);
         let waiting = shared.waiting().min(standing);
-        line.endpoints.iter().map(|endpoint| endpoint.read(now, waiting)).collect()
+        let read = |endpoint: &Endpoint| endpoint.read(&line.quotas[endpoint.quota], waiting, now);
+        line.endpoints.iter().map(read).collect()
     }
 
     /// The slots of all endpoints: how many calls may be in flight at once.
     pub fn slots_total(&self) -> u32 {
         self.shared().line().endpoints.iter().map(Endpoint::target).sum()
     }
+}
+
+/// A limit that has been checked and can be applied to any endpoint.
+#[derive(Clone, Copy, Debug)]
+enum NewLimit {
+    Slots(Slots),
+    Rate(Option<PerMinute>),
+}
+
+/// Applies a limit at once. The old and the new value in force, where they differ.
+fn set(
+    new: NewLimit,
+    limit: LimitName,
+    endpoint: &mut Endpoint,
+    quota: &mut Quota,
+    now: Moment,
+) -> Option<(Option<u32>, Option<u32>)> {
+    let plain = |rate: Option<PerMinute>| rate.map(PerMinute::get);
+    let (from, to) = match new {
+        NewLimit::Slots(slots) => {
+            let before = endpoint.target();
+            endpoint.steering.set_to(slots);
+            (Some(before), Some(endpoint.target()))
+        }
+        NewLimit::Rate(rate) => {
+            let (from, to) = quota.set(limit, rate, now)?;
+            (plain(from), plain(to))
+        }
+    };
+    (from != to).then_some((from, to))
 }

@@ -3,10 +3,11 @@
 
 use super::{
     clock::Moment,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, EndpointSpec},
     permit::{Grant, Permit, PermitRequest, PermitWaits, Priority, Spent},
+    quota::Quota,
 };
-use crate::model::{EndpointIndex, PersonaIndex};
+use crate::model::{EndpointIndex, LimitChange, PersonaIndex};
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 
@@ -110,6 +111,13 @@ pub(super) type Granted = (oneshot::Sender<Permit>, Grant);
 
 pub(super) struct Line {
     pub(super) endpoints: Vec<Endpoint>,
+    /// One for each endpoint without a group, and one for each group.
+    pub(super) quotas: Vec<Quota>,
+    pub(super) adapting: bool,
+    /// Changes of limits that nobody has asked for, until somebody takes them.
+    pub(super) changes: Vec<LimitChange>,
+    /// When the next second has passed.
+    pub(super) next_second: Moment,
     follow_ups: VecDeque<Waiting>,
     new: VecDeque<Waiting>,
     gate: Gate,
@@ -119,9 +127,26 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) const fn new(endpoints: Vec<Endpoint>) -> Self {
+    pub(super) fn new(specs: Vec<EndpointSpec>) -> Self {
+        let now = Moment::default();
+        let mut quotas: Vec<Quota> = Vec::new();
+        let mut endpoints: Vec<Endpoint> = Vec::new();
+        for spec in specs {
+            let shared = (endpoints.iter())
+                .find(|other| spec.group.is_some() && other.group() == spec.group.as_deref())
+                .map(|other| other.quota);
+            let quota = shared.unwrap_or_else(|| {
+                quotas.push(Quota::new(&spec.limits, spec.guessed, now));
+                quotas.len() - 1
+            });
+            endpoints.push(Endpoint::new(spec, quota));
+        }
         Self {
             endpoints,
+            quotas,
+            adapting: false,
+            changes: Vec::new(),
+            next_second: now,
             follow_ups: VecDeque::new(),
             new: VecDeque::new(),
             gate: Gate::Open,
@@ -185,7 +210,7 @@ impl Line {
         let Some(endpoint) = self.endpoints.get_mut(grant.endpoint.as_usize()) else {
             return false;
         };
-        let earlier = endpoint.give_back(grant.at, grant.reserved, spent, now);
+        let earlier = endpoint.give_back(&mut self.quotas[endpoint.quota], grant, spent, now);
         let slot = self.wants_slot && endpoint.has_free_slot();
         if slot {
             self.wants_slot = false;
@@ -204,6 +229,7 @@ impl Line {
         if self.gate == Gate::Closed {
             return (Next::End, None);
         }
+        self.pass_seconds(now);
         while granted.len() < BATCH {
             match self.serve_head(now) {
                 Served::Granted(grant) => granted.push(grant),
@@ -223,22 +249,28 @@ impl Line {
         let (on, next) = if self.gate == Gate::Paused {
             (None, Next::OnChange)
         } else {
-            match choose(&mut self.endpoints) {
-                None => (Some(Constraint::Slot), Next::OnChange),
-                Some((index, endpoint)) => {
+            match choose(&mut self.endpoints, &self.quotas, now) {
+                Choice::Wait(on) => (Some(on), Next::OnChange),
+                Choice::Ask { index, at, on } => {
                     head.wait_on(None, now);
-                    if endpoint.take(head.request.tokens, now) {
-                        let Waiting { request, reply, waits, .. } = head;
-                        let reserved = request.tokens;
+                    let endpoint = &mut self.endpoints[index.as_usize()];
+                    let quota = &mut self.quotas[endpoint.quota];
+                    if at <= now
+                        && let Some(reserved) = endpoint.take(quota, &head.request, now)
+                    {
+                        let Waiting { reply, waits, .. } = head;
                         let grant = Grant { endpoint: index, reserved, at: now, waits };
                         return Served::Granted((reply, grant));
                     }
-                    let (at, on) = endpoint.ready_at();
+                    if on != Constraint::Pause {
+                        quota.hold_back();
+                    }
                     (Some(on), Next::At(at))
                 }
             }
         };
-        self.wants_slot = self.endpoints.iter().any(|endpoint| !endpoint.has_free_slot());
+        // One at a time is what an endpoint takes that comes back from a pause.
+        self.wants_slot = self.endpoints.iter().any(|e| !e.has_free_slot() || e.held() == 1);
         head.wait_on(on, now);
         let head_waited = head.tell(on.unwrap_or(Constraint::Pause));
         queue.push_front(head);
@@ -252,17 +284,38 @@ fn skip_cancelled(queue: &mut VecDeque<Waiting>) {
     }
 }
 
-/// Of the endpoints with a free slot, the one whose rate is ready first; among those ready since
-/// the same moment, such as ones without limits, the one whose slots are least taken.
-fn choose(endpoints: &mut [Endpoint]) -> Option<(EndpointIndex, &mut Endpoint)> {
-    let share = |a: &Endpoint, b: &Endpoint| u64::from(a.held()) * u64::from(b.target());
-    (0..=u16::MAX)
-        .zip(endpoints)
-        .filter(|(_, endpoint)| endpoint.has_free_slot())
-        .min_by(|(_, a), (_, b)| {
-            (a.ready_at().0.cmp(&b.ready_at().0)).then_with(|| share(a, b).cmp(&share(b, a)))
-        })
-        .map(|(index, endpoint)| (EndpointIndex(index), endpoint))
+/// Where the head of the line may go.
+enum Choice {
+    /// Nowhere, until something changes.
+    Wait(Constraint),
+    /// Here, at this moment; until then that holds it back.
+    Ask { index: EndpointIndex, at: Moment, on: Constraint },
+}
+
+/// Of the endpoints with a free slot that are in service, the one that is ready first; among
+/// those that are ready, or have been since the same moment, the one whose slots are least taken.
+fn choose(endpoints: &mut [Endpoint], quotas: &[Quota], now: Moment) -> Choice {
+    let mut best: Option<(Moment, f64, Choice)> = None;
+    let mut no_slot = false;
+    for (index, endpoint) in (0..=u16::MAX).zip(endpoints) {
+        let Some((at, on)) = endpoint.ready_at(&quotas[endpoint.quota], now) else { continue };
+        if !endpoint.has_free_slot() {
+            no_slot = true;
+            // Where the rates would have let it go, more slots would help.
+            endpoint.wanted |= at <= now;
+            continue;
+        }
+        let (from, load) = (at.max(now), endpoint.load());
+        if best.as_ref().is_none_or(|(first, least, _)| (from, load) < (*first, *least)) {
+            let index = EndpointIndex(index);
+            best = Some((from, load, Choice::Ask { index, at, on }));
+        }
+    }
+    match best {
+        Some((.., choice)) => choice,
+        None if no_slot => Choice::Wait(Constraint::Slot),
+        None => Choice::Wait(Constraint::Pause),
+    }
 }
 
 #[cfg(test)]
@@ -273,8 +326,12 @@ mod tests {
     #[test]
     fn a_line_that_does_not_move_is_cleared_of_cancelled_calls() {
         let mut line = Line::new(Vec::new());
-        let request =
-            PermitRequest { persona: PersonaIndex(0), priority: Priority::New, tokens: Tokens(1) };
+        let request = PermitRequest {
+            persona: PersonaIndex(0),
+            priority: Priority::New,
+            tokens: Tokens(1),
+            most: Tokens(1),
+        };
         let mut calls = Vec::new();
         for _ in 0..3_000 {
             let (reply, permit) = oneshot::channel();

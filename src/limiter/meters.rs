@@ -26,7 +26,7 @@ pub struct EndpointReading {
     pub tokens: RateReading,
     /// Set while the endpoint is paused.
     pub paused_until: Option<UnixMillis>,
-    /// The slots at the start, where another number is in force.
+    /// The slots as they were set, where another number is in force.
     pub configured_slots: Option<u32>,
     pub group: Option<String>,
     pub service: Service,
@@ -48,7 +48,7 @@ pub struct RateReading {
     pub last_minute: u64,
     /// The limit in force; `None` is "no limit".
     pub limit: Option<PerMinute>,
-    /// The limit at the start, where another one is in force.
+    /// The limit as it was set, where another one is in force.
     pub configured: Option<PerMinute>,
 }
 

@@ -13,21 +13,28 @@
 //! `Bucket` for each rate limit it has, and meters what it hands out. All time is tokio's, so
 //! tests run on its paused clock.
 
+mod adaptation;
 mod bucket;
 mod clock;
 mod dispatcher;
 mod endpoint;
 mod estimate;
+mod feedback;
 mod handle;
+mod health;
+mod learning;
 mod line;
 mod meters;
 mod permit;
+mod quota;
+mod steering;
 #[cfg(test)]
 mod tests;
 
 pub use dispatcher::Dispatcher;
 pub use endpoint::EndpointSpec;
 pub use estimate::OutputEstimate;
+pub use feedback::{Feedback, Outcome};
 pub use handle::{Limiter, SetLimitError};
 pub use line::{Constraint, HeadWaited};
 pub use meters::{EndpointReading, RateReading};

@@ -1,6 +1,6 @@
 //! The right to send one request, and the asking for it.
 
-use super::{clock::Moment, handle::Shared};
+use super::{clock::Moment, feedback::Feedback, handle::Shared};
 use crate::model::{EndpointIndex, PersonaIndex, Tokens};
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +20,8 @@ pub struct PermitRequest {
     pub priority: Priority,
     /// What to reserve: the prompt and the expected output.
     pub tokens: Tokens,
+    /// The prompt and the output cap, which some providers charge whatever is used.
+    pub most: Tokens,
 }
 
 /// Where the time before a permit went. The parts follow each other and overlap nowhere.
@@ -77,6 +79,12 @@ impl Permit {
     /// The request is on its way: from now on it counts, whatever becomes of it.
     pub const fn sent(&mut self) {
         self.spent = Spent::Reserved;
+    }
+
+    /// What came back teaches the limiter something of the endpoint. Called while the permit is
+    /// held, once.
+    pub fn learned(&self, feedback: &Feedback<'_>) {
+        self.shared.learn(&self.grant, feedback);
     }
 
     /// Corrects the reservation to what the provider counted, and gives the slot back.

@@ -15,6 +15,7 @@ mod limits;
 mod log;
 mod money;
 mod persona;
+mod quota;
 mod run;
 mod service;
 mod survey;
@@ -33,6 +34,7 @@ pub use limits::{
 pub use log::{LogLevel, LogLine, LogRing};
 pub use money::{NotAnAmount, Price, Usd};
 pub use persona::{Attribute, Persona};
+pub use quota::{QuotaSaid, WindowSaid};
 pub use run::{PauseReason, RunPhase, RunSummary, StopReason};
 pub use service::Service;
 pub use survey::{Dimension, Grid, PromptTemplates, Survey, snake_case};

@@ -87,7 +87,7 @@ pub struct SlotMeter {
     pub target: u32,
     /// Calls that want a permit and have none, whatever they wait for.
     pub waiting: u32,
-    /// The slots as they were configured, where another number is in force.
+    /// The slots as they were set, where another number is in force.
     pub configured: Option<u32>,
 }
 
@@ -101,7 +101,7 @@ pub struct RateMeter {
     pub last_minute: u64,
     /// The limit in force; `None` is "no limit".
     pub limit: Option<PerMinute>,
-    /// The limit as it was configured, where another one is in force.
+    /// The limit as it was set, where another one is in force.
     pub configured: Option<PerMinute>,
 }
 

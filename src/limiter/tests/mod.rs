@@ -42,11 +42,10 @@ struct Running {
 }
 
 fn start(endpoints: &[Limits]) -> Running {
-    let specs = endpoints.iter().enumerate().map(|(number, limits)| EndpointSpec {
-        name: format!("endpoint {number}"),
-        model: "model".to_owned(),
-        limits: *limits,
-    });
+    let specs = endpoints
+        .iter()
+        .enumerate()
+        .map(|(number, limits)| EndpointSpec::new(format!("endpoint {number}"), "model", *limits));
     let (waits, head_waits) = mpsc::unbounded_channel();
     let (limiter, dispatcher) = Limiter::new(specs.collect(), waits);
     let dispatcher = tokio::spawn(dispatcher.run());
@@ -58,6 +57,7 @@ fn request(persona: u32, tokens: u64) -> PermitRequest {
         persona: PersonaIndex(persona),
         priority: Priority::New,
         tokens: Tokens(tokens),
+        most: Tokens(tokens),
     }
 }
 
