@@ -13,6 +13,13 @@ use tokio::{
 /// Long enough for anything that is to come to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A client in the clear, which reqwest does not build without a provider for TLS either.
+fn client() -> Client {
+    // Another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 fn start(options: Options) -> Simulator {
     Simulator::start(options).unwrap()
 }
@@ -70,11 +77,11 @@ async fn a_completion_has_the_shape_and_the_headers_of_openai() {
     let limits = Options {
         requests_per_minute: Some(600),
         tokens_per_minute: Some(60_000),
-        key: Some("sk-right".to_owned()),
+        keys: vec![Key::alone("sk-right")],
         ..at_once()
     };
     let simulator = start(limits);
-    let client = Client::new();
+    let client = client();
     let request = ask(&client, &simulator, body("Age: 40\nTenure: rents")).bearer_auth("sk-right");
     let (response, value) = reply(request).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -108,8 +115,8 @@ async fn a_completion_has_the_shape_and_the_headers_of_openai() {
 
 #[tokio::test]
 async fn errors_have_the_shape_of_openai() {
-    let simulator = start(Options { key: Some("sk-right".to_owned()), ..at_once() });
-    let client = Client::new();
+    let simulator = start(Options { keys: vec![Key::alone("sk-right")], ..at_once() });
+    let client = client();
     let base = simulator.base_url();
     let good = |request: RequestBuilder| request.bearer_auth("sk-right");
     let wrong_key = "sk-this-is-the-wrong-one";
@@ -142,8 +149,7 @@ async fn errors_have_the_shape_of_openai() {
 #[tokio::test]
 async fn the_models_can_be_listed() {
     let simulator = start(at_once());
-    let (response, value) =
-        reply(Client::new().get(format!("{}/models", simulator.base_url()))).await;
+    let (response, value) = reply(client().get(format!("{}/models", simulator.base_url()))).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(value["object"], "list");
     assert_eq!(value["data"][0]["object"], "model");
@@ -151,7 +157,7 @@ async fn the_models_can_be_listed() {
 
 #[tokio::test]
 async fn a_full_limit_answers_429_and_says_how_long_to_wait() {
-    let client = Client::new();
+    let client = client();
     for (requests, tokens, kind) in [(Some(2), None, "requests"), (None, Some(900), "tokens")] {
         let limits =
             Options { requests_per_minute: requests, tokens_per_minute: tokens, ..at_once() };
@@ -184,7 +190,7 @@ async fn a_full_limit_answers_429_and_says_how_long_to_wait() {
 
 #[tokio::test]
 async fn faults_that_are_replies_look_like_the_real_thing() {
-    let client = Client::new();
+    let client = client();
     for (fault, status, kind) in [
         ("429", 429, FaultKind::RateLimited),
         ("500", 500, FaultKind::ServerError),
@@ -220,7 +226,7 @@ async fn faults_that_are_replies_look_like_the_real_thing() {
 async fn the_cap_of_the_request_cuts_the_output_off() {
     let simulator = start(at_once());
     let tight = body("Age: 40").replace("600", "20");
-    let (_, value) = reply(ask(&Client::new(), &simulator, tight)).await;
+    let (_, value) = reply(ask(&client(), &simulator, tight)).await;
     assert_eq!(value["choices"][0]["finish_reason"], "length");
     assert_eq!(value["usage"]["completion_tokens"], 20);
     assert_eq!(simulator.stats().cut_off, 1);
@@ -263,7 +269,7 @@ async fn a_reset_is_a_reset() {
 #[tokio::test]
 async fn a_hanging_request_is_in_flight_until_the_client_gives_up() {
     let simulator = start(with_faults("timeout=100%"));
-    let client = Client::new();
+    let client = client();
     let waiting = tokio::spawn(ask(&client, &simulator, body("Age: 40")).send());
     let eventually = |in_flight| {
         let simulator = &simulator;
@@ -284,13 +290,13 @@ async fn a_hanging_request_is_in_flight_until_the_client_gives_up() {
 #[tokio::test]
 async fn a_slow_body_comes_whole() {
     let simulator = start(with_faults("slow=100%"));
-    let (_, value) = reply(ask(&Client::new(), &simulator, body("Age: 40"))).await;
+    let (_, value) = reply(ask(&client(), &simulator, body("Age: 40"))).await;
     assert_eq!(value["choices"][0]["finish_reason"], "stop");
 }
 
 #[tokio::test]
 async fn a_seed_repeats_the_same_luck_and_a_retry_has_its_own() {
-    let client = Client::new();
+    let client = client();
     let outcomes = async |seed| {
         let simulator = start(Options { seed, ..with_faults("500=50%") });
         let mut outcomes = Vec::new();
