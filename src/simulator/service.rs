@@ -206,16 +206,18 @@ impl Service {
             return refusals::queue_full(self.kind());
         };
         let Live { faults, pace } = self.live();
+        let nothing_fails = faults.is_empty();
         let draft = Draft {
             kind: self.kind(),
             request,
             answer: &answer,
             prompt_tokens,
             output_tokens,
-            attempt: self.attempt(body, !faults.is_empty() || !pace.is_instant()),
+            attempt: self.attempt(body, !nothing_fails || !pace.is_instant()),
             pace,
         };
-        let (reply, ending, used) = match faults.strike(draft.attempt.with(b"fault")) {
+        let strike = || faults.strike(draft.attempt.with(b"fault"));
+        let (reply, ending, used) = match (!nothing_fails).then(strike).flatten() {
             Some(kind) => {
                 let (reply, used) = draft.failing(kind);
                 (reply, Ending::Fault(kind), used)
