@@ -42,7 +42,7 @@ impl LimitReq {
     /// The excess with a request that comes now.
     fn excess(&self, at: u64) -> u64 {
         self.last.map_or(0, |last| {
-            let leaked = self.rate * at.saturating_sub(last.at) / 1000;
+            let leaked = self.rate.saturating_mul(at.saturating_sub(last.at)) / 1000;
             (last.excess + REQUEST).saturating_sub(leaked)
         })
     }
