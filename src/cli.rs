@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::config::{Flags, RateFlag};
+use crate::{
+    config::{Flags, RateFlag},
+    simulator::{self, Change, FaultKind},
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
 
@@ -192,7 +195,7 @@ pub struct DemoArgs {
     pub latency: Duration,
     /// Faults, such as 429=2%,500=1%,malformed=1%
     #[arg(long, default_value = "429=1%,500=1%,malformed=1%,refusal=1%", value_name = "LIST")]
-    pub fault: crate::simulator::Faults,
+    pub fault: simulator::Faults,
     /// Slots: how many requests may be in flight at once
     #[arg(long, default_value_t = 12, value_name = "N", allow_negative_numbers = true)]
     pub concurrency: i64,
@@ -257,25 +260,140 @@ pub struct LsArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "More with --help: examples, every fault, and what can change meanwhile.")]
+#[command(after_long_help = simulate_help())]
 pub struct SimulateArgs {
     /// The port on 127.0.0.1; 0 takes any that is free
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
-    /// What answers and faults are drawn from
+    /// What answers, faults and latencies are drawn from
     #[arg(long, default_value_t = 7, value_name = "N")]
     pub seed: u64,
-    /// The median latency, such as 300ms or 2s
-    #[arg(long, default_value = "300ms", value_name = "TIME", value_parser = parse_time)]
-    pub latency: Duration,
+
+    /// Whose ways it has: openai, azure, vllm, ollama or llama.cpp
+    #[arg(long, default_value_t, value_name = "KIND", help_heading = "Server")]
+    pub kind: simulator::Kind,
+    /// A made-up key to serve, once for each; keys of one group share limits and quota [default:
+    /// every key is served]
+    #[arg(long, value_name = "KEY[:GROUP]", help_heading = "Server")]
+    pub key: Vec<simulator::Key>,
+    /// Answer 400 to a response_format of json_schema
+    #[arg(long, help_heading = "Server")]
+    pub no_json_schema: bool,
+    /// Answer 400 to a response_format of json_object
+    #[arg(long, help_heading = "Server")]
+    pub no_json_object: bool,
+    /// Answer 400 to max_completion_tokens
+    #[arg(long, help_heading = "Server")]
+    pub no_max_completion_tokens: bool,
+    /// Answer 400 to max_tokens
+    #[arg(long, help_heading = "Server")]
+    pub no_max_tokens: bool,
+
     /// Requests a minute before it answers 429 [default: no limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          help_heading = "Limits")]
     pub rpm: Option<u32>,
     /// Tokens a minute before it answers 429 [default: no limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          help_heading = "Limits")]
     pub tpm: Option<u32>,
+    /// How the two are enforced: bucket[:BURST], window[:LENGTH], log[:LENGTH] or
+    /// limit_req[:BURST[:nodelay]]
+    #[arg(long, default_value_t, value_name = "SHAPE", help_heading = "Limits")]
+    pub limit: simulator::LimitShape,
+    /// Count a request's output cap against tokens a minute, however short its output is
+    #[arg(long, help_heading = "Limits")]
+    pub charge_cap: bool,
+    /// Tokens until the money is gone and every request gets a 429 insufficient_quota
+    #[arg(long, value_name = "TOKENS", help_heading = "Limits")]
+    pub quota: Option<u64>,
+    /// What the x-ratelimit headers say: honest, none, lying or nonsense [default: as the kind]
+    #[arg(long, value_name = "SORT", help_heading = "Limits")]
+    pub headers: Option<simulator::RateHeaders>,
+    /// How a 429 says when to come back: both, ms, seconds, float, date or none; with a time, as
+    /// in seconds=365d, always that [default: as the kind]
+    #[arg(long, value_name = "FORM[=TIME]", help_heading = "Limits")]
+    pub retry_after: Option<simulator::RetryAfter>,
+
+    /// The median latency, such as 300ms or 2s
+    #[arg(long, default_value = "300ms", value_name = "TIME", value_parser = parse_time,
+          help_heading = "Speed")]
+    pub latency: Duration,
+    /// Take the latency as the time to the first token, and so long for each one after it
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    pub tokens_per_second: Option<f64>,
+    /// Requests served at once; the next ones wait [default: as the kind]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          help_heading = "Speed")]
+    pub slots: Option<u32>,
+    /// Requests that may wait for a slot before it answers 503 [default: as the kind]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    pub queue: Option<u32>,
+
     /// Faults, such as 429=2%,500=1%,malformed=1%
-    #[arg(long, default_value = "", value_name = "LIST")]
-    pub fault: crate::simulator::Faults,
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "LIST",
+        help_heading = "Trouble"
+    )]
+    pub fault: simulator::Faults,
+    /// A change at a time after the start, once for each, such as 30s:capacity=x0.5
+    #[arg(long, value_name = "TIME:CHANGE", help_heading = "Trouble")]
+    pub at: Vec<simulator::Scheduled>,
+}
+
+/// What `voxpop simulate --help` says below the flags. Its lists are those that are read.
+fn simulate_help() -> String {
+    let list = |rows: &mut dyn Iterator<Item = (&'static str, &'static str)>| {
+        rows.map(|(name, meaning)| format!("  {name:<20} {meaning}\n")).collect::<String>()
+    };
+    let faults = FaultKind::all().map(|kind| (kind.as_str(), kind.meaning()));
+    format!(
+        "\
+Examples:
+  A provider that is slow and fails now and then, and a run against it:
+    voxpop simulate --latency 2s --fault 429=2%,500=1%,malformed=1% &
+    voxpop run survey.yaml --personas people.csv --base-url http://127.0.0.1:8080/v1
+  A quota that is enforced by the second, halves after 30 s and comes back after 90 s:
+    voxpop simulate --rpm 600 --tpm 200000 --limit window:1s \\
+      --at 30s:capacity=x0.5 --at 90s:capacity=x1
+  A server of your own behind nginx, which tells nothing about its limits:
+    voxpop simulate --kind vllm --slots 16 --tokens-per-second 60 \\
+      --rpm 600 --limit limit_req:5:nodelay
+  The money runs out, and is topped up while the run waits:
+    voxpop simulate --quota 100000
+    curl -d quota=+500000 http://127.0.0.1:8080/simulator/do
+  A provider that dies and comes back, with keys of which two share one quota:
+    voxpop simulate --rpm 300 --key sk-a:team --key sk-b:team --key sk-c --at 1m:down --at 2m:up
+
+Kinds:
+  openai     Authorization: Bearer, /v1, and every header
+  azure      api-key, /openai/v1 and /openai/deployments/NAME/chat/completions?api-version=...
+  vllm       256 slots and no headers about limits
+  ollama     1 slot, a queue of 512 and then 503; ignores keys and max_completion_tokens
+  llama.cpp  4 slots and no headers about limits
+
+Limit shapes; a short TIME checks the minute's limit by the second, as some providers do:
+  bucket:TIME          fills evenly; a rest of TIME fills it
+  window:TIME          counts from nought in each window of TIME
+  log:TIME             counts what was let in during the last TIME
+  limit_req:N          nginx, which delays up to N requests and refuses the next; requests only
+  limit_req:N:nodelay  the same without the delay
+
+Faults, each with its rate (2% or 0.02); the codes of OpenAI's errors are names too:
+{}
+Changes, with --at TIME: before them, or sent while it runs:
+{}
+  curl -d capacity=x0.5 http://127.0.0.1:8080/simulator/do    one a line; answers with what holds
+  curl http://127.0.0.1:8080/simulator/stats                  counts by kind and key, and changes
+
+The same seed gives the same answers, faults and latencies to the same requests.",
+        list(&mut faults.into_iter()),
+        list(&mut Change::FORMS.into_iter()),
+    )
 }
 
 /// A time with its unit: `300ms`, `2s`, `1.5s`, `1m`.

@@ -19,7 +19,7 @@ use serde_json::Value;
 pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -> String {
     let facts = Facts::read(&request.messages, seed, topics);
     let form = match &request.wanted {
-        Wanted::Form(form) => Some(&**form),
+        Wanted::Form(form) | Wanted::FormInText(form) => Some(&**form),
         Wanted::Text | Wanted::Json => None,
     };
     let stance = Stance::of(&facts, form, seed);
@@ -27,8 +27,15 @@ pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -
     match (&request.wanted, form) {
         (_, Some(form)) => {
             let filler = Filler { facts: &facts, stance: &stance, speaker: &speaker, seed };
-            serde_json::to_string(&filler.field(form, ""))
-                .expect("a form is filled in with texts, numbers and lists of them")
+            let filled = serde_json::to_string(&filler.field(form, ""))
+                .expect("a form is filled in with texts, numbers and lists of them");
+            match request.wanted {
+                // Asked in words alone, a model fences its JSON as often as not.
+                Wanted::FormInText(_) if facts.chance.with(b"fence").happens(0.5) => {
+                    format!("```json\n{filled}\n```")
+                }
+                _ => filled,
+            }
         }
         (Wanted::Json, None) => serde_json::json!({ "narrative": speaker.narrative() }).to_string(),
         (_, None) => speaker.narrative(),
@@ -172,7 +179,7 @@ impl<'a> Filler<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{answer as answer_with, *};
+    use super::{super::request::Dialect, answer as answer_with, *};
     use serde_json::json;
 
     fn answer(request: &ChatRequest, seed: Chance) -> String {
@@ -188,7 +195,8 @@ mod tests {
             ],
             "response_format": {"type": "json_schema", "json_schema": {"name": "survey", "schema": schema}},
         });
-        ChatRequest::parse(body.to_string().as_bytes(), &Remembered::default()).unwrap()
+        let (body, dialect) = (body.to_string(), Dialect::default());
+        ChatRequest::parse(body.as_bytes(), None, dialect, &Remembered::default()).unwrap()
     }
 
     fn survey() -> Value {
@@ -250,6 +258,27 @@ mod tests {
             assert!(!value["reason"].as_str().unwrap().is_empty());
             assert!(value["notes"][0]["text"].is_string());
         }
+    }
+
+    #[test]
+    fn a_form_that_is_only_shown_is_filled_in_with_a_fence_or_without() {
+        let mut fenced = 0;
+        for age in 20..40 {
+            let shown = r#"{"narrative": "...", "survey": {"support_level": <1-5>, "key_concerns": ["..."]}}"#;
+            let body = json!({"model": "m", "messages": [
+                {"role": "system", "content": format!("Should trams be free? Return only\n{shown}")},
+                {"role": "user", "content": format!("Age: {age}")}]});
+            let (body, dialect) = (body.to_string(), Dialect::default());
+            let forms = Remembered::default();
+            let request = ChatRequest::parse(body.as_bytes(), None, dialect, &forms).unwrap();
+            let content = answer(&request, Chance::new(1));
+            let inner = content.strip_prefix("```json\n").and_then(|c| c.strip_suffix("\n```"));
+            fenced += usize::from(inner.is_some());
+            let value: Value = serde_json::from_str(inner.unwrap_or(&content)).unwrap();
+            assert!((1..=5).contains(&value["survey"]["support_level"].as_i64().unwrap()));
+            assert!(value["survey"]["key_concerns"][0].is_string());
+        }
+        assert!((1..20).contains(&fenced), "{fenced}");
     }
 
     #[test]

@@ -5,50 +5,89 @@
 //! A request comes in through `server` (HTTP; `wire` is the connection under it) and is
 //! answered by `service`, in this order:
 //!
-//! 1. the key, then `request`: what OpenAI would refuse with a 400 is refused
-//! 2. `answer`: `facts` reads who is asked and `topic` about what; `character` makes a
+//! 1. `outage`: nobody is there while the provider is down
+//! 2. `accounts`: whose key it is, then `request`: what OpenAI would refuse with a 400 is refused
+//! 3. `answer`: `facts` reads who is asked and `topic` about what; `character` makes a
 //!    stance of that; `narrative` puts it into words from `stock`; the `form` that the
-//!    JSON schema describes is filled in
-//! 3. `limits`: a token bucket for requests and one for tokens
-//! 4. `faults`: what goes wrong with this attempt, if anything
+//!    JSON schema describes, or that the prompt shows (`sketch`), is filled in
+//! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
+//! 5. `slots`: how many are served at once, and the line before them
+//! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
+//!    and `draft` the reply that comes of it, as soon as `pace` allows
+//! 7. `delivery`: headers (`rate_headers`, `retry_after`) and bytes
+//!
+//! `kind` says in what the servers differ, and `error_body` how each writes an error. `change` is
+//! what may change while it runs, by schedule or through `control`.
 //!
 //! All luck comes from `chance`: the same seed and the same requests give the same answers,
 //! faults and latencies, in whatever order they arrive. `reply` holds the bodies and `stats`
 //! the counts.
 
+mod accounts;
 mod answer;
 mod chance;
+mod change;
 mod character;
+mod control;
+mod delivery;
+mod draft;
+mod error_body;
 mod facts;
+mod fault_kind;
 mod faults;
 mod form;
+mod kind;
 mod limits;
 mod narrative;
 mod options;
+mod outage;
+mod pace;
+mod rate_headers;
+mod refusals;
 mod remembered;
 mod reply;
 mod request;
+mod retry_after;
 mod server;
 mod service;
+mod sketch;
+mod slots;
 mod stats;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod time;
 mod topic;
 mod wire;
+mod words;
 
-pub use faults::{FaultKind, Faults, FaultsError};
-pub use options::{Options, SimulatorError};
+pub use accounts::{Key, KeyError, KeyStats};
+pub use change::{Change, ChangeError, Quota, Scheduled};
+pub use fault_kind::FaultKind;
+pub use faults::{Faults, FaultsError};
+pub use kind::Kind;
+pub use limits::{Denial, Gauge, Gauges, LimitShape, LimitShapeError, Metered, RateLimits};
+pub use options::{Charge, Options, SimulatorError};
+pub use rate_headers::RateHeaders;
+pub use request::{Dialect, Support};
+pub use retry_after::{RetryAfter, RetryAfterError, RetryForm};
 pub use stats::Stats;
+pub use words::UnknownWord;
 
-use service::Service;
+use service::{By, Service};
 use std::{
+    future::pending,
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
 };
-use tokio::{net::TcpListener, runtime, sync::oneshot, time::Instant};
+use tokio::{
+    net::TcpListener,
+    runtime,
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 
 /// A provider that runs on a thread and a runtime of its own, so that it takes no turn from the
 /// engine's. It stops, connections and all, when it is dropped.
@@ -65,7 +104,8 @@ impl Simulator {
     /// called inside a runtime, which it holds up for less than a millisecond.
     ///
     /// # Errors
-    /// A port that cannot be had, a limit of zero, or a machine out of threads or files.
+    /// Options that contradict themselves, a port that cannot be had, or a machine out of threads
+    /// or files.
     pub fn start(options: Options) -> Result<Self, SimulatorError> {
         options.check()?;
         let port = options.port;
@@ -83,14 +123,38 @@ impl Simulator {
         Ok(Self { address, service, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT/v1`.
+    /// Where it listens: `http://127.0.0.1:PORT/v1`, or as its kind of server has it.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}{}", self.address, self.service.options.kind.base_path())
+    }
+
+    /// Where it takes changes while it runs, `POST`ed one a line.
+    pub fn do_url(&self) -> String {
+        format!("http://{}{}", self.address, control::DO)
+    }
+
+    /// Where it shows its counts.
+    pub fn stats_url(&self) -> String {
+        format!("http://{}{}", self.address, control::STATS)
+    }
+
+    /// Makes a change, from now on.
+    ///
+    /// # Errors
+    /// Where this provider cannot make it.
+    pub fn change(&self, change: Change) -> Result<(), ChangeError> {
+        self.service.change(change, By::Command, Instant::now())
     }
 
     /// What it has counted so far.
     pub fn stats(&self) -> Stats {
         self.service.counts.now()
+    }
+
+    /// What one of its keys has used so far.
+    pub fn key_stats(&self, key: &str) -> Option<KeyStats> {
+        let accounts = self.service.accounts();
+        accounts.stats().find(|(name, ..)| *name == key).map(|(.., stats)| stats)
     }
 }
 
@@ -115,7 +179,8 @@ fn run(
                 let _ = bound.send(Ok(address));
                 tokio::select! {
                     _ = stopped => {}
-                    _ = server::serve(listener, service) => {}
+                    () = keep_to_the_schedule(&service) => {}
+                    _ = server::serve(listener, Arc::clone(&service)) => {}
                 }
             }
             Err(source) => {
@@ -123,6 +188,19 @@ fn run(
             }
         }
     });
+}
+
+/// Makes the changes of the schedule, each at its time, and never ends.
+async fn keep_to_the_schedule(service: &Service) {
+    let mut schedule = service.options.schedule.clone();
+    schedule.sort_by_key(|scheduled| scheduled.at);
+    for Scheduled { at, change } in schedule {
+        sleep_until(service.started_at + at).await;
+        service
+            .change(change, By::Schedule, Instant::now())
+            .expect("the whole schedule was checked before the start");
+    }
+    pending().await
 }
 
 impl Drop for Simulator {

@@ -1,6 +1,12 @@
 //! Replies, as bytes and headers, before anything is sent.
 
-use super::limits::{Denial, Gauges, Metered};
+use super::{
+    error_body::ApiError,
+    kind::Kind,
+    limits::{Denial, Gauges, Metered},
+    slots::Place,
+    time::GoDuration,
+};
 use serde::Serialize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,10 +17,15 @@ const TYPICAL_BODY: usize = 2048;
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    pub content_type: &'static str,
     pub body: Vec<u8>,
-    /// How long the client waits for the first byte.
+    /// How long it takes to serve.
     pub after: Duration,
+    /// What serves it; `None` for what is answered without any work.
+    pub place: Option<Place>,
     pub retry_after: Option<Duration>,
+    /// The header `x-should-retry`.
+    pub should_retry: Option<bool>,
     /// What the `x-ratelimit-*` headers say; empty where they are left out.
     pub gauges: Gauges,
     pub delivery: Delivery,
@@ -30,6 +41,8 @@ pub enum Delivery {
     Truncated,
     /// The connection is reset, halfway through the body.
     Reset,
+    /// The connection is reset, and nothing was sent.
+    Dropped,
     /// Nothing is ever sent.
     Never,
 }
@@ -39,9 +52,12 @@ impl Reply {
     pub fn new(status: u16, body: Vec<u8>) -> Self {
         Self {
             status,
+            content_type: "application/json",
             body,
             after: Duration::ZERO,
+            place: None,
             retry_after: None,
+            should_retry: None,
             gauges: Gauges::default(),
             delivery: Delivery::Whole,
         }
@@ -77,26 +93,40 @@ impl Reply {
         Self::new(200, json(&wire))
     }
 
-    /// An error in OpenAI's shape.
-    pub fn error(status: u16, error: &ApiError<'_>) -> Self {
-        Self::new(status, json(&WireError { error }))
+    /// An error, as this kind of server writes it.
+    pub fn error(kind: Kind, status: u16, error: &ApiError<'_>) -> Self {
+        Self::new(status, error.body(kind, status))
+    }
+
+    /// No reply at all: the connection is reset.
+    pub fn dropped() -> Self {
+        Self { delivery: Delivery::Dropped, ..Self::new(503, Vec::new()) }
     }
 
     /// The 429 of a rate limit.
-    pub fn denied(denial: &Denial, model: &str) -> Self {
-        let (kind, message, wait) = match *denial {
+    pub fn denied(kind: Kind, denial: &Denial, code: &str, model: &str) -> Self {
+        let (r#type, message, wait) = match *denial {
             Denial::Later { metered, limit, used, requested, wait } => {
-                let (kind, unit) = match metered {
-                    Metered::Requests => ("requests", "requests per min (RPM)"),
-                    Metered::Tokens => ("tokens", "tokens per min (TPM)"),
+                let (r#type, unit, counted) = match metered {
+                    Metered::Requests => ("requests", "requests per min (RPM)", "call"),
+                    Metered::Tokens => ("tokens", "tokens per min (TPM)", "token"),
                 };
-                let message = format!(
-                    "Rate limit reached for {model} in organization org-simulator on {unit}: \
-                     Limit {limit}, Used {used}, Requested {requested}. Please try again in {}. \
-                     Visit https://platform.openai.com/account/rate-limits to learn more.",
-                    super::limits::GoDuration(wait)
-                );
-                (kind, message, Some(wait))
+                let message = if kind == Kind::Azure {
+                    format!(
+                        "Requests to the ChatCompletions_Create Operation under Azure OpenAI API \
+                         have exceeded {counted} rate limit of your current OpenAI S0 pricing \
+                         tier. Please retry after {} seconds.",
+                        wait.as_millis().div_ceil(1000)
+                    )
+                } else {
+                    format!(
+                        "Rate limit reached for {model} in organization org-simulator on {unit}: \
+                         Limit {limit}, Used {used}, Requested {requested}. Please try again in \
+                         {}. Visit https://platform.openai.com/account/rate-limits to learn more.",
+                        GoDuration(wait)
+                    )
+                };
+                (r#type, message, Some(wait))
             }
             Denial::TooLarge { limit, requested } => {
                 let message = format!(
@@ -108,9 +138,8 @@ impl Reply {
                 ("tokens", message, None)
             }
         };
-        let code = Some("rate_limit_exceeded");
-        let error = ApiError { message: &message, r#type: kind, param: None, code };
-        Self { retry_after: wait, ..Self::error(429, &error) }
+        let error = ApiError { message: &message, r#type, param: None, code: Some(code) };
+        Self { retry_after: wait, ..Self::error(kind, 429, &error) }
     }
 }
 
@@ -130,27 +159,6 @@ pub struct Completion<'a> {
 pub enum Said<'a> {
     Content(&'a str),
     Refusal(&'a str),
-}
-
-/// The inside of an error body.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct ApiError<'a> {
-    pub message: &'a str,
-    pub r#type: &'a str,
-    pub param: Option<&'a str>,
-    pub code: Option<&'a str>,
-}
-
-impl<'a> ApiError<'a> {
-    /// The request is wrong.
-    pub const fn invalid_request(message: &'a str) -> Self {
-        Self { message, r#type: "invalid_request_error", param: None, code: None }
-    }
-}
-
-#[derive(Serialize)]
-struct WireError<'a> {
-    error: &'a ApiError<'a>,
 }
 
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use super::{
     form::{Form, strict_violation},
     remembered::Remembered,
+    sketch,
 };
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -16,6 +17,39 @@ pub struct ChatRequest {
     pub wanted: Wanted,
     /// `max_completion_tokens`, or the older `max_tokens`.
     pub output_cap: Option<u64>,
+}
+
+/// What a server understands of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    pub json_schema: Support,
+    pub json_object: Support,
+    pub max_completion_tokens: Support,
+    pub max_tokens: Support,
+}
+
+/// What becomes of a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Support {
+    #[default]
+    Understood,
+    /// As though it had not been sent.
+    Ignored,
+    /// A 400 that names it.
+    Refused,
+}
+
+impl Default for Dialect {
+    /// Everything is understood.
+    fn default() -> Self {
+        let understood = Support::Understood;
+        Self {
+            json_schema: understood,
+            json_object: understood,
+            max_completion_tokens: understood,
+            max_tokens: understood,
+        }
+    }
 }
 
 /// One message, its parts joined.
@@ -42,6 +76,8 @@ pub enum Wanted {
     Json,
     /// JSON of this form.
     Form(Arc<Form>),
+    /// A text, in which the prompt asks for JSON of this form.
+    FormInText(Arc<Form>),
 }
 
 /// Why a request is a 400.
@@ -66,6 +102,18 @@ impl BadRequest {
             ),
             None,
         )
+    }
+
+    /// A parameter that this model does not know, in the words of those that know another.
+    fn unsupported(param: &'static str, instead: &str) -> Self {
+        Self {
+            message: format!(
+                "Unsupported parameter: '{param}' is not supported with this model. Use \
+                 '{instead}' instead."
+            ),
+            param: Some(param),
+            code: Some("unsupported_parameter"),
+        }
     }
 
     fn missing(param: &'static str) -> Self {
@@ -125,14 +173,21 @@ struct JsonSchema {
 }
 
 impl ChatRequest {
-    /// Reads a request body, its schema only where it is none of the remembered ones.
+    /// Reads a request body, its schema only where it is none of the remembered ones. A
+    /// `deployment` that the URL names is the model, whatever the body says.
     ///
     /// # Errors
     /// What OpenAI would answer with a 400, in its words.
-    pub fn parse(body: &[u8], forms: &Remembered<Form>) -> Result<Self, BadRequest> {
+    pub fn parse(
+        body: &[u8],
+        deployment: Option<&str>,
+        dialect: Dialect,
+        forms: &Remembered<Form>,
+    ) -> Result<Self, BadRequest> {
         let wire: Wire<'_> = serde_json::from_slice(body).map_err(BadRequest::unreadable)?;
-        let model = wire
-            .model
+        let model = deployment
+            .map(str::to_owned)
+            .or(wire.model)
             .filter(|model| !model.is_empty())
             .ok_or_else(|| BadRequest::new("you must provide a model parameter", None))?;
         let messages = wire.messages.ok_or_else(|| BadRequest::missing("messages"))?;
@@ -153,25 +208,9 @@ impl ChatRequest {
                 code: Some("unsupported_value"),
             });
         }
-        if wire.max_tokens.is_some() && wire.max_completion_tokens.is_some() {
-            return Err(BadRequest::new(
-                "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not \
-                 supported.",
-                Some("max_tokens"),
-            ));
-        }
-        let output_cap = wire.max_completion_tokens.or(wire.max_tokens);
-        if output_cap == Some(0) {
-            return Err(BadRequest {
-                message: "Invalid 'max_completion_tokens': integer below minimum value. Expected \
-                          a value >= 1, but got 0 instead."
-                    .to_owned(),
-                param: Some("max_completion_tokens"),
-                code: Some("integer_below_min_value"),
-            });
-        }
+        let output_cap = output_cap(wire.max_completion_tokens, wire.max_tokens, dialect)?;
         let messages: Vec<Message> = messages.into_iter().map(Message::from).collect();
-        let wanted = wanted(wire.response_format, &messages, forms)?;
+        let wanted = wanted(wire.response_format, &messages, dialect, forms)?;
         Ok(Self { model, messages, wanted, output_cap })
     }
 }
@@ -194,17 +233,78 @@ impl From<WireMessage> for Message {
     }
 }
 
+/// The cap on the output, from whichever of its two names the server understands.
+fn output_cap(
+    max_completion_tokens: Option<u64>,
+    max_tokens: Option<u64>,
+    dialect: Dialect,
+) -> Result<Option<u64>, BadRequest> {
+    let (new, old) = ("max_completion_tokens", "max_tokens");
+    let mut found = None;
+    for (name, cap, support, other) in [
+        (new, max_completion_tokens, dialect.max_completion_tokens, old),
+        (old, max_tokens, dialect.max_tokens, new),
+    ] {
+        match (cap, support) {
+            (None, _) | (Some(_), Support::Ignored) => {}
+            (Some(_), Support::Refused) => return Err(BadRequest::unsupported(name, other)),
+            (Some(0), Support::Understood) => {
+                return Err(BadRequest {
+                    message: format!(
+                        "Invalid '{name}': integer below minimum value. Expected a value >= 1, \
+                         but got 0 instead."
+                    ),
+                    param: Some(name),
+                    code: Some("integer_below_min_value"),
+                });
+            }
+            (Some(_), Support::Understood) if found.is_some() => {
+                let message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time \
+                               is not supported.";
+                return Err(BadRequest::new(message, Some(old)));
+            }
+            (Some(_), Support::Understood) => found = cap,
+        }
+    }
+    Ok(found)
+}
+
+/// The form that the prompt shows, where no schema is sent along.
+fn shown(messages: &[Message], forms: &Remembered<Form>) -> Option<Arc<Form>> {
+    let texts = messages.iter().map(|message| message.text.as_str());
+    let find = |text: &str| forms.get(text, || sketch::form(text).ok_or(())).ok();
+    texts.filter(|text| text.contains('{')).find_map(find)
+}
+
 fn wanted(
     format: Option<ResponseFormat<'_>>,
     messages: &[Message],
+    dialect: Dialect,
     forms: &Remembered<Form>,
 ) -> Result<Wanted, BadRequest> {
-    let Some(format) = format else { return Ok(Wanted::Text) };
+    let in_text = || shown(messages, forms).map_or(Wanted::Text, Wanted::FormInText);
+    let Some(format) = format else { return Ok(in_text()) };
+    let support = match format.r#type.as_str() {
+        "json_schema" => dialect.json_schema,
+        "json_object" => dialect.json_object,
+        _ => Support::Understood,
+    };
+    match support {
+        Support::Understood => {}
+        Support::Ignored => return Ok(in_text()),
+        Support::Refused => {
+            return Err(bad_format(format!(
+                "Invalid parameter: 'response_format' of type '{}' is not supported with this \
+                 model.",
+                format.r#type
+            )));
+        }
+    }
     match format.r#type.as_str() {
-        "text" => Ok(Wanted::Text),
+        "text" => Ok(in_text()),
         "json_object" => {
             if messages.iter().any(|message| message.text.to_lowercase().contains("json")) {
-                return Ok(Wanted::Json);
+                return Ok(shown(messages, forms).map_or(Wanted::Json, Wanted::Form));
             }
             Err(BadRequest::new(
                 "'messages' must contain the word 'json' in some form, to use \
@@ -258,7 +358,11 @@ mod tests {
     use serde_json::json;
 
     fn parse(body: &[u8]) -> Result<ChatRequest, BadRequest> {
-        ChatRequest::parse(body, &Remembered::default())
+        parse_in(Dialect::default(), body)
+    }
+
+    fn parse_in(dialect: Dialect, body: &[u8]) -> Result<ChatRequest, BadRequest> {
+        ChatRequest::parse(body, None, dialect, &Remembered::default())
     }
 
     fn refused(body: Value) -> BadRequest {
@@ -304,6 +408,64 @@ mod tests {
         let message =
             refused(json!({"model": "m", "messages": messages, "response_format": format}));
         assert!(message.message.contains("does not match pattern"), "{message:?}");
+    }
+
+    #[test]
+    fn what_a_server_does_not_know_is_refused_by_name_or_ignored() {
+        let body = |more: Value| {
+            let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "json"}]});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body.to_string().into_bytes()
+        };
+        let schema = json!({"type": "json_schema",
+            "json_schema": {"name": "s", "schema": {"type": "object"}}});
+        let schema = body(json!({ "response_format": schema }));
+        let object = body(json!({"response_format": {"type": "json_object"}}));
+        let (cap, old_cap) =
+            (body(json!({"max_completion_tokens": 9})), body(json!({"max_tokens": 9})));
+        let all = Dialect::default();
+        let refused = Support::Refused;
+        for (dialect, sent, param) in [
+            (Dialect { json_schema: refused, ..all }, &schema, "response_format"),
+            (Dialect { json_object: refused, ..all }, &object, "response_format"),
+            (Dialect { max_completion_tokens: refused, ..all }, &cap, "max_completion_tokens"),
+            (Dialect { max_tokens: refused, ..all }, &old_cap, "max_tokens"),
+        ] {
+            let bad = parse_in(dialect, sent).unwrap_err();
+            assert_eq!(bad.param, Some(param));
+            assert!(bad.message.contains(param) && bad.message.contains("not supported"));
+            for other in [&schema, &object, &cap, &old_cap] {
+                assert_eq!(parse_in(dialect, other).is_err(), other == sent);
+            }
+        }
+        let ollama = Dialect { max_completion_tokens: Support::Ignored, ..all };
+        assert_eq!(parse_in(ollama, &cap).unwrap().output_cap, None);
+        assert_eq!(parse_in(ollama, &old_cap).unwrap().output_cap, Some(9));
+        let both = body(json!({"max_tokens": 9, "max_completion_tokens": 8}));
+        assert_eq!(parse(&both).unwrap_err().param, Some("max_tokens"));
+        assert_eq!(parse_in(ollama, &both).unwrap().output_cap, Some(9));
+    }
+
+    #[test]
+    fn a_deployment_is_the_model() {
+        let body = br#"{"messages": [{"role": "user", "content": "x"}]}"#;
+        let forms = Remembered::default();
+        let request = ChatRequest::parse(body, Some("mine"), Dialect::default(), &forms).unwrap();
+        assert_eq!(request.model, "mine");
+    }
+
+    #[test]
+    fn without_a_schema_the_form_is_the_one_that_the_prompt_shows() {
+        let ask = |format: Value| {
+            let prompt =
+                "Return one JSON object:\n{\"narrative\": \"...\", \"support_level\": <1-5>}";
+            let body = json!({"model": "m", "response_format": format, "messages": [
+                {"role": "system", "content": prompt}, {"role": "user", "content": "{Age: 3}"}]});
+            parse(body.to_string().as_bytes()).unwrap().wanted
+        };
+        assert!(matches!(ask(json!({"type": "json_object"})), Wanted::Form(_)));
+        assert!(matches!(ask(json!({"type": "text"})), Wanted::FormInText(_)));
+        assert!(matches!(ask(Value::Null), Wanted::FormInText(_)));
     }
 
     #[test]

@@ -1,21 +1,31 @@
 //! From a request to its reply: the whole provider but for the network.
 
 use super::{
-    FaultKind, Faults, Options,
-    answer::{answer, cut, malformed},
+    Options,
+    accounts::{Accounts, KeyId, KeyProblem, Rates, Refusal},
+    answer::answer,
     chance::Chance,
+    change::{Change, ChangeError},
+    draft::{Draft, tokens},
+    error_body::ApiError,
+    faults::Faults,
     form::Form,
-    limits::{Denial, Gauges, Metered, RateLimits},
+    kind::{KeyHeader, Kind},
+    limits::{Denial, Metered},
+    options::Charge,
+    outage::Outage,
+    pace::Pace,
+    refusals,
     remembered::Remembered,
-    reply::{ApiError, Completion, Delivery, Reply, Said},
+    reply::Reply,
     request::ChatRequest,
+    slots::Slots,
     stats::{Counts, Ending},
-    stock::Stock,
     topic::Topic,
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -23,55 +33,101 @@ use tokio::time::Instant;
 /// The models that `GET /v1/models` lists. Any other name is served as well.
 const MODELS: [&str; 3] = ["gpt-4o-mini", "gpt-4o", "simulator"];
 
-/// The output, in tokens, that takes the median latency: about what an answer with a grid of
-/// three dimensions has.
-const TYPICAL_OUTPUT: f64 = 170.0;
-
-/// The part of the latency that does not grow with the output.
-const FIXED_SHARE: f64 = 0.35;
-
-/// The deviation of the latency's logarithm.
-const LATENCY_SIGMA: f64 = 0.35;
+/// How many changes are remembered.
+const CHANGES_KEPT: usize = 1000;
 
 /// A provider that has started.
 pub struct Service {
+    /// What never changes: the rest of the options is the state it began with.
+    pub options: Options,
+    pub started_at: Instant,
     seed: Chance,
-    latency: Duration,
-    faults: Faults,
-    key: Option<String>,
-    limits: Mutex<RateLimits>,
+    live: Mutex<Live>,
+    accounts: Mutex<Accounts>,
+    slots: Arc<Slots>,
+    pub outage: Outage,
     /// How often each content has been let in, by its hash, so that a retry has luck of its
     /// own. 36 MB for a million different requests; not kept where nothing depends on luck.
     seen: Mutex<HashMap<u64, u32>>,
     forms: Remembered<Form>,
     topics: Remembered<Topic>,
+    changes: Mutex<Vec<Made>>,
     pub counts: Arc<Counts>,
 }
 
+/// What can change from one request to the next.
+#[derive(Clone, Copy)]
+pub struct Live {
+    pub faults: Faults,
+    pub pace: Pace,
+}
+
+/// A change that was made, and when, counted from the start.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub at: Duration,
+    pub change: Change,
+    pub by: By,
+}
+
+/// Who made a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Schedule,
+    Command,
+}
+
+/// What stands around a request's body.
+#[derive(Clone, Copy, Default)]
+pub struct Asker<'a> {
+    /// The key, from whichever header this server looks at.
+    pub key: Option<&'a str>,
+    /// The model, where the URL names it.
+    pub deployment: Option<&'a str>,
+}
+
 impl Service {
-    /// Starts with full buckets.
+    /// Starts with everything unused.
     pub fn new(options: Options, now: Instant) -> Self {
-        let Options { requests_per_minute, tokens_per_minute, burst, .. } = options;
+        let rates = Rates {
+            requests_per_minute: options.requests_per_minute,
+            tokens_per_minute: options.tokens_per_minute,
+            capacity: 1.0,
+        };
+        let (keys, quota) = (options.keys.clone(), options.quota);
+        let pace = Pace { latency: options.latency, tokens_per_second: options.tokens_per_second };
         Self {
+            started_at: now,
             seed: Chance::new(options.seed),
-            latency: options.latency,
-            faults: options.faults,
-            key: options.key,
-            limits: Mutex::new(RateLimits::new(requests_per_minute, tokens_per_minute, burst, now)),
+            live: Mutex::new(Live { faults: options.faults, pace }),
+            accounts: Mutex::new(Accounts::new(keys, options.limit_shape, rates, quota, now)),
+            slots: Arc::new(Slots::new(options.slots, options.queue)),
+            outage: Outage::default(),
             seen: Mutex::default(),
             forms: Remembered::default(),
             topics: Remembered::default(),
+            changes: Mutex::default(),
             counts: Arc::default(),
+            options,
         }
     }
 
-    /// `POST /v1/chat/completions`. `authorization` is the header of that name.
-    pub fn chat(&self, authorization: Option<&str>, body: &[u8], now: Instant) -> Reply {
-        if let Some(refused) = self.refuse_key(authorization) {
-            return refused;
+    const fn kind(&self) -> Kind {
+        self.options.kind
+    }
+
+    /// A chat completion.
+    pub fn chat(&self, asker: Asker<'_>, body: &[u8], now: Instant) -> Reply {
+        if self.outage.is_on() {
+            return self.unreachable();
         }
-        let reply = match ChatRequest::parse(body, &self.forms) {
-            Ok(request) => self.complete(&request, body, now),
+        let key = match self.key(asker.key) {
+            Ok(key) => key,
+            Err(problem) => return self.key_refused(problem, asker.key),
+        };
+        let dialect = self.options.dialect;
+        let reply = match ChatRequest::parse(body, asker.deployment, dialect, &self.forms) {
+            Ok(request) => self.complete(key, &request, body, now),
             Err(bad) => {
                 self.counts.ended(Ending::BadRequest);
                 let error = ApiError {
@@ -79,17 +135,21 @@ impl Service {
                     code: bad.code,
                     ..ApiError::invalid_request(&bad.message)
                 };
-                Reply::error(400, &error)
+                Reply::error(self.kind(), 400, &error)
             }
         };
-        Reply { gauges: self.gauges(now), ..reply }
+        Reply { gauges: self.accounts().gauges(key, now), ..reply }
     }
 
-    /// `GET /v1/models`.
-    pub fn models(&self, authorization: Option<&str>, now: Instant) -> Reply {
-        if let Some(refused) = self.refuse_key(authorization) {
-            return refused;
+    /// The list of models.
+    pub fn models(&self, asker: Asker<'_>, now: Instant) -> Reply {
+        if self.outage.is_on() {
+            return self.unreachable();
         }
+        let key = match self.key(asker.key) {
+            Ok(key) => key,
+            Err(problem) => return self.key_refused(problem, asker.key),
+        };
         self.counts.ended(Ending::ModelsListed);
         let model = |id: &str| {
             serde_json::json!({
@@ -97,68 +157,67 @@ impl Service {
             })
         };
         let list = serde_json::json!({ "object": "list", "data": MODELS.map(model) });
-        Reply { gauges: self.gauges(now), ..Reply::new(200, list.to_string().into_bytes()) }
+        let reply = Reply::new(200, list.to_string().into_bytes());
+        Reply { gauges: self.accounts().gauges(key, now), ..reply }
     }
 
     /// A request that no path and method takes, or that is too long to be read.
-    pub fn wrong(&self, status: u16, message: &str, now: Instant) -> Reply {
+    pub fn wrong(&self, status: u16, message: &str) -> Reply {
+        if self.outage.is_on() {
+            return self.unreachable();
+        }
         self.counts.ended(Ending::BadRequest);
-        let reply = Reply::error(status, &ApiError::invalid_request(message));
-        Reply { gauges: self.gauges(now), ..reply }
+        Reply::error(self.kind(), status, &ApiError::invalid_request(message))
     }
 
-    fn refuse_key(&self, authorization: Option<&str>) -> Option<Reply> {
-        let key = self.key.as_deref()?;
-        let given = authorization.and_then(|header| header.strip_prefix("Bearer ")).map(str::trim);
-        let (message, code) = match given {
-            Some(given) if given == key => return None,
-            Some(given) => {
-                let message = format!(
-                    "Incorrect API key provided: {}. You can find your API key at \
-                     https://platform.openai.com/account/api-keys.",
-                    masked(given)
-                );
-                (message, Some("invalid_api_key"))
-            }
-            None => {
-                let message = "You didn't provide an API key. You need to provide your API key \
-                               in an Authorization header using Bearer auth (i.e. Authorization: \
-                               Bearer YOUR_KEY).";
-                (message.to_owned(), None)
-            }
-        };
+    fn unreachable(&self) -> Reply {
+        self.counts.ended(Ending::WhileDown);
+        Reply::dropped()
+    }
+
+    fn key(&self, given: Option<&str>) -> Result<KeyId, KeyProblem> {
+        match (self.kind().key_header(), given) {
+            (KeyHeader::ApiKey, None) => Err(KeyProblem::Missing),
+            _ => self.accounts().find(given),
+        }
+    }
+
+    fn key_refused(&self, problem: KeyProblem, given: Option<&str>) -> Reply {
         self.counts.ended(Ending::KeyRefused);
-        Some(Reply::error(401, &ApiError { code, ..ApiError::invalid_request(&message) }))
+        refusals::key_refused(self.kind(), problem, given)
     }
 
-    fn complete(&self, request: &ChatRequest, body: &[u8], now: Instant) -> Reply {
+    fn complete(&self, key: KeyId, request: &ChatRequest, body: &[u8], now: Instant) -> Reply {
         let answer = answer(request, self.seed, &self.topics);
-        let prompt_tokens = request.messages.iter().map(|message| tokens(&message.text)).sum();
+        let prompt_tokens: u64 = request.messages.iter().map(|m| tokens(&m.text)).sum();
         let wanted_tokens = tokens(&answer);
         let output_tokens = wanted_tokens.min(request.output_cap.unwrap_or(u64::MAX));
-        let admitted = self
-            .limits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .admit(prompt_tokens + output_tokens, now);
-        if let Err(denial) = admitted {
-            self.counts.ended(match denial {
-                Denial::Later { metered: Metered::Requests, .. } => Ending::LimitedByRequests,
-                Denial::Later { metered: Metered::Tokens, .. } | Denial::TooLarge { .. } => {
-                    Ending::LimitedByTokens
-                }
-            });
-            return Reply::denied(&denial, &request.model);
-        }
+        let charged = match self.options.charge {
+            Charge::Output => output_tokens,
+            Charge::Cap => request.output_cap.unwrap_or(output_tokens),
+        };
+        let admitted = self.accounts().admit(key, prompt_tokens.saturating_add(charged), now);
+        let held = match admitted {
+            Ok(held) => held,
+            Err(refusal) => return self.refused(refusal, request),
+        };
+        let Ok(place) = self.slots.join() else {
+            self.counts.ended(Ending::QueueFull);
+            return refusals::queue_full(self.kind());
+        };
+        let Live { faults, pace } = self.live();
+        let nothing_fails = faults.is_empty();
         let draft = Draft {
+            kind: self.kind(),
             request,
             answer: &answer,
             prompt_tokens,
             output_tokens,
-            attempt: self.attempt(body),
-            latency: self.latency,
+            attempt: self.attempt(body, !nothing_fails || !pace.is_instant()),
+            pace,
         };
-        let (reply, ending, used) = match self.faults.strike(draft.attempt.with(b"fault")) {
+        let strike = || faults.strike(draft.attempt.with(b"fault"));
+        let (reply, ending, used) = match (!nothing_fails).then(strike).flatten() {
             Some(kind) => {
                 let (reply, used) = draft.failing(kind);
                 (reply, Ending::Fault(kind), used)
@@ -170,13 +229,32 @@ impl Service {
         };
         self.counts.ended(ending);
         self.counts.used(prompt_tokens, used);
-        reply
+        self.accounts().used(key, prompt_tokens, used);
+        Reply { after: reply.after.saturating_add(held), place: Some(place), ..reply }
+    }
+
+    fn refused(&self, refusal: Refusal, request: &ChatRequest) -> Reply {
+        match refusal {
+            Refusal::Limit(denial) => {
+                self.counts.ended(match denial {
+                    Denial::Later { metered: Metered::Requests, .. } => Ending::LimitedByRequests,
+                    Denial::Later { metered: Metered::Tokens, .. } | Denial::TooLarge { .. } => {
+                        Ending::LimitedByTokens
+                    }
+                });
+                Reply::denied(self.kind(), &denial, "rate_limit_exceeded", &request.model)
+            }
+            Refusal::NoQuota => {
+                self.counts.ended(Ending::OutOfQuota);
+                refusals::no_quota(self.kind())
+            }
+        }
     }
 
     /// The branch of chance of one attempt: the seed, the content, and how often it has come.
-    fn attempt(&self, body: &[u8]) -> Chance {
+    fn attempt(&self, body: &[u8], depends_on_luck: bool) -> Chance {
         let content = self.seed.with(b"content").with(body);
-        if self.faults.is_empty() && self.latency.is_zero() {
+        if !depends_on_luck {
             return content;
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,139 +263,69 @@ impl Service {
         content.with_number(u64::from(*times))
     }
 
-    fn gauges(&self, now: Instant) -> Gauges {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner).gauges(now)
-    }
-}
-
-/// All that a reply to a request that was let in is made of.
-struct Draft<'a> {
-    request: &'a ChatRequest,
-    answer: &'a str,
-    prompt_tokens: u64,
-    output_tokens: u64,
-    attempt: Chance,
-    latency: Duration,
-}
-
-impl Draft<'_> {
-    fn whole(&self) -> Reply {
-        self.completion(Said::Content(self.answer), "stop")
-    }
-
-    /// Stopped by the output cap.
-    fn cut_off(&self, tokens: u64) -> Reply {
-        let chars = usize::try_from(tokens.saturating_mul(4)).unwrap_or(usize::MAX);
-        self.completion(Said::Content(cut(self.answer, chars)), "length")
-    }
-
-    /// The reply of a fault, and the output tokens that it cost.
-    fn failing(&self, kind: FaultKind) -> (Reply, u64) {
-        let delivered = |delivery| (Reply { delivery, ..self.whole() }, self.output_tokens);
-        match kind {
-            FaultKind::RateLimited => (self.rate_limited(), 0),
-            FaultKind::ServerError => {
-                let message = "The server had an error while processing your request. Sorry about \
-                               that!";
-                (self.broken(500, message), 0)
-            }
-            FaultKind::Overloaded => {
-                (self.broken(503, "The engine is currently overloaded, please try again later."), 0)
-            }
-            FaultKind::Malformed => {
-                let content = malformed(self.answer, self.attempt);
-                let reply = self.completion(Said::Content(&content), "stop");
-                (reply, tokens(&content))
-            }
-            FaultKind::Refusal => self.refusal(),
-            FaultKind::Cutoff => {
-                let share = 0.3 + 0.5 * self.attempt.with(b"cutoff").unit();
-                let kept = (self.output_tokens as f64 * share) as u64;
-                (self.cut_off(kept), kept)
-            }
-            FaultKind::Hang => delivered(Delivery::Never),
-            FaultKind::Reset => delivered(Delivery::Reset),
-            FaultKind::Truncated => delivered(Delivery::Truncated),
-            FaultKind::Slow => {
-                let over = (self.latency * 10).max(Duration::from_secs(2));
-                delivered(Delivery::Dripped(over))
-            }
-        }
-    }
-
-    fn rate_limited(&self) -> Reply {
-        let chance = self.attempt.with(b"429");
-        let metered = if chance.happens(0.5) { Metered::Requests } else { Metered::Tokens };
-        let (limit, requested) = match metered {
-            Metered::Requests => (500, 1),
-            Metered::Tokens => (200_000, self.prompt_tokens + self.output_tokens),
+    /// Makes a change, from now on.
+    ///
+    /// # Errors
+    /// Where this provider cannot make it.
+    pub fn change(&self, change: Change, by: By, now: Instant) -> Result<(), ChangeError> {
+        self.options.can_change(&change)?;
+        let set_rates = |set: &dyn Fn(&mut Rates)| {
+            let mut accounts = self.accounts();
+            let mut rates = accounts.rates();
+            set(&mut rates);
+            accounts.set_rates(rates, now);
         };
-        let wait = Duration::from_millis(250 + chance.with(b"wait").below(750) as u64);
-        let denial = Denial::Later { metered, limit, used: limit, requested, wait };
-        Reply::denied(&denial, &self.request.model)
-    }
-
-    /// An error of the server's own, which comes sooner than an answer would.
-    fn broken(&self, status: u16, message: &str) -> Reply {
-        let error = ApiError { message, r#type: "server_error", param: None, code: None };
-        Reply { after: self.latency_of(0.0), ..Reply::error(status, &error) }
-    }
-
-    /// Declined by the model, or held back by its filter.
-    fn refusal(&self) -> (Reply, u64) {
-        let chance = self.attempt.with(b"refusal");
-        if chance.happens(0.25) {
-            return (self.completion(Said::Content(""), "content_filter"), 0);
+        match &change {
+            Change::Faults(faults) => self.live_mut().faults = **faults,
+            Change::Latency(latency) => self.live_mut().pace.latency = *latency,
+            Change::Capacity(factor) => set_rates(&|rates| rates.capacity = *factor),
+            Change::RequestsPerMinute(rate) => {
+                set_rates(&|rates| rates.requests_per_minute = *rate)
+            }
+            Change::TokensPerMinute(rate) => set_rates(&|rates| rates.tokens_per_minute = *rate),
+            Change::Slots(slots) => self.slots.set_limit(*slots),
+            Change::Quota(quota) => self.accounts().change_quota(*quota),
+            Change::Refuse(key) => self.accounts().refuse(key, true),
+            Change::Accept(key) => self.accounts().refuse(key, false),
+            Change::Down => self.outage.set(true),
+            Change::Up => self.outage.set(false),
         }
-        let refusals = &Stock::get().refusals;
-        let text = refusals.get(chance.with(b"text").below(refusals.len()));
-        let text = text.map_or("I'm sorry, I can't help with that.", String::as_str);
-        (self.completion(Said::Refusal(text), "stop"), tokens(text))
-    }
-
-    fn completion(&self, said: Said<'_>, finish_reason: &'static str) -> Reply {
-        let (Said::Content(text) | Said::Refusal(text)) = said;
-        let completion_tokens = tokens(text);
-        let reply = Reply::completion(&Completion {
-            id: self.attempt.bits(),
-            model: &self.request.model,
-            said,
-            finish_reason,
-            prompt_tokens: self.prompt_tokens,
-            completion_tokens,
-        });
-        Reply { after: self.latency_of(completion_tokens as f64), ..reply }
-    }
-
-    /// Lognormal about the median, growing with the output.
-    fn latency_of(&self, output_tokens: f64) -> Duration {
-        if self.latency.is_zero() {
-            return Duration::ZERO;
+        let at = now.saturating_duration_since(self.started_at);
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes.len() == CHANGES_KEPT {
+            changes.remove(0);
         }
-        let size = FIXED_SHARE + (1.0 - FIXED_SHARE) * output_tokens / TYPICAL_OUTPUT;
-        let luck = (LATENCY_SIGMA * self.attempt.with(b"latency").normal()).exp();
-        self.latency.mul_f64(size * luck)
+        changes.push(Made { at, change, by });
+        Ok(())
     }
-}
 
-/// Tokens as the simulator counts them: a quarter of the characters.
-fn tokens(text: &str) -> u64 {
-    text.chars().count().div_ceil(4) as u64
-}
-
-/// A key as OpenAI's message shows it: enough to recognise it, too little to use it.
-fn masked(key: &str) -> String {
-    let count = key.chars().count();
-    if count < 12 {
-        return "***".to_owned();
+    /// The last changes that were made, the oldest first.
+    pub fn changes(&self) -> Vec<Made> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-    let end: String = key.chars().skip(count - 4).collect();
-    format!("{}***{end}", cut(key, 3))
+
+    /// The faults and the pace as they are now.
+    pub fn live(&self) -> Live {
+        *self.live_mut()
+    }
+
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    pub fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live_mut(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::FaultKind;
     use serde_json::json;
 
     fn body(age: usize) -> Vec<u8> {
@@ -351,7 +359,9 @@ mod tests {
         let median = Duration::from_secs(1);
         let latencies = || {
             let service = service(Options { latency: median, ..Options::default() });
-            let of = |age| service.chat(None, &body(age), Instant::now()).after.as_secs_f64();
+            let of = |age| {
+                service.chat(Asker::default(), &body(age), Instant::now()).after.as_secs_f64()
+            };
             (0..1000).map(of).collect::<Vec<_>>()
         };
         let mut sorted = latencies();
@@ -372,7 +382,9 @@ mod tests {
             for age in 0..100 {
                 let mut value: serde_json::Value = serde_json::from_slice(&body(age)).unwrap();
                 value["max_completion_tokens"] = cap.into();
-                total += service.chat(None, value.to_string().as_bytes(), Instant::now()).after;
+                total += service
+                    .chat(Asker::default(), value.to_string().as_bytes(), Instant::now())
+                    .after;
             }
             total
         };
@@ -389,7 +401,7 @@ mod tests {
         let now = Instant::now();
         let mut replies = [0; 6];
         for age in 0..80 {
-            let reply = service.chat(None, &body(age), now);
+            let reply = service.chat(Asker::default(), &body(age), now);
             replies[usize::from(reply.status / 100)] += 1;
             let remaining = reply.gauges.requests.unwrap().remaining;
             assert_eq!(remaining as usize, 50usize.saturating_sub(age + 1));
@@ -400,11 +412,5 @@ mod tests {
         assert_eq!(stats.faults(FaultKind::ServerError), replies[5]);
         assert_eq!(stats.answered + stats.faults(FaultKind::Malformed), replies[2]);
         assert!(stats.prompt_tokens > 50 * 10 && stats.completion_tokens > stats.answered * 100);
-    }
-
-    #[test]
-    fn a_key_is_masked_until_nobody_can_use_it() {
-        assert_eq!(masked("sk-0123456789abcdef"), "sk-***cdef");
-        assert_eq!(masked("short"), "***");
     }
 }

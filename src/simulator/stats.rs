@@ -1,11 +1,12 @@
 //! What the provider counted: the other side of what a client believes.
 
 use super::FaultKind;
+use serde::{Serialize, Serializer};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts since the start. Every request that was received is in exactly one of the counts
 /// `answered` to `faults`, from the moment when its reply was decided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Requests whose head and body arrived, whatever they asked for.
     pub received: u64,
@@ -17,14 +18,19 @@ pub struct Stats {
     pub limited_by_requests: u64,
     /// Denied by tokens per minute, requests that are too large for it included.
     pub limited_by_tokens: u64,
+    /// Denied because the quota of the key's group is used up.
+    pub out_of_quota: u64,
+    /// Turned away with a 503 because too many were waiting for a slot.
+    pub queue_full: u64,
+    /// Reset because the provider was down.
+    pub while_down: u64,
     /// 401.
     pub key_refused: u64,
     /// 400, 404, 405 and 413.
     pub bad_requests: u64,
     /// `GET /v1/models`.
     pub models_listed: u64,
-    /// By [`FaultKind::ordinal`].
-    faults: [u64; FaultKind::ALL.len()],
+    faults: FaultCounts,
     /// Being served now: one that hangs is in flight until the client gives up.
     pub in_flight: u64,
     /// The most that were ever in flight at once.
@@ -38,12 +44,12 @@ pub struct Stats {
 impl Stats {
     /// How many attempts this kind of fault has hit.
     pub const fn faults(&self, kind: FaultKind) -> u64 {
-        self.faults[kind.ordinal()]
+        self.faults.0[kind.ordinal()]
     }
 
     /// How many attempts a fault of any kind has hit.
     pub fn all_faults(&self) -> u64 {
-        self.faults.iter().sum()
+        self.faults.0.iter().sum()
     }
 
     fn count(&mut self, ending: Ending) {
@@ -52,12 +58,33 @@ impl Stats {
             Ending::CutOff => &mut self.cut_off,
             Ending::LimitedByRequests => &mut self.limited_by_requests,
             Ending::LimitedByTokens => &mut self.limited_by_tokens,
+            Ending::OutOfQuota => &mut self.out_of_quota,
+            Ending::QueueFull => &mut self.queue_full,
+            Ending::WhileDown => &mut self.while_down,
             Ending::KeyRefused => &mut self.key_refused,
             Ending::BadRequest => &mut self.bad_requests,
             Ending::ModelsListed => &mut self.models_listed,
-            Ending::Fault(kind) => &mut self.faults[kind.ordinal()],
+            Ending::Fault(kind) => &mut self.faults.0[kind.ordinal()],
         };
         *counter += 1;
+    }
+}
+
+/// By [`FaultKind::ordinal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FaultCounts([u64; FaultKind::COUNT]);
+
+impl Default for FaultCounts {
+    fn default() -> Self {
+        Self([0; FaultKind::COUNT])
+    }
+}
+
+/// Those that have struck, by name.
+impl Serialize for FaultCounts {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let struck = FaultKind::all().zip(self.0).filter(|(_, count)| *count > 0);
+        to.collect_map(struck.map(|(kind, count)| (kind.as_str(), count)))
     }
 }
 
@@ -68,6 +95,9 @@ pub enum Ending {
     CutOff,
     LimitedByRequests,
     LimitedByTokens,
+    OutOfQuota,
+    QueueFull,
+    WhileDown,
     KeyRefused,
     BadRequest,
     ModelsListed,

@@ -13,6 +13,13 @@ use tokio::{
 /// Long enough for anything that is to come to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A client in the clear, which reqwest does not build without a provider for TLS either.
+fn client() -> Client {
+    // Another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 fn start(options: Options) -> Simulator {
     Simulator::start(options).unwrap()
 }
@@ -70,7 +77,7 @@ async fn a_completion_has_the_shape_and_the_headers_of_openai() {
     let limits = Options {
         requests_per_minute: Some(600),
         tokens_per_minute: Some(60_000),
-        key: Some("sk-right".to_owned()),
+        keys: vec![Key::alone("sk-right")],
         ..at_once()
     };
     let simulator = start(limits);
@@ -108,7 +115,7 @@ async fn a_completion_has_the_shape_and_the_headers_of_openai() {
 
 #[tokio::test]
 async fn errors_have_the_shape_of_openai() {
-    let simulator = start(Options { key: Some("sk-right".to_owned()), ..at_once() });
+    let simulator = start(Options { keys: vec![Key::alone("sk-right")], ..at_once() });
     let client = client();
     let base = simulator.base_url();
     let good = |request: RequestBuilder| request.bearer_auth("sk-right");
@@ -338,10 +345,4 @@ fn a_limit_of_zero_is_refused() {
         error.to_string(),
         "the simulator's tokens per minute must be at least 1; leave it out for no limit"
     );
-}
-
-/// A client; the library wants to be told first which TLS to take, though loopback needs none.
-fn client() -> Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::new()
 }

@@ -30,18 +30,38 @@ pub struct Wire {
 
 /// What a request may do to its connection.
 #[derive(Clone, Default)]
-pub struct WireHandle(Arc<AtomicBool>);
+pub struct WireHandle(Arc<Orders>);
+
+#[derive(Default)]
+struct Orders {
+    reset: AtomicBool,
+    mute: AtomicBool,
+}
 
 impl WireHandle {
     /// The connection will end with a reset instead of a proper end.
     pub fn reset_at_the_end(&self) {
-        self.0.store(true, Relaxed);
+        self.0.reset.store(true, Relaxed);
+    }
+
+    /// The connection is reset as soon as anything is to be written to it, which is not.
+    pub fn reset_now(&self) {
+        self.reset_at_the_end();
+        self.0.mute.store(true, Relaxed);
+    }
+
+    /// What a write is answered with on a connection that is to be reset.
+    fn refuse_to_write(&self) -> io::Result<()> {
+        if self.0.mute.load(Relaxed) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.handle.0.load(Relaxed) {
+        if self.handle.0.reset.load(Relaxed) {
             // A closed socket that lingers for zero seconds throws away what is unsent and
             // sends RST (RFC 1122, 4.2.2.13). Where that fails, a proper end must do.
             let _ = self.stream.set_zero_linger();
@@ -88,6 +108,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.handle.refuse_to_write()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -96,6 +117,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.handle.refuse_to_write()?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::time::Duration;
 use voxpop::{
     model::PersonaIndex,
-    simulator::{Options, Simulator},
+    simulator::{LimitShape, Options, Simulator},
 };
 
 #[test]
@@ -56,7 +56,7 @@ fn requests_a_minute_are_held() {
     let simulator = Simulator::start(Options {
         latency: Duration::from_millis(5),
         requests_per_minute: Some(600),
-        burst: Duration::from_secs(1),
+        limit_shape: LimitShape::TokenBucket { burst: Duration::from_secs(1) },
         ..Options::default()
     })
     .expect("it finds a port");
