@@ -21,7 +21,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("export", &["model", "store"]),
     (
         "engine",
-        &["model", "protocol", "config", "personas", "prompt", "provider", "limiter", "store"],
+        &[
+            "model", "protocol", "config", "personas", "prompt", "provider", "limiter", "store",
+            "tokens",
+        ],
     ),
     ("simulator", &["model"]),
     ("link", &["protocol", "model"]),

@@ -1,6 +1,6 @@
 //! What interviews tell the supervisor. Facts are past: nothing can refuse them.
 
-use crate::model::{Attempt, Failure, Fate, PersonaIndex, UnixMillis};
+use crate::model::{Attempt, Failure, Fate, PersonaIndex, UnixMillis, Usd};
 
 /// One thing that happened in an interview.
 pub(super) enum Fact {
@@ -22,6 +22,8 @@ pub(super) enum Ending {
     GaveBack,
     /// The provider will serve nobody: the persona goes back and the run pauses.
     ProviderRefused(Failure),
+    /// The budget has no room for it: likewise.
+    OverBudget { spent: Usd, budget: Usd },
     /// No connection, and nobody else has had one lately: likewise.
     FoundNobody(Failure),
 }

@@ -1,11 +1,12 @@
 //! The numbers of a run that the limiter does not count: failures, latency, pace, tokens.
 
+use super::ledger::Books;
 use crate::{
     limiter::{EndpointReading, Limiter},
-    model::{Attempt, Failure, FailureKind, PersonaIndex, UnixMillis},
+    model::{Attempt, Failure, FailureKind, PersonaIndex, UnixMillis, Usd},
     protocol::{
-        EndpointMeters, FailureTally, LatencySummary, Meters, RateMeter, RateSample, SlotMeter,
-        TokenTotals,
+        CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
+        RateSample, SlotMeter, TokenTotals,
     },
 };
 use hdrhistogram::Histogram;
@@ -33,15 +34,41 @@ pub(super) struct RunMeters {
     latency: Histogram<u32>,
     failures: BTreeMap<FailureKind, FailureTally>,
     tokens: TokenTotals,
+    /// Attempts whose tokens the provider counted.
+    counted: u64,
+    terms: Terms,
     last_success: Option<UnixMillis>,
     /// Interviews that ended in each of the last seconds, the current one last.
     ended: VecDeque<u32>,
     failures_this_second: u32,
 }
 
+/// What does not change during a run, and readings need.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Terms {
+    pub output_cap: u32,
+    pub cap_is_charged: bool,
+    /// Every endpoint has a price.
+    pub priced: bool,
+}
+
+/// What the supervisor knows at the moment of a reading.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub limiter: &'a Limiter,
+    pub books: Books,
+    /// Interviews that are over, and those that are not.
+    pub over: u32,
+    pub left: u32,
+    pub unsaved: u32,
+    pub nothing_since: Option<UnixMillis>,
+}
+
 impl RunMeters {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(terms: Terms) -> Self {
         Self {
+            terms,
+            counted: 0,
             clock: RunClock::Running { since: Instant::now(), before: Duration::ZERO },
             latency: Histogram::new_with_bounds(1, LATENCY_MAX_MS, 2)
                 .expect("the bounds are in order and two digits are allowed"),
@@ -81,6 +108,7 @@ impl RunMeters {
             self.tokens.prompt += usage.prompt_tokens;
             self.tokens.completion += usage.completion_tokens;
             self.tokens.cached += usage.cached_tokens;
+            self.counted += 1;
         }
         match &attempt.failure {
             None => {
@@ -149,12 +177,16 @@ impl RunMeters {
         }
     }
 
-    /// All numbers now. `left` is how many interviews are not over.
-    pub(super) fn read(&self, limiter: &Limiter, left: u32, unsaved: u32) -> Meters {
+    /// All numbers now.
+    pub(super) fn read(&self, now: &Moment<'_>) -> Meters {
+        let Moment { limiter, books, over, left, unsaved, nothing_since } = *now;
         let per_minute = self.per_minute();
         Meters {
             elapsed: self.elapsed(),
             endpoints: limiter.meters().into_iter().map(endpoint_meters).collect(),
+            money: self.terms.priced.then(|| money(&books, over, left)),
+            nothing_since,
+            adapting: limiter.is_adapting(),
             finished_per_minute: per_minute,
             remaining: (per_minute > 0.0)
                 .then(|| Duration::try_from_secs_f64(f64::from(left) / per_minute * 60.0).ok())
@@ -177,6 +209,7 @@ impl RunMeters {
                 p99: self.quantile(0.99),
             },
             tokens: self.tokens,
+            calls: self.call_size(),
             last_success: self.last_success,
             ..Meters::default()
         }
@@ -189,9 +222,30 @@ impl RunMeters {
         f64::from(self.ended.iter().sum::<u32>()) * 60.0 / seconds
     }
 
+    fn call_size(&self) -> CallSize {
+        let mean =
+            |sum: u64| if self.counted == 0 { 0.0 } else { sum as f64 / self.counted as f64 };
+        CallSize {
+            prompt: mean(self.tokens.prompt),
+            output: mean(self.tokens.completion),
+            output_cap: self.terms.output_cap,
+            cap_is_charged: self.terms.cap_is_charged,
+        }
+    }
+
     fn quantile(&self, quantile: f64) -> Duration {
         Duration::from_millis(self.latency.value_at_quantile(quantile))
     }
+}
+
+/// The projection takes what an interview has cost so far for what the others will.
+fn money(books: &Books, over: u32, left: u32) -> MoneyMeter {
+    let Books { budget, spent, reserved } = *books;
+    let all = u128::from(over) + u128::from(left);
+    let projected = (u128::from(spent.picos()) * all).checked_div(u128::from(over));
+    let projected =
+        projected.map(|picos| Usd::from_picos(u64::try_from(picos).unwrap_or(u64::MAX)));
+    MoneyMeter { spent, reserved, projected, budget }
 }
 
 fn endpoint_meters(reading: EndpointReading) -> EndpointMeters {

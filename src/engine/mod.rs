@@ -12,9 +12,13 @@
 //! An interview shows as done only after its answer was committed.
 
 mod admission;
+mod attempt_log;
+mod call;
 mod detail;
+mod endpoint;
 mod fact;
 mod interview;
+mod ledger;
 mod meters;
 mod orders;
 mod publisher;

@@ -99,6 +99,22 @@ impl Supervisor {
         })
     }
 
+    /// A limit has changed by itself: what took something away is worth a line that people see.
+    pub(super) fn note_change(&mut self, change: LimitChange) {
+        let LimitChange { endpoint, limit, from, to, reason, .. } = &change;
+        let words =
+            |value: &Option<u32>| value.map_or_else(|| "unlimited".to_owned(), |v| v.to_string());
+        let name = &self.interviewer.endpoints[endpoint.as_usize()].name;
+        let (label, from_words, to_words) = (limit.label(), words(from), words(to));
+        let less = to.is_some_and(|to| from.is_none_or(|from| to < from));
+        if less || change.set_by == LimitSetBy::Header {
+            tracing::warn!("{name}: {label} {from_words} -> {to_words}: {reason}");
+        } else {
+            tracing::debug!("{name}: {label} {from_words} -> {to_words}: {reason}");
+        }
+        self.keep_change(change);
+    }
+
     /// A limit has changed, whoever did it: on file, and on every screen.
     pub(super) fn keep_change(&mut self, change: LimitChange) {
         self.publisher.changed(change.clone());
@@ -141,6 +157,7 @@ impl Supervisor {
 
     pub(super) fn resume(&mut self) {
         self.paused_by_user = false;
+        self.limiter.put_back();
         self.limiter.resume();
         self.enter(RunPhase::Running);
     }

@@ -1,13 +1,17 @@
 //! From the run state to the front ends: a snapshot on joining, then merged deltas, at most ten
 //! a second and none while nothing changes.
 
-use super::{meters::RunMeters, run_state::RunState};
+use super::{
+    ledger::Ledger,
+    meters::{Moment, RunMeters},
+    run_state::RunState,
+};
 use crate::{
     limiter::Limiter,
-    model::{LimitChange, LogLine, LogRing, RunSummary},
+    model::{LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
     protocol::{
-        CommandId, CommandOutcome, Delta, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Outlet,
-        PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
+        CommandId, CommandOutcome, Delta, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters,
+        Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
     },
 };
 use std::collections::VecDeque;
@@ -34,14 +38,25 @@ pub(super) struct Sources<'a> {
     pub state: &'a mut RunState,
     pub meters: &'a RunMeters,
     pub limiter: &'a Limiter,
+    pub ledger: &'a Ledger,
     pub unsaved: u32,
+    /// The alarm.
+    pub nothing_since: Option<UnixMillis>,
     /// Set while the run has ended.
     pub summary: Option<&'a RunSummary>,
 }
 
 impl Sources<'_> {
-    fn left(&self) -> u32 {
-        self.state.total() - self.state.counts().over()
+    fn meters(&self) -> Meters {
+        let over = self.state.counts().over();
+        self.meters.read(&Moment {
+            limiter: self.limiter,
+            books: self.ledger.books(),
+            over,
+            left: self.state.total() - over,
+            unsaved: self.unsaved,
+            nothing_since: self.nothing_since,
+        })
     }
 }
 
@@ -99,7 +114,7 @@ impl Publisher {
             header: self.header.clone(),
             phase: sources.state.phase.clone(),
             statuses: sources.state.statuses(),
-            meters: sources.meters.read(sources.limiter, sources.left(), sources.unsaved),
+            meters: sources.meters(),
             history: self.history.iter().copied().collect(),
             log,
             changes: self.changes.iter().cloned().collect(),
@@ -118,7 +133,7 @@ impl Publisher {
         let delta = Delta {
             phase: sources.state.phase.clone(),
             statuses: sources.state.take_changes(),
-            meters: sources.meters.read(sources.limiter, sources.left(), sources.unsaved),
+            meters: sources.meters(),
             history: std::mem::take(&mut self.fresh),
             log,
             changes: std::mem::take(&mut self.fresh_changes),

@@ -16,23 +16,29 @@ const LONGEST_SPAN: Duration = Duration::from_secs(30);
 /// come back together.
 const RETRY_AFTER_JITTER: f64 = 0.1;
 
-/// What becomes of an interview after a failed attempt.
+/// What becomes of a call after a failed attempt.
 #[derive(Debug, PartialEq)]
 pub(super) enum Decision {
     /// Wait without a slot, then ask again.
     RetryIn(Duration),
+    /// Ask again at once, and say what was wrong.
+    Repair,
+    /// Ask again at once, with a higher output cap.
+    RaiseCap,
+    /// The endpoint serves nobody: ask another one at once, if there is one.
+    AskElsewhere,
     FailPersona,
     KeepRefusal,
-    PauseRun,
     GiveBack,
 }
 
-/// How far an interview has come.
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     /// Failed attempts of this round, this one included.
     pub failed: u32,
-    /// How many of them were of a kind that is retried once.
-    pub failed_once_kinds: u32,
+    pub repaired: bool,
+    pub cap_raised: bool,
     /// On the wire and backing off, all in all. Standing in the line and a run that is paused do
     /// not count: they say nothing about this call.
     pub spent: Duration,
@@ -46,19 +52,27 @@ pub(super) fn decide(
     bounds: &RetryBounds,
     random: f64,
 ) -> Decision {
+    let used_up = progress.failed >= bounds.attempts;
     match failure.kind.treatment() {
         Treatment::FailPersona => return Decision::FailPersona,
         Treatment::KeepRefusal => return Decision::KeepRefusal,
-        Treatment::PauseRun => return Decision::PauseRun,
+        Treatment::TakeEndpointOut => return Decision::AskElsewhere,
         Treatment::Requeue => return Decision::GiveBack,
-        Treatment::RetryOnce if progress.failed_once_kinds > 1 => return Decision::FailPersona,
-        Treatment::RetryOnce | Treatment::Retry => {}
+        Treatment::Repair if progress.repaired || used_up => return Decision::FailPersona,
+        Treatment::RaiseCap if progress.cap_raised || used_up => return Decision::FailPersona,
+        Treatment::Repair => return Decision::Repair,
+        Treatment::RaiseCap => return Decision::RaiseCap,
+        Treatment::Retry => {}
+    }
+    let floor = failure.retry_after.unwrap_or_default();
+    // An endpoint that says to come back next year serves nobody now, and no persona is to blame.
+    if floor > bounds.total {
+        return Decision::AskElsewhere;
     }
     let doublings = progress.failed.saturating_sub(1).min(16);
     let span = (FIRST_SPAN * 2_u32.pow(doublings)).min(LONGEST_SPAN);
-    let floor = failure.retry_after.unwrap_or_default();
     let wait = span.mul_f64(random).max(floor.mul_f64(1.0 + RETRY_AFTER_JITTER * random));
-    if progress.failed >= bounds.attempts || progress.spent + wait > bounds.total {
+    if used_up || progress.spent + wait > bounds.total {
         return Decision::FailPersona;
     }
     Decision::RetryIn(wait)
@@ -73,7 +87,9 @@ mod tests {
     const BOUNDS: RetryBounds = RetryBounds { attempts: 6, total: Duration::from_secs(600) };
 
     fn after(kind: FailureKind, failed: u32, random: f64) -> Decision {
-        let progress = Progress { failed, failed_once_kinds: failed, spent: Duration::ZERO };
+        let again = failed > 1;
+        let progress =
+            Progress { failed, repaired: again, cap_raised: again, ..Progress::default() };
         decide(&Failure::new(kind, "no"), &progress, &BOUNDS, random)
     }
 
@@ -81,13 +97,28 @@ mod tests {
     fn each_treatment_leads_to_its_decision() {
         assert_eq!(after(FailureKind::BadRequest, 1, 0.5), Decision::FailPersona);
         assert_eq!(after(FailureKind::Refused, 1, 0.5), Decision::KeepRefusal);
-        assert_eq!(after(FailureKind::KeyRefused, 1, 0.5), Decision::PauseRun);
+        assert_eq!(after(FailureKind::KeyRefused, 1, 0.5), Decision::AskElsewhere);
+        assert_eq!(after(FailureKind::QuotaExhausted, 1, 0.5), Decision::AskElsewhere);
         assert_eq!(after(FailureKind::Cancelled, 1, 0.5), Decision::GiveBack);
+        assert_eq!(after(FailureKind::Malformed, 1, 0.5), Decision::Repair);
         assert_eq!(after(FailureKind::Malformed, 2, 0.5), Decision::FailPersona);
+        assert_eq!(after(FailureKind::CutOff, 1, 0.5), Decision::RaiseCap);
+        assert_eq!(after(FailureKind::CutOff, 2, 0.5), Decision::FailPersona);
+        let last = Progress { failed: BOUNDS.attempts, ..Progress::default() };
+        let malformed = Failure::new(FailureKind::Malformed, "no");
+        assert_eq!(decide(&malformed, &last, &BOUNDS, 0.5), Decision::FailPersona);
         let half_of = |ms| Decision::RetryIn(Duration::from_millis(ms) / 2);
-        assert_eq!(after(FailureKind::Malformed, 1, 0.5), half_of(500));
+        assert_eq!(after(FailureKind::Overloaded, 1, 0.5), half_of(500));
         assert_eq!(after(FailureKind::ServerError, 3, 0.5), half_of(2000));
         assert_eq!(after(FailureKind::ServerError, 6, 0.5), Decision::FailPersona);
+    }
+
+    #[test]
+    fn a_retry_after_of_a_year_is_the_endpoints_matter_and_not_a_personas() {
+        let mut failure = Failure::new(FailureKind::RateLimitedRequests, "later");
+        failure.retry_after = Some(Duration::from_secs(24 * 60 * 60));
+        let progress = Progress { failed: 6, ..Progress::default() };
+        assert_eq!(decide(&failure, &progress, &BOUNDS, 0.5), Decision::AskElsewhere);
     }
 
     proptest! {
@@ -99,7 +130,7 @@ mod tests {
             let mut failure = Failure::new(FailureKind::RateLimitedRequests, "slow down");
             failure.retry_after = Some(floor);
             let spent = Duration::from_secs(spent_s);
-            let progress = Progress { failed, failed_once_kinds: 0, spent };
+            let progress = Progress { failed, spent, ..Progress::default() };
             if let Decision::RetryIn(wait) = decide(&failure, &progress, &BOUNDS, random) {
                 prop_assert!(wait >= floor);
                 prop_assert!(spent + wait <= BOUNDS.total);

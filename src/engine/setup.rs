@@ -1,8 +1,10 @@
 //! Setting a run up: from settings and a locked run file to a supervisor that listens.
 
 use super::{
-    interview::{Endpoint, Interviewer},
-    meters::RunMeters,
+    endpoint::{Endpoint, EndpointError},
+    interview::Interviewer,
+    ledger::Ledger,
+    meters::{RunMeters, Terms},
     publisher::Publisher,
     reading,
     run_state::RunState,
@@ -11,11 +13,12 @@ use super::{
 use crate::{
     config::{Config, EndpointSettings},
     limiter::{EndpointSpec, Limiter, OutputEstimate},
-    model::{LogRing, PersonaIndex, RunPhase, Slots, Survey},
+    model::{LogRing, PersonaIndex, RunPhase, Survey, Tokens, UnixMillis, Usd},
     prompt::{self, PromptError, Prompts},
     protocol::{Command, Outlet, RunHeader},
-    provider::{Client, ClientError, ClientSettings, RequestTemplate, TemplateSettings},
+    provider::TemplateSettings,
     store::{OpenRun, RunReader, StoreError},
+    tokens::{TokenCounter, TokenEstimate},
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -32,9 +35,7 @@ pub enum EngineError {
     #[error(transparent)]
     Prompt(#[from] PromptError),
     #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("the request could not be put into JSON: {0}")]
-    Request(#[from] serde_json::Error),
+    Endpoint(#[from] EndpointError),
     #[error("no thread could be started: {0}; close other programs and try again")]
     Thread(#[from] std::io::Error),
 }
@@ -59,12 +60,15 @@ impl Supervisor {
         let EngineParts { header, config, open, fresh, outlets, commands, log, linger } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
-        let Config { survey, endpoints, retry, timeout, .. } = config;
-        let settings =
-            endpoints.into_iter().next().expect("a configuration has at least one endpoint");
-        let limits = settings.limits;
+        let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
         let prompts = Prompts::compile(&survey)?;
-        let endpoint = endpoint(&survey, &settings, timeout, &prompts)?;
+        let endpoints = endpoints(&survey, &settings, timeout, &prompts)?;
+        let terms = Terms {
+            output_cap: survey.max_output_tokens,
+            cap_is_charged: settings.iter().any(|endpoint| endpoint.charges_cap),
+            priced: settings.iter().all(|endpoint| endpoint.price.is_some()),
+        };
+        let spent = if fresh { Usd::ZERO } else { spent(&reader, &endpoints)? };
 
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
@@ -74,17 +78,19 @@ impl Supervisor {
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
-        let spec = EndpointSpec::new(settings.name, settings.model, limits);
-        let (limiter, dispatcher) = Limiter::new(vec![spec], waits_out);
+        let (limiter, dispatcher) = Limiter::new(settings.iter().map(spec).collect(), waits_out);
+        limiter.set_adaptation(adapt);
         tokio::spawn(dispatcher.run());
         let interviewer = Arc::new(Interviewer {
             run: header.run.clone(),
+            ledger: Ledger::new(budget, spent),
             output: OutputEstimate::new(survey.max_output_tokens),
+            prompt_tokens: estimate(budget.is_some(), &settings, &survey, &prompts),
             survey,
             prompts,
             bounds: retry,
             limiter: limiter.clone(),
-            endpoints: vec![endpoint],
+            endpoints,
             facts: facts_out,
             stopping: AtomicBool::new(false),
         });
@@ -92,7 +98,9 @@ impl Supervisor {
             interviewer,
             limiter,
             state,
-            meters: RunMeters::new(),
+            meters: RunMeters::new(terms),
+            running_since: UnixMillis::now(),
+            nothing_since: None,
             publisher: Publisher::new(header.clone(), outlets, log),
             header,
             writer,
@@ -122,26 +130,60 @@ impl Supervisor {
     }
 }
 
-/// How the one endpoint is asked.
-fn endpoint(
+/// How each endpoint is asked, in the limiter's order.
+fn endpoints(
     survey: &Survey,
-    settings: &EndpointSettings,
+    settings: &[EndpointSettings],
     timeout: Duration,
     prompts: &Prompts,
-) -> Result<Endpoint, EngineError> {
-    Ok(Endpoint {
-        client: Client::new(&ClientSettings {
-            base_url: &settings.base_url,
-            key: settings.key.as_ref(),
-            timeout,
-            connections: Slots::MAX as usize,
-        })?,
-        template: RequestTemplate::new(&TemplateSettings {
-            model: &settings.model,
+) -> Result<Vec<Endpoint>, EndpointError> {
+    let system_prompt: Arc<str> = prompts.system().into();
+    let answer_schema = Arc::new(prompt::answer_schema(survey));
+    let endpoint = |settings: &EndpointSettings| {
+        let template = TemplateSettings {
+            model: settings.model.clone(),
             temperature: survey.temperature,
-            max_output_tokens: survey.max_output_tokens,
-            system_prompt: prompts.system(),
-            answer_schema: &prompt::answer_schema(survey),
-        })?,
-    })
+            system_prompt: Arc::clone(&system_prompt),
+            answer_schema: Arc::clone(&answer_schema),
+        };
+        Endpoint::new(settings, template, timeout)
+    };
+    settings.iter().map(endpoint).collect()
+}
+
+/// What the limiter needs to know of an endpoint.
+fn spec(settings: &EndpointSettings) -> EndpointSpec {
+    EndpointSpec {
+        group: settings.group.clone(),
+        weight: settings.weight,
+        charges_cap: settings.charges_cap,
+        by_first_byte: !settings.kind.answers_429(),
+        ..EndpointSpec::new(&settings.name, &settings.model, settings.limits)
+    }
+}
+
+/// What the run has cost so far, by what is on file.
+fn spent(reader: &RunReader, endpoints: &[Endpoint]) -> Result<Usd, StoreError> {
+    let usage = reader.usage_by_endpoint()?;
+    let cost = usage.iter().map(|(endpoint, usage)| {
+        endpoints.get(endpoint.as_usize()).map_or(Usd::ZERO, |endpoint| endpoint.cost(usage))
+    });
+    Ok(cost.sum())
+}
+
+/// How many tokens a prompt has. Where money depends on it from the first call on, they are
+/// counted once, which takes a tenth of a second; else the provider's own count does.
+fn estimate(
+    counted: bool,
+    settings: &[EndpointSettings],
+    survey: &Survey,
+    prompts: &Prompts,
+) -> TokenEstimate {
+    let estimate = TokenEstimate::new();
+    if let (true, Some(endpoint)) = (counted, settings.first()) {
+        let counter = TokenCounter::for_model(&endpoint.model);
+        let Tokens(shared) = counter.shared(prompts.system(), &prompt::answer_schema(survey));
+        estimate.observe(prompts.system().len(), Tokens(shared));
+    }
+    estimate
 }

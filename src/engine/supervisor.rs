@@ -46,6 +46,9 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Without an answer for this long, a call that cannot connect means that nobody can.
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
 
+/// Without an answer for this long, while calls are made, the alarm is raised.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct RunEnd {
@@ -99,6 +102,10 @@ pub(super) struct Supervisor {
     pub(super) paused_by_user: bool,
     /// Who last made the run pause because nobody answered the connection.
     pub(super) found_nobody: Option<PersonaIndex>,
+    /// When the run last began to run.
+    pub(super) running_since: UnixMillis,
+    /// The alarm: calls are made, and none has given an answer since.
+    pub(super) nothing_since: Option<UnixMillis>,
     /// Set once somebody asked to stop.
     pub(super) stop: Option<StopReason>,
     /// Set while nothing is left to do.
@@ -140,7 +147,11 @@ impl Supervisor {
                 },
                 _ = ticks.tick() => {
                     ticked = ticked.wrapping_add(1);
+                    for change in self.limiter.take_changes() {
+                        self.note_change(change);
+                    }
                     if ticked.is_multiple_of(TICKS_PER_SECOND) {
+                        self.watch_for_silence();
                         self.sample();
                     }
                     self.publish_delta();
@@ -171,6 +182,31 @@ impl Supervisor {
         if !paused || sample != RateSample::default() {
             self.publisher.sample(sample);
         }
+    }
+
+    /// Raises the alarm where calls are made and none has given an answer for a minute. Calls that
+    /// only wait for a rate are no sign of anything.
+    fn watch_for_silence(&mut self) {
+        let asking = [InterviewStatus::InFlight, InterviewStatus::BackingOff]
+            .map(|status| self.state.counts().get(status))
+            .iter()
+            .any(|&count| count > 0);
+        let since = self.meters.last_success().max(Some(self.running_since));
+        let silent = self.state.phase == RunPhase::Running
+            && asking
+            && since.is_some_and(|since| UnixMillis::now().since(since) >= SILENCE);
+        let raised = since.filter(|_| silent);
+        if raised == self.nothing_since {
+            return;
+        }
+        if raised.is_some() && self.nothing_since.is_none() {
+            tracing::error!(
+                "nothing has been answered for {} s: look at the errors",
+                SILENCE.as_secs()
+            );
+        }
+        self.nothing_since = raised;
+        self.publisher.touch();
     }
 
     /// Nothing more will happen: everyone is through, or the run was stopped and nothing is in
@@ -289,14 +325,13 @@ impl Supervisor {
                 self.put_back_what_waits();
             }
             Fact::Ended { persona, last, attempts, ending } => {
-                let status = last.as_ref().and_then(|attempt| attempt.status);
                 if let Some(attempt) = last {
                     self.meters.attempted(&attempt);
                     self.writer.write(Record::Attempted(attempt));
                 }
                 // Where a stop has put the persona back already, its late answer still counts.
                 self.state.end_task(persona);
-                let ending = self.judge(persona, status, ending);
+                let ending = self.judge(persona, ending);
                 self.end(persona, attempts, ending);
             }
         }
@@ -309,14 +344,10 @@ impl Supervisor {
         }
     }
 
-    /// Whether an end that would pause the run is this persona's alone: a gateway may forbid (403)
-    /// one text while it serves the others, and a persona that found nobody there twice in a row
-    /// must not keep the others from trying.
-    fn judge(&mut self, persona: PersonaIndex, status: Option<u16>, ending: Ending) -> Ending {
+    /// Whether a failure means that nobody would be answered. A persona that found nobody there
+    /// twice in a row must not keep the others from trying.
+    fn judge(&mut self, persona: PersonaIndex, ending: Ending) -> Ending {
         match ending {
-            Ending::ProviderRefused(failure) if status == Some(403) && self.answered_lately() => {
-                Ending::Settled(Fate::Failed(failure))
-            }
             Ending::Settled(Fate::Failed(failure))
                 if failure.kind == FailureKind::Connection
                     && !self.answered_lately()
@@ -348,6 +379,10 @@ impl Supervisor {
                 self.writer.write(Record::Finished { persona, fate, attempts });
             }
             Ending::GaveBack => self.give_back(persona),
+            Ending::OverBudget { spent, budget } => {
+                self.give_back(persona);
+                self.pause(PauseReason::BudgetSpent { spent, budget });
+            }
             Ending::ProviderRefused(failure) => {
                 self.give_back(persona);
                 self.pause(PauseReason::ProviderRefuses { failure });
@@ -438,7 +473,11 @@ impl Supervisor {
             Found::NotInspected(error) => tracing::error!("a persona cannot be shown: {error}"),
         }
     }
+
     pub(super) fn enter(&mut self, phase: RunPhase) {
+        if phase == RunPhase::Running {
+            self.running_since = UnixMillis::now();
+        }
         self.writer.write(Record::PhaseChanged(phase.clone()));
         self.state.phase = phase;
         self.publisher.touch();
@@ -459,6 +498,8 @@ impl Supervisor {
             state: &mut self.state,
             meters: &self.meters,
             limiter: &self.limiter,
+            ledger: &self.interviewer.ledger,
+            nothing_since: self.nothing_since,
             unsaved: u32::try_from(self.unsaved).unwrap_or(u32::MAX),
             summary: self.ended.as_ref(),
         };

@@ -1,7 +1,11 @@
 //! A finished run, or one that some other process carries on, shown but not run: the same updates
 //! from the run file alone. Every command that would change the run is refused.
 
-use super::{detail::detail, meters::RunMeters, reading::PersonaRecord};
+use super::{
+    detail::detail,
+    meters::{RunMeters, Terms},
+    reading::PersonaRecord,
+};
 use crate::{
     model::{LimitChange, LogLine, RunPhase},
     prompt::{PromptError, Prompts},
@@ -97,7 +101,7 @@ fn last_changes(reader: &RunReader) -> Result<Vec<LimitChange>, StoreError> {
 
 /// What the attempts on file add up to. Rates are of the past and stay empty.
 fn meters(reader: &RunReader) -> Result<Meters, StoreError> {
-    let mut meters = RunMeters::new();
+    let mut meters = RunMeters::new(Terms::default());
     reader.for_each_attempt(|attempt| meters.attempted(&attempt))?;
     reader.for_each_failed(|persona, failure| meters.failed(&failure, persona))?;
     Ok(meters.totals())

@@ -37,9 +37,6 @@ impl Line {
             }
             Outcome::Overloaded { failure } => {
                 endpoint.count_failure();
-                if let Some(wait) = failure.retry_after {
-                    quota.pause(wait, now);
-                }
                 moved = endpoint.steering.overloaded(grant.at, now);
                 // Where there is nowhere else to go, a pause helps nobody.
                 if others {

@@ -42,14 +42,17 @@ pub enum FailureKind {
 pub enum Treatment {
     /// Wait and ask again, within the bounds of attempts and time.
     Retry,
-    /// Ask once more; the second time the persona fails.
-    RetryOnce,
+    /// Say what was wrong with the answer and ask for it again, once; then the persona fails.
+    Repair,
+    /// Ask again with room for a longer answer, once; then the persona fails.
+    RaiseCap,
     /// The persona fails now.
     FailPersona,
     /// The refusal is the persona's result.
     KeepRefusal,
-    /// Nobody else would fare better: the run pauses and the persona goes back to the queue.
-    PauseRun,
+    /// Nobody else would fare better there: the endpoint goes out of service and the call to
+    /// another one. Where it was the last, the run pauses and the persona goes back to the queue.
+    TakeEndpointOut,
     /// The persona goes back to the queue.
     Requeue,
 }
@@ -82,10 +85,11 @@ impl FailureKind {
             | Self::Overloaded
             | Self::Timeout
             | Self::Connection => Treatment::Retry,
-            Self::CutOff | Self::Malformed => Treatment::RetryOnce,
+            Self::Malformed => Treatment::Repair,
+            Self::CutOff => Treatment::RaiseCap,
             Self::BadRequest | Self::TooLarge => Treatment::FailPersona,
             Self::Refused => Treatment::KeepRefusal,
-            Self::QuotaExhausted | Self::KeyRefused => Treatment::PauseRun,
+            Self::QuotaExhausted | Self::KeyRefused => Treatment::TakeEndpointOut,
             Self::Cancelled => Treatment::Requeue,
         }
     }

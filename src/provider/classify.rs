@@ -1,6 +1,6 @@
 //! Telling failures apart: a pure function of status, headers and body.
 
-use super::headers;
+use super::{dialect::Unsupported, headers};
 use crate::model::{Failure, FailureKind, strip_controls};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
@@ -21,6 +21,8 @@ struct ErrorDetail {
     r#type: Option<serde_json::Value>,
     #[serde(default)]
     code: Option<serde_json::Value>,
+    #[serde(default)]
+    param: Option<serde_json::Value>,
 }
 
 /// `error.code`s of a 429 that no waiting mends (OpenAI's published list).
@@ -74,6 +76,25 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Syste
     }
 }
 
+/// The part of the request that a 400 (or 422) names as unknown, where it names one.
+pub(super) fn unsupported(status: u16, body: &[u8]) -> Option<Unsupported> {
+    if !matches!(status, 400 | 422) {
+        return None;
+    }
+    let error = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
+    // Servers that are not OpenAI's put it anywhere; the body as a whole names the field.
+    let param = error.param.as_ref().and_then(|param| param.as_str()).unwrap_or_default();
+    let text = String::from_utf8_lossy(body);
+    let names = |word: &str| param.contains(word) || param.is_empty() && text.contains(word);
+    if names("response_format") || names("json_schema") || names("json_object") {
+        Some(Unsupported::AnswerFormat)
+    } else if names("max_completion_tokens") || names("max_tokens") {
+        Some(Unsupported::OutputCap)
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +130,24 @@ mod tests {
             (422, "", FailureKind::BadRequest),
         ] {
             assert_eq!(kind(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_400_may_name_what_the_server_does_not_know() {
+        let named = |status, body: &str| unsupported(status, body.as_bytes());
+        let format = Some(Unsupported::AnswerFormat);
+        let cap = Some(Unsupported::OutputCap);
+        for (status, body, expected) in [
+            (400, r#"{"error":{"message":"no","param":"response_format"}}"#, format),
+            (400, r#"{"error":"response_format.type json_schema is not supported"}"#, format),
+            (422, r#"{"detail":[{"loc":["body","max_completion_tokens"]}]}"#, cap),
+            (400, r#"{"error":{"message":"use max_completion_tokens","param":"max_tokens"}}"#, cap),
+            (400, r#"{"error":{"message":"response_format ...","param":"messages"}}"#, None),
+            (400, r#"{"error":{"message":"no such model"}}"#, None),
+            (500, r#"{"error":{"param":"response_format"}}"#, None),
+        ] {
+            assert_eq!(named(status, body), expected, "{status} {body}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! One HTTP exchange.
 
-use super::{classify, headers, reply};
-use crate::model::{Failure, FailureKind, Usage, strip_controls};
+use super::{classify, dialect::Unsupported, headers, reply};
+use crate::model::{AuthHeader, Failure, FailureKind, QuotaSaid, Usage, strip_controls};
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Url,
@@ -23,6 +23,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter keys are placeholders such as "dummy", which may well stand in an answer.
 const SHORTEST_SECRET: usize = 16;
 
+/// Azure's header for the key.
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
+
 /// The name under which a request can be traced on the provider's side.
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 
@@ -30,7 +33,13 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-
 pub struct ClientSettings<'a> {
     /// Such as `https://api.openai.com/v1`, without a slash at the end.
     pub base_url: &'a str,
+    /// What goes behind the `?`, such as Azure's `api-version=...`.
+    pub query: Option<&'a str>,
     pub key: Option<&'a SecretString>,
+    /// Which header carries the key.
+    pub auth: AuthHeader,
+    /// Sent with every request; some hold secrets.
+    pub headers: &'a [(String, SecretString)],
     /// From the send to the last byte.
     pub timeout: Duration,
     /// How many connections may be kept open: the most slots there can be.
@@ -46,6 +55,9 @@ pub enum ClientError {
     /// The key has characters that no header may have.
     #[error("the API key holds a character that no HTTP header may hold; set it again")]
     Key,
+    /// A header that HTTP does not have room for.
+    #[error("the header {name:?} cannot be sent: its name or its value is no HTTP header")]
+    Header { name: String },
     /// The TLS library would not start.
     #[error("the HTTP client could not be set up: {0}")]
     Setup(#[from] reqwest::Error),
@@ -60,7 +72,7 @@ pub struct Client {
     url: Url,
     headers: HeaderMap,
     /// What no reply may bring back into logs and files.
-    secret: Option<SecretString>,
+    secrets: Vec<SecretString>,
 }
 
 /// The text of a model's reply.
@@ -73,6 +85,8 @@ pub struct Completion {
 #[derive(Debug)]
 pub struct Unanswered {
     pub failure: Failure,
+    /// What the server does not know of the request, where that is why.
+    pub unsupported: Option<Unsupported>,
     /// The raw body, as far as it came.
     pub body: Option<String>,
 }
@@ -83,6 +97,10 @@ pub struct Exchange {
     pub status: Option<u16>,
     pub request_id: Option<String>,
     pub usage: Option<Usage>,
+    /// What the headers say of the quota.
+    pub said: QuotaSaid,
+    /// From the send to the reply's first byte, where one came.
+    pub first_byte: Option<Duration>,
     pub on_the_wire: Duration,
     pub result: Result<Completion, Unanswered>,
 }
@@ -95,8 +113,9 @@ impl Client {
     pub fn new(settings: &ClientSettings<'_>) -> Result<Self, ClientError> {
         let bad_url =
             |reason: String| ClientError::BaseUrl { url: settings.base_url.to_owned(), reason };
-        let url = Url::parse(&format!("{}/chat/completions", settings.base_url))
+        let mut url = Url::parse(&format!("{}/chat/completions", settings.base_url))
             .map_err(|error| bad_url(error.to_string()))?;
+        url.set_query(settings.query);
         let host = url.host_str().ok_or_else(|| bad_url("it names no host".to_owned()))?;
         // Where another client has installed it already, it stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -118,13 +137,25 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = settings.key {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()))
-                .map_err(|_| ClientError::Key)?;
+            let (name, text) = match settings.auth {
+                AuthHeader::Bearer => {
+                    (header::AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
+                }
+                AuthHeader::ApiKey => (API_KEY, key.expose_secret().to_owned()),
+            };
+            let mut value = HeaderValue::try_from(text).map_err(|_| ClientError::Key)?;
             value.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, value);
+            headers.insert(name, value);
         }
-        let secret = settings.key.filter(|key| key.expose_secret().len() >= SHORTEST_SECRET);
-        Ok(Self { http: builder.build()?, url, headers, secret: secret.cloned() })
+        for (name, value) in settings.headers {
+            let bad = || ClientError::Header { name: name.clone() };
+            let mut text = HeaderValue::try_from(value.expose_secret()).map_err(|_| bad())?;
+            text.set_sensitive(true);
+            headers.insert(HeaderName::try_from(name).map_err(|_| bad())?, text);
+        }
+        let secrets = settings.key.into_iter().chain(settings.headers.iter().map(|(_, v)| v));
+        let secrets = secrets.filter(|s| s.expose_secret().len() >= SHORTEST_SECRET).cloned();
+        Ok(Self { http: builder.build()?, url, headers, secrets: secrets.collect() })
     }
 
     /// Sends one request and reads its reply to the end. `id` is ASCII and names the request in
@@ -141,20 +172,24 @@ impl Client {
             Ok(response) => response,
             Err(error) => return Exchange::broken(None, None, sent, &error, &[]),
         };
+        let first_byte = sent.elapsed();
         let status = response.status().as_u16();
+        let said = headers::quota_said(response.headers());
         let request_id = headers::request_id(response.headers());
         let reply_headers = (status != 200).then(|| response.headers().clone());
         let body = match read_body(response).await {
             Ok(body) => self.without_key(body),
             Err((Some(error), part)) => {
                 let part = self.without_key(part.freeze());
-                return Exchange::broken(Some(status), request_id, sent, &error, &part);
+                let broken = Exchange::broken(Some(status), request_id, sent, &error, &part);
+                return Exchange { said, first_byte: Some(first_byte), ..broken };
             }
             Err((None, part)) => {
                 let failure =
                     Failure::new(FailureKind::Malformed, "the reply is longer than 16 MiB");
                 let part = self.without_key(part.freeze());
-                return Exchange::unanswered(Some(status), request_id, sent, failure, &part);
+                let long = Exchange::unanswered(Some(status), request_id, sent, failure, &part);
+                return Exchange { said, first_byte: Some(first_byte), ..long };
             }
         };
         let on_the_wire = sent.elapsed();
@@ -165,19 +200,35 @@ impl Client {
                 (None, Err(failure))
             }
         };
-        let result = result.map_err(|failure| Unanswered { failure, body: Some(lossy(&body)) });
-        Exchange { status: Some(status), request_id, usage, on_the_wire, result }
+        let result = result.map_err(|failure| Unanswered {
+            failure,
+            unsupported: classify::unsupported(status, &body),
+            body: Some(lossy(&body)),
+        });
+        Exchange {
+            status: Some(status),
+            request_id,
+            usage,
+            said,
+            first_byte: Some(first_byte),
+            on_the_wire,
+            result,
+        }
     }
 
     /// Some proxies repeat the key in their errors, and bodies are kept.
     fn without_key(&self, body: Bytes) -> Bytes {
-        let Some(secret) = &self.secret else { return body };
-        let text = String::from_utf8_lossy(&body);
-        if text.contains(secret.expose_secret()) {
-            text.replace(secret.expose_secret(), "[API key]").into()
-        } else {
-            body
+        let shown: Vec<_> = (self.secrets.iter().map(|secret| secret.expose_secret()))
+            .filter(|secret| memchr::memmem::find(&body, secret.as_bytes()).is_some())
+            .collect();
+        if shown.is_empty() {
+            return body;
         }
+        let mut text = String::from_utf8_lossy(&body).into_owned();
+        for secret in shown {
+            text = text.replace(secret, "[API key]");
+        }
+        text.into()
     }
 }
 
@@ -210,8 +261,10 @@ impl Exchange {
             status,
             request_id,
             usage: None,
+            said: QuotaSaid::default(),
+            first_byte: None,
             on_the_wire: sent.elapsed(),
-            result: Err(Unanswered { failure, body }),
+            result: Err(Unanswered { failure, unsupported: None, body }),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What a reply's headers say about waiting.
+//! What a reply's headers say about waiting, and about the quota.
 
+use crate::model::{QuotaSaid, WindowSaid};
 use reqwest::header::HeaderMap;
 use std::time::{Duration, SystemTime};
 
@@ -34,6 +35,61 @@ pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
     }
 }
 
+/// The `x-ratelimit-*` headers. Anything may be missing, and some servers send `-1` or words:
+/// what makes no sense was not said.
+pub(super) fn quota_said(headers: &HeaderMap) -> QuotaSaid {
+    const NAMES: [[&str; 3]; 2] = [
+        [
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests",
+            "x-ratelimit-reset-requests",
+        ],
+        ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+    ];
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let [requests, tokens] = NAMES.map(|[limit, remaining, reset]| WindowSaid {
+        limit: text(limit).and_then(|value| value.parse().ok()),
+        remaining: text(remaining).and_then(|value| value.parse().ok()),
+        reset: text(reset).and_then(go_duration),
+    });
+    QuotaSaid { requests, tokens }
+}
+
+/// A duration as Go writes it (`20ms`, `1.5s`, `1h2m3s`), or bare seconds.
+fn go_duration(text: &str) -> Option<Duration> {
+    let finite = |seconds: f64| {
+        (seconds.is_finite() && seconds >= 0.0)
+            .then(|| Duration::from_secs_f64(seconds.min(LONGEST_WAIT.as_secs_f64())))
+    };
+    if let Ok(seconds) = text.parse::<f64>() {
+        return finite(seconds);
+    }
+    if text.is_empty() {
+        return None;
+    }
+    let mut seconds = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(unit_at);
+        let number: f64 = number.parse().ok()?;
+        let unit_end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_end);
+        seconds += number
+            * match unit {
+                "h" => 3600.0,
+                "m" => 60.0,
+                "s" => 1.0,
+                "ms" => 1e-3,
+                "us" | "µs" => 1e-6,
+                "ns" => 1e-9,
+                _ => return None,
+            };
+        rest = after;
+    }
+    finite(seconds)
+}
+
 /// `x-request-id`, at most 200 characters of it.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
@@ -52,6 +108,35 @@ mod tests {
         }
         let now = httpdate::parse_http_date("Mon, 23 Nov 2026 12:00:00 GMT").unwrap();
         retry_after(&headers, now)
+    }
+
+    #[test]
+    fn what_is_said_of_a_quota_is_read_and_nonsense_is_not() {
+        let said = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            quota_said(&headers)
+        };
+        let honest = said(&[
+            ("x-ratelimit-limit-requests", "500"),
+            ("x-ratelimit-remaining-requests", "499"),
+            ("x-ratelimit-reset-requests", "120ms"),
+            ("x-ratelimit-limit-tokens", "200000"),
+            ("x-ratelimit-reset-tokens", "1h2m3.5s"),
+        ]);
+        assert_eq!(honest.requests.limit, Some(500));
+        assert_eq!(honest.requests.remaining, Some(499));
+        assert_eq!(honest.requests.reset, Some(Duration::from_millis(120)));
+        assert_eq!(honest.tokens.limit, Some(200_000));
+        assert_eq!(honest.tokens.reset, Some(Duration::from_millis(3_723_500)));
+        let bare = said(&[("x-ratelimit-reset-requests", "7")]);
+        assert_eq!(bare.requests.reset, Some(Duration::from_secs(7)));
+        for nonsense in ["-1", "soon", "", "12x", "1e400", "NaN", "ms", "s5"] {
+            let names = ["x-ratelimit-limit-requests", "x-ratelimit-reset-requests"];
+            assert_eq!(said(&names.map(|name| (name, nonsense))), QuotaSaid::default());
+        }
     }
 
     #[test]

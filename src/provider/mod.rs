@@ -2,15 +2,18 @@
 //! ended. Retries, permits and waiting are not its business.
 //!
 //! ```text
-//! RequestTemplate (once a run) -> body (once a persona) -> Client::exchange -> Exchange
+//! RequestTemplate (once an endpoint, and again where its dialect turns out to be another)
+//!                              -> body (once a persona) -> Client::exchange -> Exchange
 //!                                                   reply.rs reads a 200, classify.rs the rest
 //! ```
 
 mod classify;
 mod client;
+mod dialect;
 mod headers;
 mod reply;
 mod request;
 
 pub use client::{Client, ClientError, ClientSettings, Completion, Exchange, Unanswered};
-pub use request::{RequestTemplate, TemplateSettings};
+pub use dialect::{AnswerFormat, Dialect, Unsupported};
+pub use request::{Question, Repair, RequestTemplate, TemplateSettings};

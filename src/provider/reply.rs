@@ -51,14 +51,18 @@ pub(super) fn read(body: &[u8]) -> (Option<Usage>, Result<Completion, Failure>) 
     let reply: ChatCompletion<'_> = match serde_json::from_slice(body) {
         Ok(reply) => reply,
         Err(error) => {
-            let message = if body.trim_ascii_start().starts_with(b"<") {
-                "the reply is a web page, not a chat completion: is the base URL right, \
-                 or is a proxy in the way?"
-                    .to_owned()
+            // A page of a proxy is nobody's answer: the provider was not reached.
+            let failure = if body.trim_ascii_start().starts_with(b"<") {
+                Failure::new(
+                    FailureKind::Connection,
+                    "a web page came back and no chat completion: is the base URL right, or is a \
+                     proxy in the way?",
+                )
             } else {
-                format!("the reply is no chat completion: {error}")
+                let message = format!("the reply is no chat completion: {error}");
+                Failure::new(FailureKind::Malformed, message)
             };
-            return (None, Err(Failure::new(FailureKind::Malformed, message)));
+            return (None, Err(failure));
         }
     };
     let usage = reply.usage.map(|usage| Usage {
@@ -119,7 +123,7 @@ mod tests {
             ),
             (r#"{"choices":[{"message":{"content":" "}}]}"#, Err(FailureKind::Malformed)),
             (r#"{"choices":[]}"#, Err(FailureKind::Malformed)),
-            ("<html>", Err(FailureKind::Malformed)),
+            ("<html>", Err(FailureKind::Connection)),
             ("", Err(FailureKind::Malformed)),
             (r#"{"choices":[{"mess"#, Err(FailureKind::Malformed)),
         ] {

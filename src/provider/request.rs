@@ -3,39 +3,61 @@
 //! All that personas share is serialized once for a run. It also comes first in the messages, so
 //! that a provider can serve the shared prefix from its prompt cache.
 
+use super::dialect::{AnswerFormat, Dialect, Unsupported};
 use bytes::Bytes;
 use serde::Serialize;
+use std::sync::Arc;
 
-/// What every request of a run has in common.
-pub struct TemplateSettings<'a> {
-    pub model: &'a str,
+/// What every request to an endpoint has in common.
+#[derive(Clone, Debug)]
+pub struct TemplateSettings {
+    pub model: String,
     pub temperature: f64,
-    pub max_output_tokens: u32,
-    pub system_prompt: &'a str,
+    pub system_prompt: Arc<str>,
     /// The `json_schema` object of `response_format`.
-    pub answer_schema: &'a serde_json::Value,
+    pub answer_schema: Arc<serde_json::Value>,
 }
 
-/// A request body with a hole where the persona goes.
+/// What one request asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    pub user_prompt: &'a str,
+    /// The most tokens that the answer may have.
+    pub output_cap: u32,
+    /// Set where the answer before was no use.
+    pub repair: Option<Repair<'a>>,
+}
+
+/// An answer that was no use, and what was wrong with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Repair<'a> {
+    pub reply: &'a str,
+    pub problem: &'a str,
+}
+
+/// A request body in one dialect, with a hole where the persona goes.
 pub struct RequestTemplate {
+    settings: TemplateSettings,
+    dialect: Dialect,
     before: String,
 }
 
-/// What follows the user message's text.
-const AFTER: &str = "}]}";
+/// A reply that is repaired is repeated up to here: one that runs wild shall not be paid twice.
+const LONGEST_REPEATED: usize = 8_000;
 
 #[derive(Serialize)]
 struct Shared<'a> {
     model: &'a str,
     temperature: f64,
-    max_completion_tokens: u32,
-    response_format: ResponseFormat<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
 }
 
 #[derive(Serialize)]
 struct ResponseFormat<'a> {
     r#type: &'static str,
-    json_schema: &'a serde_json::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    json_schema: Option<&'a serde_json::Value>,
 }
 
 impl RequestTemplate {
@@ -43,32 +65,72 @@ impl RequestTemplate {
     ///
     /// # Errors
     /// Where a value has no form in JSON, such as a temperature that is not a number.
-    pub fn new(settings: &TemplateSettings<'_>) -> Result<Self, serde_json::Error> {
-        let mut before = serde_json::to_string(&Shared {
-            model: settings.model,
-            temperature: settings.temperature,
-            max_completion_tokens: settings.max_output_tokens,
-            response_format: ResponseFormat {
+    pub fn new(settings: TemplateSettings, dialect: Dialect) -> Result<Self, serde_json::Error> {
+        let response_format = match dialect.format {
+            AnswerFormat::JsonSchema => Some(ResponseFormat {
                 r#type: "json_schema",
-                json_schema: settings.answer_schema,
-            },
+                json_schema: Some(&settings.answer_schema),
+            }),
+            AnswerFormat::JsonObject => {
+                Some(ResponseFormat { r#type: "json_object", json_schema: None })
+            }
+            AnswerFormat::Text => None,
+        };
+        let mut before = serde_json::to_string(&Shared {
+            model: &settings.model,
+            temperature: settings.temperature,
+            response_format,
         })?;
         before.pop();
         before.push_str(r#","messages":[{"role":"system","content":"#);
-        before.push_str(&serde_json::to_string(settings.system_prompt)?);
+        before.push_str(&serde_json::to_string(&*settings.system_prompt)?);
         before.push_str(r#"},{"role":"user","content":"#);
-        Ok(Self { before })
+        Ok(Self { settings, dialect, before })
+    }
+
+    /// How it asks.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The same request in the next dialect; `None` where there is none left.
+    pub fn without(&self, unsupported: Unsupported) -> Option<Self> {
+        let dialect = self.dialect.without(unsupported)?;
+        Self::new(self.settings.clone(), dialect).ok()
     }
 
     /// The body for one persona.
-    pub fn body(&self, user_prompt: &str) -> Bytes {
+    pub fn body(&self, question: &Question<'_>) -> Bytes {
+        let Question { user_prompt, output_cap, repair } = *question;
         let mut body =
-            Vec::with_capacity(self.before.len() + user_prompt.len() * 9 / 8 + AFTER.len() + 2);
+            Vec::with_capacity(self.before.len() + user_prompt.len() * 9 / 8 + AFTER.len() + 48);
         body.extend_from_slice(self.before.as_bytes());
         push_json_string(&mut body, user_prompt);
+        if let Some(Repair { reply, problem }) = repair {
+            body.extend_from_slice(br#"},{"role":"assistant","content":"#);
+            push_json_string(&mut body, &reply[..reply.floor_char_boundary(LONGEST_REPEATED)]);
+            body.extend_from_slice(br#"},{"role":"user","content":"#);
+            push_json_string(&mut body, &repair_prompt(problem));
+        }
         body.extend_from_slice(AFTER.as_bytes());
+        body.extend_from_slice(self.dialect.cap.as_str().as_bytes());
+        body.extend_from_slice(b"\":");
+        body.extend_from_slice(itoa::Buffer::new().format(output_cap).as_bytes());
+        body.push(b'}');
         Bytes::from(body)
     }
+}
+
+/// What follows the last message's text, up to the name of the output cap.
+const AFTER: &str = r#"}],""#;
+
+/// Asks once more for what came back in no shape. The problem is of our own words and the names
+/// of the survey's fields.
+fn repair_prompt(problem: &str) -> String {
+    format!(
+        "That cannot be read as the answer: {problem}. Give the same answer again as one JSON \
+         object of the shape asked for, with every field in it, and nothing before or after it."
+    )
 }
 
 /// Appends a string as JSON. What needs no escape is copied in blocks that are looked at as a
@@ -101,6 +163,8 @@ fn push_json_string(body: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::OutputCapField;
+    use serde_json::json;
 
     #[test]
     fn a_string_reads_back_whatever_its_blocks_hold() {
@@ -112,21 +176,29 @@ mod tests {
         }
     }
 
+    fn template(system_prompt: &str, format: AnswerFormat) -> RequestTemplate {
+        let settings = TemplateSettings {
+            model: "gpt-4o-mini".to_owned(),
+            temperature: 0.7,
+            system_prompt: system_prompt.into(),
+            answer_schema: Arc::new(json!({"name": "answer"})),
+        };
+        let cap = OutputCapField::MaxCompletionTokens;
+        RequestTemplate::new(settings, Dialect { format, cap }).unwrap()
+    }
+
+    fn body(template: &RequestTemplate, question: &Question<'_>) -> serde_json::Value {
+        serde_json::from_slice(&template.body(question)).unwrap()
+    }
+
     #[test]
     fn a_body_is_one_json_object_whatever_the_prompts_hold() {
         let hostile = "line\nbreak \"quoted\" \\ \u{1f}";
-        let template = RequestTemplate::new(&TemplateSettings {
-            model: "gpt-4o-mini",
-            temperature: 0.7,
-            max_output_tokens: 600,
-            system_prompt: hostile,
-            answer_schema: &serde_json::json!({"name": "answer"}),
-        })
-        .unwrap();
-        let body: serde_json::Value = serde_json::from_slice(&template.body(hostile)).unwrap();
+        let template = template(hostile, AnswerFormat::JsonSchema);
+        let question = Question { user_prompt: hostile, output_cap: 600, repair: None };
         assert_eq!(
-            body,
-            serde_json::json!({
+            body(&template, &question),
+            json!({
                 "model": "gpt-4o-mini",
                 "temperature": 0.7,
                 "max_completion_tokens": 600,
@@ -137,5 +209,32 @@ mod tests {
                 ],
             })
         );
+    }
+
+    #[test]
+    fn a_repair_repeats_the_reply_and_says_what_is_wrong() {
+        let template = template("s", AnswerFormat::JsonObject);
+        let long = "ä".repeat(LONGEST_REPEATED);
+        let repair = Repair { reply: &long, problem: "housing is missing" };
+        let question = Question { user_prompt: "u", output_cap: 600, repair: Some(repair) };
+        let body = body(&template, &question);
+        assert_eq!(body["messages"][2]["role"], "assistant");
+        assert_eq!(body["messages"][2]["content"].as_str().unwrap().len(), LONGEST_REPEATED);
+        let asked = body["messages"][3]["content"].as_str().unwrap();
+        assert!(asked.contains("housing is missing"), "{asked}");
+    }
+
+    #[test]
+    fn a_server_that_knows_less_is_asked_for_less() {
+        let schema = template("s", AnswerFormat::JsonSchema);
+        let object = schema.without(Unsupported::AnswerFormat).unwrap();
+        let text = object.without(Unsupported::AnswerFormat).unwrap();
+        let old = text.without(Unsupported::OutputCap).unwrap();
+        assert!(old.without(Unsupported::AnswerFormat).is_none());
+        let question = Question { user_prompt: "u", output_cap: 7, repair: None };
+        assert_eq!(body(&object, &question)["response_format"], json!({"type": "json_object"}));
+        let last = body(&old, &question);
+        assert!(last.get("response_format").is_none());
+        assert_eq!((&last["max_tokens"], last.get("max_completion_tokens")), (&json!(7), None));
     }
 }

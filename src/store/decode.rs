@@ -83,6 +83,16 @@ pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt> {
     })
 }
 
+/// An endpoint's number and what it has counted: its number, then the three counts.
+pub(super) fn usage_of_endpoint(row: &Row<'_>) -> Result<(EndpointIndex, Usage)> {
+    let usage = Usage {
+        prompt_tokens: count(row, 1)?,
+        completion_tokens: count(row, 2)?,
+        cached_tokens: count(row, 3)?,
+    };
+    Ok((EndpointIndex(row.get(0)?), usage))
+}
+
 /// The columns that [`limit_change`] reads.
 pub(super) const LIMIT_CHANGE_COLUMNS: &str =
     "at, endpoint, limit_name, changed_from, changed_to, set_by, reason";

@@ -4,8 +4,8 @@
 
 use super::{StoreError, connection, decode, lock};
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, Persona, PersonaIndex, RunPhase, RunSummary,
-    StatusCounts, StopReason, Survey, UnixMillis,
+    Attempt, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona, PersonaIndex, RunPhase,
+    RunSummary, StatusCounts, StopReason, Survey, UnixMillis, Usage,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::path::{Path, PathBuf};
@@ -154,6 +154,19 @@ impl RunReader {
             Ok(())
         })?;
         Ok(counts)
+    }
+
+    /// The tokens that each endpoint has counted so far, over all attempts.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn usage_by_endpoint(&self) -> Result<Vec<(EndpointIndex, Usage)>, StoreError> {
+        self.all(
+            "SELECT endpoint, COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0), \
+             COALESCE(SUM(cached_tokens), 0) FROM attempt GROUP BY endpoint",
+            [],
+            decode::usage_of_endpoint,
+        )
     }
 
     /// At most `most` personas in order, beginning with the one at `from`.

@@ -78,8 +78,8 @@ impl Provider {
 /// The name in the profile that a request holds.
 fn name_in(body: &str) -> String {
     let body: Value = serde_json::from_str(body).expect("every request is JSON");
-    let user = body["messages"].as_array().and_then(|messages| messages.last()).cloned();
-    let prompt = user.unwrap_or_default()["content"].as_str().unwrap_or_default().to_owned();
+    // Behind it may stand an answer that is to be repaired, and what is wrong with it.
+    let prompt = body["messages"][1]["content"].as_str().unwrap_or_default().to_owned();
     let name = prompt.lines().find_map(|line| line.strip_prefix("Name: "));
     name.expect("every prompt holds the persona's name").to_owned()
 }

@@ -1,0 +1,380 @@
+//! One call: a question to a model until it is answered, retries, repairs and all.
+//!
+//! ```text
+//! permit (slot + rate, on some endpoint) -> money -> exchange -> what it taught -> decision
+//!   ^------------- waits without a permit: backs off, or for money to come back <-----'
+//! ```
+
+use super::{
+    attempt_log,
+    endpoint::Endpoint,
+    fact::{Ending, Fact},
+    interview::Interviewer,
+    ledger::{Reservation, Short},
+    retry::{self, Decision, Progress},
+};
+use crate::{
+    limiter::{Feedback, Outcome, Permit, PermitRequest, Priority},
+    model::{
+        Answer, Attempt, AttemptTiming, EndpointIndex, Failure, FailureKind, Fate, PersonaIndex,
+        Stage, Tokens, UnixMillis, Usage,
+    },
+    prompt,
+    provider::{Exchange, Question, Repair, RequestTemplate, Unanswered},
+};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+/// A provider that asks for so long a wait is worth a line in the log.
+const LONG_WAIT: Duration = Duration::from_secs(10);
+
+/// Within this time after an answer, a 403 is about one text and not about the key.
+const LATELY: Duration = Duration::from_secs(30);
+
+/// How much higher a cap is raised for an answer that was cut off.
+const RAISED_CAP: u32 = 2;
+
+/// A call under way.
+pub(super) struct Call<'a> {
+    pub interviewer: &'a Interviewer,
+    pub persona: PersonaIndex,
+    pub prompt: &'a str,
+    /// Attempts made so far, over all runs of the interview.
+    pub attempts: &'a mut u32,
+    progress: Progress,
+    output_cap: u32,
+    /// An answer that was no use, and what was wrong with it.
+    to_repair: Option<(String, String)>,
+}
+
+/// An attempt as it went, with what it gave.
+struct Tried {
+    attempt: Box<Attempt>,
+    answer: Option<Answer>,
+    /// The endpoint does not know a part of the request and has another way to be asked.
+    other_dialect: bool,
+}
+
+/// What an attempt goes out with.
+struct Clearance {
+    permit: Permit,
+    money: Reservation,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(
+        interviewer: &'a Interviewer,
+        persona: PersonaIndex,
+        prompt: &'a str,
+        attempts: &'a mut u32,
+    ) -> Self {
+        let output_cap = interviewer.survey.max_output_tokens;
+        let progress = Progress::default();
+        Self { interviewer, persona, prompt, attempts, progress, output_cap, to_repair: None }
+    }
+
+    /// Asks until there is an end.
+    pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Ending) {
+        loop {
+            let Clearance { permit, money } = match self.clearance().await {
+                Ok(clearance) => clearance,
+                Err(ending) => return (None, ending),
+            };
+            *self.attempts += 1;
+            let endpoint = permit.endpoint();
+            let Tried { attempt, answer, other_dialect } = self.attempt(permit, money).await;
+            let Some(failure) = attempt.failure.clone() else {
+                let fate = match answer {
+                    Some(answer) => Fate::Answered(answer),
+                    None => Fate::Failed(Failure::new(FailureKind::Malformed, "no answer")),
+                };
+                return (Some(attempt), Ending::Settled(fate));
+            };
+            self.progress.spent += attempt.timing.on_the_wire;
+            if other_dialect {
+                if self.stopping() {
+                    return (Some(attempt), Ending::GaveBack);
+                }
+                self.again(attempt);
+                continue;
+            }
+            self.progress.failed += 1;
+            let bounds = &self.interviewer.bounds;
+            let decision = retry::decide(&failure, &self.progress, bounds, fastrand::f64());
+            let ending = match decision {
+                Decision::RetryIn(_) | Decision::Repair | Decision::RaiseCap if self.stopping() => {
+                    Ending::GaveBack
+                }
+                Decision::RetryIn(wait) => {
+                    self.progress.spent += wait;
+                    self.back_off(attempt, wait).await;
+                    continue;
+                }
+                Decision::Repair => {
+                    self.progress.repaired = true;
+                    self.to_repair = attempt.body.clone().map(|reply| (reply, failure.message));
+                    self.again(attempt);
+                    continue;
+                }
+                Decision::RaiseCap => {
+                    self.progress.cap_raised = true;
+                    self.output_cap = self.output_cap.saturating_mul(RAISED_CAP);
+                    self.again(attempt);
+                    continue;
+                }
+                Decision::AskElsewhere if self.is_about_one_text(&attempt) => {
+                    Ending::Settled(Fate::Failed(failure))
+                }
+                Decision::AskElsewhere => {
+                    if !self.take_out(endpoint, &failure) {
+                        Ending::ProviderRefused(failure)
+                    } else if self.stopping() {
+                        Ending::GaveBack
+                    } else {
+                        self.again(attempt);
+                        continue;
+                    }
+                }
+                Decision::FailPersona => Ending::Settled(Fate::Failed(failure)),
+                Decision::KeepRefusal => Ending::Settled(Fate::Refused { reason: failure.message }),
+                Decision::GiveBack => Ending::GaveBack,
+            };
+            return (Some(attempt), ending);
+        }
+    }
+
+    /// A permit, and the money for what it allows. Where there is none, the permit goes back
+    /// unused, and nothing is held while others spend less than they had reserved.
+    async fn clearance(&self) -> Result<Clearance, Ending> {
+        let Interviewer { limiter, ledger, .. } = self.interviewer;
+        let prompt = self.prompt_tokens();
+        let first = self.progress.failed == 0 && *self.attempts == 0;
+        let mut priority = if first { Priority::New } else { Priority::FollowUp };
+        loop {
+            let mut settled = std::pin::pin!(ledger.settled());
+            let permit = limiter
+                .permit(PermitRequest {
+                    persona: self.persona,
+                    priority,
+                    tokens: self.interviewer.output.reserve(self.stage(), prompt),
+                    most: Tokens(prompt.0 + u64::from(self.output_cap)),
+                })
+                .await;
+            settled.as_mut().enable();
+            let endpoint = self.endpoint(permit.endpoint());
+            match ledger.reserve(endpoint.most(safely(prompt), self.output_cap)) {
+                Ok(money) => return Ok(Clearance { permit, money }),
+                Err(Short::ForGood { spent, budget }) => {
+                    return Err(Ending::OverBudget { spent, budget });
+                }
+                Err(Short::ForNow) => {
+                    drop(permit);
+                    if self.stopping() {
+                        return Err(Ending::GaveBack);
+                    }
+                    settled.await;
+                    priority = Priority::FollowUp;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, mut permit: Permit, money: Reservation) -> Tried {
+        let interviewer = self.interviewer;
+        let index = permit.endpoint();
+        let endpoint = self.endpoint(index);
+        interviewer.tell(Fact::Sent { persona: self.persona });
+        let sent_at = UnixMillis::now();
+        let waits = permit.waits();
+        permit.sent();
+        let template = endpoint.template();
+        let exchange =
+            endpoint.client.exchange(template.body(&self.question()), &self.request_id()).await;
+        let failure = exchange.result.as_ref().err().map(|unanswered| &unanswered.failure);
+        permit.learned(&Feedback { outcome: outcome(&exchange, failure), said: exchange.said });
+        self.settle(endpoint, permit, money, &exchange);
+
+        let Exchange { status, request_id, usage, on_the_wire, result, .. } = exchange;
+        let parsing = Instant::now();
+        let mut other_dialect = false;
+        let read = match result {
+            Ok(completion) => prompt::read_answer(&interviewer.survey, &completion.content)
+                .map_err(|error| {
+                    let failure = Failure::new(FailureKind::Malformed, error.to_string());
+                    (failure, Some(completion.content))
+                }),
+            Err(unanswered) => {
+                other_dialect = speaks_otherwise(endpoint, &template, &unanswered);
+                Err((unanswered.failure, unanswered.body))
+            }
+        };
+        let timing = AttemptTiming {
+            queued: waits.queued,
+            waited_for_slot: waits.waited_for_slot,
+            waited_for_rate: waits.waited_for_rate,
+            on_the_wire,
+            parsed: parsing.elapsed(),
+        };
+        let (answer, failure, body) = match read {
+            Ok(answer) => (Some(answer), None, None),
+            Err((failure, body)) => (None, Some(failure), body),
+        };
+        let attempt = Box::new(Attempt {
+            persona: self.persona,
+            stage: self.stage(),
+            number: *self.attempts,
+            endpoint: index,
+            sent_at,
+            timing,
+            status,
+            request_id,
+            usage,
+            failure,
+            body,
+        });
+        attempt_log::log(&attempt);
+        Tried { attempt, answer, other_dialect }
+    }
+
+    /// Gives the slot back and settles tokens and money by what the provider counted.
+    fn settle(&self, endpoint: &Endpoint, permit: Permit, money: Reservation, of: &Exchange) {
+        let interviewer = self.interviewer;
+        if let Some(usage) = &of.usage {
+            interviewer.output.observe(self.stage(), Tokens(usage.completion_tokens));
+            if self.to_repair.is_none() {
+                let prompt = Tokens(usage.prompt_tokens);
+                interviewer.prompt_tokens.observe(self.length(), prompt);
+            }
+            permit.settle(total(usage));
+            money.settle(endpoint.cost(usage));
+            return;
+        }
+        match (of.status, of.result.as_ref().err().map(|unanswered| unanswered.failure.kind)) {
+            // Nobody was there to count a token.
+            (None, Some(FailureKind::Connection)) => {
+                permit.settle(Tokens(0));
+                drop(money);
+            }
+            // It may have been answered, and billed, all the same.
+            (None, _) | (Some(200), _) => {
+                drop(permit);
+                money.settle_in_full();
+            }
+            // An error is not billed; without a count the reserved rate stands, since a failed
+            // request counts as well.
+            (Some(_), _) => {
+                drop(permit);
+                drop(money);
+            }
+        }
+    }
+
+    async fn back_off(&self, attempt: Box<Attempt>, wait: Duration) {
+        if wait >= LONG_WAIT {
+            tracing::warn!("persona {} waits {} s", self.persona, wait.as_secs());
+        }
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let until = UnixMillis(UnixMillis::now().0.saturating_add(wait_ms));
+        self.interviewer.tell(Fact::BackedOff { attempt, until });
+        tokio::time::sleep(wait).await;
+        self.interviewer.tell(Fact::RejoinedLine { persona: self.persona });
+    }
+
+    /// Another attempt follows at once.
+    fn again(&self, attempt: Box<Attempt>) {
+        self.interviewer.tell(Fact::BackedOff { attempt, until: UnixMillis::now() });
+        self.interviewer.tell(Fact::RejoinedLine { persona: self.persona });
+    }
+
+    /// Whether it is this persona alone that is refused: a gateway may forbid (403) one text while
+    /// it serves the others.
+    fn is_about_one_text(&self, attempt: &Attempt) -> bool {
+        attempt.status == Some(403)
+            && self.interviewer.limiter.has_served_within(attempt.endpoint, LATELY)
+    }
+
+    /// Takes the endpoint out of service. True where another one is left.
+    fn take_out(&self, endpoint: EndpointIndex, failure: &Failure) -> bool {
+        let whole_group = failure.kind != FailureKind::KeyRefused;
+        let left = self.interviewer.limiter.take_out(endpoint, failure, whole_group);
+        if left > 0 {
+            tracing::warn!("{} is out of service: {failure}", self.endpoint(endpoint).name);
+        }
+        left > 0
+    }
+
+    fn stopping(&self) -> bool {
+        self.interviewer.stopping.load(Ordering::Acquire)
+    }
+
+    fn endpoint(&self, index: EndpointIndex) -> &'a Endpoint {
+        &self.interviewer.endpoints[index.as_usize()]
+    }
+
+    const fn stage(&self) -> Stage {
+        if self.to_repair.is_some() { Stage::Repair } else { Stage::Answer }
+    }
+
+    fn question(&self) -> Question<'_> {
+        Question {
+            user_prompt: self.prompt,
+            output_cap: self.output_cap,
+            repair: (self.to_repair.as_ref()).map(|(reply, problem)| Repair { reply, problem }),
+        }
+    }
+
+    /// The bytes of all that is said, for an estimate of its tokens.
+    fn length(&self) -> usize {
+        self.interviewer.prompts.system().len() + self.prompt.len()
+    }
+
+    fn prompt_tokens(&self) -> Tokens {
+        let repeated = self.to_repair.as_ref().map_or(0, |(reply, _)| reply.len());
+        self.interviewer.prompt_tokens.estimate(self.length() + repeated)
+    }
+
+    fn request_id(&self) -> String {
+        format!("{}-{}-{}", self.interviewer.run, self.persona, self.attempts)
+    }
+}
+
+/// What an exchange says of its endpoint's load and health.
+fn outcome<'e>(exchange: &Exchange, failure: Option<&'e Failure>) -> Outcome<'e> {
+    let first_byte = exchange.first_byte.unwrap_or_default();
+    let Some(failure) = failure else { return Outcome::Served { first_byte } };
+    match failure.kind {
+        FailureKind::RateLimitedRequests | FailureKind::RateLimitedTokens => {
+            Outcome::Limited { failure }
+        }
+        FailureKind::Overloaded | FailureKind::Timeout => Outcome::Overloaded { failure },
+        FailureKind::ServerError | FailureKind::Connection => Outcome::Broken { failure },
+        FailureKind::CutOff | FailureKind::Refused | FailureKind::Malformed => {
+            Outcome::Served { first_byte }
+        }
+        FailureKind::QuotaExhausted
+        | FailureKind::KeyRefused
+        | FailureKind::BadRequest
+        | FailureKind::TooLarge
+        | FailureKind::Cancelled => Outcome::NothingLearned,
+    }
+}
+
+/// Whether the endpoint turned down a part of the request that can be left out.
+fn speaks_otherwise(
+    endpoint: &Endpoint,
+    asked: &Arc<RequestTemplate>,
+    unanswered: &Unanswered,
+) -> bool {
+    unanswered.unsupported.is_some_and(|part| endpoint.learn(asked, part))
+}
+
+const fn total(usage: &Usage) -> Tokens {
+    Tokens(usage.prompt_tokens + usage.completion_tokens)
+}
+
+/// An estimate that money may rest on: half as much again, so that it is not too low.
+const fn safely(prompt: Tokens) -> Tokens {
+    Tokens(prompt.0 + prompt.0 / 2)
+}

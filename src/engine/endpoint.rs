@@ -1,0 +1,94 @@
+//! How to ask on one endpoint: its client, its price, and the dialect it has turned out to speak.
+
+use crate::{
+    config::EndpointSettings,
+    model::{AuthHeader, Price, Slots, Tokens, Usage, Usd},
+    provider::{
+        AnswerFormat, Client, ClientError, ClientSettings, Dialect, RequestTemplate,
+        TemplateSettings, Unsupported,
+    },
+};
+use arc_swap::ArcSwap;
+use std::{sync::Arc, time::Duration};
+
+/// One endpoint as interviews use it.
+pub(super) struct Endpoint {
+    pub name: String,
+    pub client: Client,
+    template: ArcSwap<RequestTemplate>,
+    /// `None` where nobody knows.
+    price: Option<Price>,
+}
+
+/// Why an endpoint cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    #[error("endpoint {name}: {source}")]
+    Client { name: String, source: ClientError },
+    #[error("endpoint {name}: the request could not be put into JSON: {source}")]
+    Request { name: String, source: serde_json::Error },
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        settings: &EndpointSettings,
+        template: TemplateSettings,
+        timeout: Duration,
+    ) -> Result<Self, EndpointError> {
+        let name = || settings.name.clone();
+        let auth: AuthHeader = settings.kind.auth();
+        let client = Client::new(&ClientSettings {
+            base_url: &settings.base_url,
+            query: settings.query.as_deref(),
+            key: settings.key.as_ref(),
+            auth,
+            headers: &settings.headers,
+            timeout,
+            connections: Slots::MAX as usize,
+        })
+        .map_err(|source| EndpointError::Client { name: name(), source })?;
+        let dialect =
+            Dialect { format: AnswerFormat::JsonSchema, cap: settings.kind.output_cap_field() };
+        let template = RequestTemplate::new(template, dialect)
+            .map_err(|source| EndpointError::Request { name: name(), source })?;
+        Ok(Self {
+            name: name(),
+            client,
+            template: ArcSwap::from_pointee(template),
+            price: settings.price,
+        })
+    }
+
+    /// The request as it is asked now.
+    pub(super) fn template(&self) -> Arc<RequestTemplate> {
+        self.template.load_full()
+    }
+
+    /// The endpoint does not know a part of the request `asked`. True where there is another way
+    /// to ask, which all calls take from now on; whoever finds out second changes nothing.
+    pub(super) fn learn(&self, asked: &Arc<RequestTemplate>, unsupported: Unsupported) -> bool {
+        let now = self.template.load();
+        if now.dialect() != asked.dialect() {
+            return true;
+        }
+        let Some(next) = asked.without(unsupported) else { return false };
+        tracing::warn!(
+            "{} does not know a part of the request: it is asked with {} from now on",
+            self.name,
+            next.dialect().describe()
+        );
+        self.template.compare_and_swap(asked, Arc::new(next));
+        true
+    }
+
+    /// The most that a call can cost; nothing where no price is known.
+    pub(super) fn most(&self, prompt: Tokens, output_cap: u32) -> Usd {
+        let cap = Tokens(u64::from(output_cap));
+        self.price.map_or(Usd::ZERO, |price| price.most(prompt, cap))
+    }
+
+    /// What a call has cost.
+    pub(super) fn cost(&self, usage: &Usage) -> Usd {
+        self.price.map_or(Usd::ZERO, |price| price.cost(usage))
+    }
+}
