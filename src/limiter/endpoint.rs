@@ -9,7 +9,7 @@ use super::{
     quota::Quota,
     steering::{SlotTerms, Steering},
 };
-use crate::model::{Guessed, Limits, PerMinute, Slots, Tokens};
+use crate::model::{Failure, Guessed, Limits, PerMinute, Slots, Tokens};
 use std::{num::NonZeroU32, time::Duration};
 
 /// An endpoint as the limiter needs to know it.
@@ -176,11 +176,20 @@ impl Endpoint {
     pub(super) fn served(&mut self, now: Moment) {
         self.last_served = Some(now);
         self.answered += 1;
-        self.health.served();
+        if self.health.served() {
+            tracing::info!("{} answers again", self.spec.name);
+        }
     }
 
     pub(super) const fn count_failure(&mut self) {
         self.failed += 1;
+    }
+
+    /// It is broken: after some failures in a row it is left alone for a while.
+    pub(super) fn broke(&mut self, failure: &Failure, now: Moment) {
+        if self.health.failed(failure, fastrand::f64(), now) {
+            tracing::warn!("{} cools down after failures in a row: {failure}", self.spec.name);
+        }
     }
 
     /// What is used a minute now: requests and tokens.

@@ -31,11 +31,13 @@ impl Default for Health {
 
 impl Health {
     /// It served: whatever it was, it is over. One that is out stays so, since what was in flight
-    /// when its key was refused may still be answered.
-    pub(super) fn served(&mut self) {
-        if !matches!(self, Self::Out { .. }) {
+    /// when its key was refused may still be answered. True where it is back from a pause.
+    pub(super) fn served(&mut self) -> bool {
+        let back = matches!(self, Self::Probing { .. });
+        if !self.is_out() {
             *self = Self::default();
         }
+        back
     }
 
     /// It failed. True where it cools down from now on. `random` is uniform in 0..1.
@@ -126,7 +128,7 @@ mod tests {
         let mut health = Health::default();
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
-        health.served();
+        assert!(!health.served());
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert!(health.failed(&broken(), 0.5, at(0.0)));
@@ -137,7 +139,7 @@ mod tests {
         assert!(health.failed(&broken(), 0.5, at(1.1)));
         assert_eq!(health.ready_at(0, at(2.0)), Some(at(3.1)));
         assert_eq!(health.ready_at(0, at(3.2)), Some(at(0.0)));
-        health.served();
+        assert!(health.served());
         assert_eq!(health.ready_at(7, at(3.3)), Some(at(0.0)));
     }
 
@@ -145,7 +147,7 @@ mod tests {
     fn one_that_is_out_comes_back_only_by_a_person() {
         let mut health = Health::default();
         health.take_out(Failure::new(FailureKind::KeyRefused, "no such key"));
-        health.served();
+        assert!(!health.served());
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert_eq!(health.ready_at(0, at(9e9)), None);
         assert!(matches!(health.service(), Service::OutOfService { .. }));

@@ -40,13 +40,13 @@ impl Line {
                 moved = endpoint.steering.overloaded(grant.at, now);
                 // Where there is nowhere else to go, a pause helps nobody.
                 if others {
-                    endpoint.health.failed(failure, fastrand::f64(), now);
+                    endpoint.broke(failure, now);
                 }
             }
             Outcome::Broken { failure } => {
                 endpoint.count_failure();
                 if others {
-                    endpoint.health.failed(failure, fastrand::f64(), now);
+                    endpoint.broke(failure, now);
                 }
             }
             Outcome::NothingLearned => {}
