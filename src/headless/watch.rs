@@ -129,6 +129,7 @@ const fn needs_a_person(phase: &RunPhase) -> bool {
         phase,
         RunPhase::Paused {
             reason: PauseReason::ProviderRefuses { .. }
+                | PauseReason::BudgetSpent { .. }
                 | PauseReason::Unreachable { .. }
                 | PauseReason::CannotRead { .. }
         }
