@@ -4,7 +4,7 @@ use super::{
     tests::{Case, KEY, table},
     *,
 };
-use crate::model::{EndpointIndex, EndpointKind, LimitName, PerMinute, Price, Usd};
+use crate::model::{EndpointIndex, EndpointKind, Guessed, LimitName, PerMinute, Price, Usd};
 use secrecy::ExposeSecret;
 use std::{fs, path::Path};
 
@@ -486,6 +486,8 @@ fn a_run_file_from_before_endpoints_is_read() {
     );
     assert_eq!((only.model.as_str(), only.key.is_some()), ("m", true));
     assert_eq!(rates(&config), [(7, Some(70), None)]);
+    // Somebody may have spelled them out: who could tell?
+    assert_eq!(only.guessed, Guessed::default());
 
     let none = written.replace("base_url", "nothing");
     let error = serde_json::from_str::<RunSettings>(&none).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use super::{
     prices::list_price,
     secrets::{Found, Secrets},
 };
-use crate::model::{EndpointKind, Limits, PerMinute, Price, Usd};
+use crate::model::{EndpointKind, Guessed, Limits, PerMinute, Price, Usd};
 use secrecy::{ExposeSecret, SecretString};
 
 /// An endpoint that can be asked, with the key that was found for it.
@@ -74,6 +74,11 @@ pub(super) fn make_ready(
             slots: endpoint.slots.0,
             requests_per_minute: endpoint.requests.0,
             tokens_per_minute: endpoint.tokens.0,
+        },
+        guessed: Guessed {
+            slots: endpoint.slots.1.is_guess(),
+            requests_per_minute: endpoint.requests.1.is_guess(),
+            tokens_per_minute: endpoint.tokens.1.is_guess(),
         },
         weight: endpoint.weight.0,
         headers,
@@ -216,6 +221,7 @@ impl Ready {
             model: settings.model.clone(),
             price: endpoint.own_price(),
             limits: settings.limits,
+            guessed: settings.guessed,
             weight: settings.weight,
             headers: endpoint.headers.0.iter().cloned().collect(),
             group: settings.group.clone(),

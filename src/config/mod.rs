@@ -70,4 +70,6 @@ pub const EXAMPLE_PERSONAS: &str = include_str!("../../config/example/personas.c
 #[cfg(test)]
 mod endpoint_tests;
 #[cfg(test)]
+mod guess_tests;
+#[cfg(test)]
 mod tests;

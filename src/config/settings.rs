@@ -1,7 +1,7 @@
 //! What a run is configured with, and where each value came from.
 
 use super::{KeySource, RunSettings};
-use crate::model::{EndpointKind, Limits, Price, Survey, Usd, strip_controls};
+use crate::model::{EndpointKind, Guessed, Limits, Price, Survey, Usd, strip_controls};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
@@ -47,6 +47,8 @@ pub struct EndpointSettings {
     pub price: Option<Price>,
     /// Requests and tokens a minute are those of the whole group, where there is one.
     pub limits: Limits,
+    /// Which of the limits nobody has spelled out.
+    pub guessed: Guessed,
     /// Its share beside that of others that could start a call as soon.
     pub weight: NonZeroU32,
     /// Sent with every request; some hold secrets.
@@ -82,6 +84,8 @@ pub enum Origin {
     /// The survey file, or the run file where a run is resumed.
     File(PathBuf),
     Plan(String),
+    /// A limit that the run file keeps as a first guess.
+    Guess(PathBuf),
     /// A price of `config/prices.yaml`, under the name it has there.
     PriceTable(&'static str),
     /// The address is one's own.
@@ -108,6 +112,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File(file) => file.display().fmt(f),
             Self::Plan(name) => write!(f, "plan {name}"),
+            Self::Guess(file) => write!(f, "{}, a first guess", file.display()),
             Self::PriceTable(model) => write!(f, "price table, {model}"),
             Self::OwnServer => f.write_str("a server of one's own"),
             Self::BaseUrl => f.write_str("its base_url"),
@@ -119,6 +124,13 @@ impl fmt::Display for Origin {
             Self::KeyCommand(command) => write!(f, "the command `{}`", strip_controls(command)),
             Self::Flag(flag) => f.write_str(flag),
         }
+    }
+}
+
+impl Origin {
+    /// Whether a limit from there is a first guess: nobody has spelled it out.
+    pub(super) const fn is_guess(&self) -> bool {
+        matches!(self, Self::Default | Self::Plan(_) | Self::Guess(_))
     }
 }
 
