@@ -3,6 +3,7 @@
 use super::{preparation::check_prompts, run::load};
 use crate::{
     cli::CheckArgs,
+    config::Keys,
     error::{Exit, Problem},
     model::{Persona, strip_controls_keep_lines},
     personas::{self, ReadError},
@@ -13,7 +14,7 @@ use std::{collections::HashSet, convert::Infallible, io::Write};
 const SHOWN: usize = 3;
 
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
-    let config = load(&args.survey)?;
+    let config = load(&args.survey, Keys::LookedAt)?;
     let prompts = check_prompts(&config.survey)?;
     let mut known = HashSet::new();
     let mut first: Vec<Persona> = Vec::with_capacity(SHOWN);
@@ -66,8 +67,14 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         let prompt = prompts.user(persona).map_err(Problem::input)?;
         text += &format!("\n--- persona {} ---\n{prompt}\n", persona.id);
     }
-    text += "\nall is well; nothing was sent\n";
+    let well = config.key_problems.is_empty();
+    text += if well { "\nall is well; nothing was sent\n" } else { "\nnothing was sent\n" };
     // A pipe that is closed early has seen what it wanted.
     let _ = std::io::stdout().write_all(strip_controls_keep_lines(&text).as_bytes());
-    Ok(Exit::AllAnswered)
+    // The last word, below all that is well without a key.
+    if well {
+        Ok(Exit::AllAnswered)
+    } else {
+        Err(Problem::input(config.key_problems.join("\nerror: ")))
+    }
 }

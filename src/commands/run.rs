@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{RunArgs, SurveyArgs},
-    config::{self, Config},
+    config::{self, Config, Keys},
     error::{Exit, Problem},
     launch::{self, FrontEnd},
     personas::{self, ReadError},
@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let front_end = FrontEnd::choose(&args.display)?;
-    let config = load(&args.survey)?;
+    let config = load(&args.survey, Keys::Fetched)?;
     check_prompts(&config.survey)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
@@ -39,12 +39,13 @@ pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
 }
 
 /// The settings, from every layer.
-pub(super) fn load(args: &SurveyArgs) -> Result<Config, Problem> {
+pub(super) fn load(args: &SurveyArgs, keys: Keys) -> Result<Config, Problem> {
     config::load(&config::Sources {
         survey: &args.survey,
         dotenv_dir: Path::new("."),
         environment: &|name| std::env::var(name).ok(),
         flags: &args.limits.flags(&args.endpoint),
+        keys,
     })
     .map_err(Problem::input)
 }

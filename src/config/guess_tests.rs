@@ -20,6 +20,7 @@ fn resumed(first: &Config, kept: &RunSettings, flags: &Flags) -> Config {
         dotenv_dir: Path::new("/nonexistent"),
         environment: &|name| (name == "OPENAI_API_KEY").then(|| "sk-again".to_owned()),
         flags,
+        keys: Keys::Fetched,
     };
     load_resumed(first.survey.clone(), kept, &sources).unwrap()
 }

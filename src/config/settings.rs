@@ -26,6 +26,8 @@ pub struct Config {
     pub settings: Vec<Setting>,
     /// What is allowed but probably not meant; one sentence each.
     pub warnings: Vec<String>,
+    /// What is wrong with keys, where it was enough to look: a run would not start.
+    pub key_problems: Vec<String>,
     pub(super) kept: RunSettings,
 }
 
@@ -39,7 +41,7 @@ pub struct EndpointSettings {
     pub base_url: String,
     /// What goes behind the `?`: Azure's `api-version=...`.
     pub query: Option<String>,
-    /// `None` only where the endpoint may do without.
+    /// `None` only where the endpoint may do without, or where nobody asked for it.
     pub key: Option<SecretString>,
     pub key_source: KeySource,
     pub model: String,
