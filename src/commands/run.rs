@@ -1,6 +1,7 @@
 //! `voxpop run`: put a survey to personas.
 
 use super::{
+    one_call::{Longest, check_budget},
     preparation::{NewRunFile, check_prompts, start_log},
     runs_folder::RunsFolder,
 };
@@ -16,7 +17,7 @@ use std::path::Path;
 pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let front_end = FrontEnd::choose(&args.display)?;
     let config = load(&args.survey, Keys::Fetched)?;
-    check_prompts(&config.survey)?;
+    let prompts = check_prompts(&config.survey)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
@@ -24,13 +25,18 @@ pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let personas = &args.survey.personas;
     let from = personas.display().to_string();
     let mut file = NewRunFile::create(runs, args.name.as_deref(), &config, &from)?;
-    let read =
-        personas::read(personas, &mut |persona| file.add(&persona)).map_err(
-            |error| match error {
-                ReadError::Stopped(store) => Problem::could_not_run(store),
-                ReadError::Input(input) => Problem::input(input),
-            },
-        )?;
+    let mut longest = Longest::default();
+    let read = personas::read(personas, &mut |persona| {
+        longest.offer(&persona);
+        file.add(&persona)
+    })
+    .map_err(|error| match error {
+        ReadError::Stopped(store) => Problem::could_not_run(store),
+        ReadError::Input(input) => Problem::input(input),
+    })?;
+    for warning in check_budget(&config, &prompts, &longest)? {
+        eprintln!("warning: {warning}");
+    }
     for note in &read.notes {
         eprintln!("note: {note}");
     }

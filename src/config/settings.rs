@@ -141,4 +141,9 @@ impl Config {
     pub fn run_settings(&self) -> RunSettings {
         self.kept.clone()
     }
+
+    /// Whether the survey has a list of endpoints.
+    pub fn is_listed(&self) -> bool {
+        self.kept.endpoints.iter().any(|endpoint| endpoint.name.is_some())
+    }
 }

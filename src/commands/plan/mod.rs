@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! survey, personas -> sample -> TokenCounter -> Work -> Forecast a set of limits -> words or JSON
+//!                                                      '-> Together, by endpoint
 //! ```
 
+mod advice;
+mod assumptions;
 mod json;
+mod layout;
 mod outlook;
 mod sample;
 mod words;
