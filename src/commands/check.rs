@@ -1,12 +1,20 @@
 //! `voxpop check`: everything that can be said before anything is sent.
 
-use super::{preparation::check_prompts, run::load};
+use super::{
+    one_call::{Longest, OneCall, check_budget},
+    preparation::check_prompts,
+    run::load,
+};
 use crate::{
     cli::CheckArgs,
-    config::Keys,
+    config::{Config, Keys},
     error::{Exit, Problem},
-    model::{Persona, strip_controls_keep_lines},
+    model::{Persona, Usd, strip_controls_keep_lines},
     personas::{self, ReadError},
+    ui::{
+        format::thousands,
+        text::{pad, width},
+    },
 };
 use std::{collections::HashSet, convert::Infallible, io::Write};
 
@@ -18,12 +26,14 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
     let prompts = check_prompts(&config.survey)?;
     let mut known = HashSet::new();
     let mut first: Vec<Persona> = Vec::with_capacity(SHOWN);
+    let mut longest = Longest::default();
     let summary = personas::read::<Infallible>(&args.survey.personas, &mut |persona| {
         for attribute in &persona.attributes {
             if !known.contains(&attribute.name) {
                 known.insert(attribute.name.clone());
             }
         }
+        longest.offer(&persona);
         if first.len() < SHOWN {
             first.push(persona);
         }
@@ -33,6 +43,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         ReadError::Input(input) => Problem::input(input),
         ReadError::Stopped(never) => match never {},
     })?;
+
+    let too_dear = check_budget(&config, &prompts, &longest)?;
+    let call = OneCall::counted(&config, &prompts, &longest).map_err(Problem::input)?;
 
     let unknown: Vec<_> = (prompts.attributes_used().iter())
         .filter(|&used| !known.contains(used))
@@ -55,7 +68,8 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
             setting.name, setting.value, setting.origin
         );
     }
-    for warning in &config.warnings {
+    text += &words_of_call(&config, &call);
+    for warning in config.warnings.iter().chain(&too_dear) {
         text += &format!("\nwarning: {warning}\n");
     }
     text.extend(unknown);
@@ -77,4 +91,31 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
     } else {
         Err(Problem::input(config.key_problems.join("\nerror: ")))
     }
+}
+
+/// How large a call is, and what it costs at each endpoint.
+fn words_of_call(config: &Config, call: &OneCall) -> String {
+    let model = &config.survey.model;
+    let counted = if call.is_exact_for(model) {
+        format!("counted with the vocabulary of {model}")
+    } else {
+        "estimated with the vocabulary of gpt-4o".to_owned()
+    };
+    let mut text = format!(
+        "\nprompt: {} tokens, the same for all, and with the longest persona {}; {counted}\n\
+         one call, with an answer of {} tokens, costs at most\n",
+        thousands(call.shared.0),
+        thousands(call.prompt.0),
+        thousands(call.output_cap.into()),
+    );
+    let name_width = config.endpoints.iter().map(|e| width(&e.name)).max().unwrap_or(0);
+    for endpoint in &config.endpoints {
+        let cost = match call.costs_at(endpoint) {
+            Some(Usd::ZERO) => "nothing".to_owned(),
+            Some(cost) => cost.to_string(),
+            None => "unknown: its price is not known".to_owned(),
+        };
+        text += &format!("  {}  {cost}\n", pad(&endpoint.name, name_width, ""));
+    }
+    text
 }
