@@ -1,11 +1,20 @@
 //! `voxpop check`: everything that can be said before anything is sent.
 
-use super::{preparation::check_prompts, run::load};
+use super::{
+    one_call::{Longest, OneCall, check_budget},
+    preparation::check_prompts,
+    run::load,
+};
 use crate::{
     cli::CheckArgs,
+    config::{Config, Keys},
     error::{Exit, Problem},
-    model::{Persona, strip_controls_keep_lines},
+    model::{Persona, Usd, strip_controls_keep_lines},
     personas::{self, ReadError},
+    ui::{
+        format::thousands,
+        text::{pad, width},
+    },
 };
 use std::{collections::HashSet, convert::Infallible, io::Write};
 
@@ -13,16 +22,18 @@ use std::{collections::HashSet, convert::Infallible, io::Write};
 const SHOWN: usize = 3;
 
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
-    let config = load(&args.survey)?;
+    let config = load(&args.survey, Keys::LookedAt)?;
     let prompts = check_prompts(&config.survey)?;
     let mut known = HashSet::new();
     let mut first: Vec<Persona> = Vec::with_capacity(SHOWN);
+    let mut longest = Longest::default();
     let summary = personas::read::<Infallible>(&args.survey.personas, &mut |persona| {
         for attribute in &persona.attributes {
             if !known.contains(&attribute.name) {
                 known.insert(attribute.name.clone());
             }
         }
+        longest.offer(&persona);
         if first.len() < SHOWN {
             first.push(persona);
         }
@@ -32,6 +43,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         ReadError::Input(input) => Problem::input(input),
         ReadError::Stopped(never) => match never {},
     })?;
+
+    let too_dear = check_budget(&config, &prompts, &longest)?;
+    let call = OneCall::counted(&config, &prompts, &longest).map_err(Problem::input)?;
 
     let unknown: Vec<_> = (prompts.attributes_used().iter())
         .filter(|&used| !known.contains(used))
@@ -54,7 +68,8 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
             setting.name, setting.value, setting.origin
         );
     }
-    for warning in &config.warnings {
+    text += &words_of_call(&config, &call);
+    for warning in config.warnings.iter().chain(&too_dear) {
         text += &format!("\nwarning: {warning}\n");
     }
     text.extend(unknown);
@@ -66,8 +81,41 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         let prompt = prompts.user(persona).map_err(Problem::input)?;
         text += &format!("\n--- persona {} ---\n{prompt}\n", persona.id);
     }
-    text += "\nall is well; nothing was sent\n";
+    let well = config.key_problems.is_empty();
+    text += if well { "\nall is well; nothing was sent\n" } else { "\nnothing was sent\n" };
     // A pipe that is closed early has seen what it wanted.
     let _ = std::io::stdout().write_all(strip_controls_keep_lines(&text).as_bytes());
-    Ok(Exit::AllAnswered)
+    // The last word, below all that is well without a key.
+    if well {
+        Ok(Exit::AllAnswered)
+    } else {
+        Err(Problem::input(config.key_problems.join("\nerror: ")))
+    }
+}
+
+/// How large a call is, and what it costs at each endpoint.
+fn words_of_call(config: &Config, call: &OneCall) -> String {
+    let model = &config.survey.model;
+    let counted = if call.is_exact_for(model) {
+        format!("counted with the vocabulary of {model}")
+    } else {
+        "estimated with the vocabulary of gpt-4o".to_owned()
+    };
+    let mut text = format!(
+        "\nprompt: {} tokens, the same for all, and with the longest persona {}; {counted}\n\
+         one call, with an answer of {} tokens, costs at most\n",
+        thousands(call.shared.0),
+        thousands(call.prompt.0),
+        thousands(call.output_cap.into()),
+    );
+    let name_width = config.endpoints.iter().map(|e| width(&e.name)).max().unwrap_or(0);
+    for endpoint in &config.endpoints {
+        let cost = match call.costs_at(endpoint) {
+            Some(Usd::ZERO) => "nothing".to_owned(),
+            Some(cost) => cost.to_string(),
+            None => "unknown: its price is not known".to_owned(),
+        };
+        text += &format!("  {}  {cost}\n", pad(&endpoint.name, name_width, ""));
+    }
+    text
 }

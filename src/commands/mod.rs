@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod export;
 mod ls;
+mod one_call;
 mod open;
 mod plan;
 mod preparation;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{AgainArgs, EndpointArgs},
-    config::{self, RunSettings, Sources},
+    config::{self, Keys, RunSettings, Sources},
     error::{Exit, Problem},
     headless,
     launch::{self, FrontEnd},
@@ -99,8 +99,12 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
         dotenv_dir: Path::new("."),
         environment: &|name| std::env::var(name).ok(),
         flags: &args.limits.flags(&endpoint),
+        keys: Keys::Fetched,
     };
     let config = config::load_resumed(info.survey, &settings, &sources).map_err(Problem::input)?;
+    for warning in &config.warnings {
+        eprintln!("warning: {warning}");
+    }
     drop(reader);
     if failed_too {
         open.requeue_failed().map_err(store_problem)?;

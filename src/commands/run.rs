@@ -1,12 +1,13 @@
 //! `voxpop run`: put a survey to personas.
 
 use super::{
+    one_call::{Longest, check_budget},
     preparation::{NewRunFile, check_prompts, start_log},
     runs_folder::RunsFolder,
 };
 use crate::{
     cli::{RunArgs, SurveyArgs},
-    config::{self, Config},
+    config::{self, Config, Keys},
     error::{Exit, Problem},
     launch::{self, FrontEnd},
     personas::{self, ReadError},
@@ -15,8 +16,8 @@ use std::path::Path;
 
 pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let front_end = FrontEnd::choose(&args.display)?;
-    let config = load(&args.survey)?;
-    check_prompts(&config.survey)?;
+    let config = load(&args.survey, Keys::Fetched)?;
+    let prompts = check_prompts(&config.survey)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
@@ -24,13 +25,18 @@ pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let personas = &args.survey.personas;
     let from = personas.display().to_string();
     let mut file = NewRunFile::create(runs, args.name.as_deref(), &config, &from)?;
-    let read =
-        personas::read(personas, &mut |persona| file.add(&persona)).map_err(
-            |error| match error {
-                ReadError::Stopped(store) => Problem::could_not_run(store),
-                ReadError::Input(input) => Problem::input(input),
-            },
-        )?;
+    let mut longest = Longest::default();
+    let read = personas::read(personas, &mut |persona| {
+        longest.offer(&persona);
+        file.add(&persona)
+    })
+    .map_err(|error| match error {
+        ReadError::Stopped(store) => Problem::could_not_run(store),
+        ReadError::Input(input) => Problem::input(input),
+    })?;
+    for warning in check_budget(&config, &prompts, &longest)? {
+        eprintln!("warning: {warning}");
+    }
     for note in &read.notes {
         eprintln!("note: {note}");
     }
@@ -39,12 +45,13 @@ pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
 }
 
 /// The settings, from every layer.
-pub(super) fn load(args: &SurveyArgs) -> Result<Config, Problem> {
+pub(super) fn load(args: &SurveyArgs, keys: Keys) -> Result<Config, Problem> {
     config::load(&config::Sources {
         survey: &args.survey,
         dotenv_dir: Path::new("."),
         environment: &|name| std::env::var(name).ok(),
         flags: &args.limits.flags(&args.endpoint),
+        keys,
     })
     .map_err(Problem::input)
 }

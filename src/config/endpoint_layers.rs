@@ -75,7 +75,7 @@ impl EndpointLayers {
         layers.base_url.put(Some(BaseUrl::parse(&kept.base_url)?), origin);
         layers.model.put(Some(kept.model.clone()), origin);
         layers.price.put(kept.price, origin);
-        layers.limits.put_kept(kept.limits, origin);
+        layers.limits.put_kept(kept.limits, kept.guessed, origin);
         layers.weight.put(Some(kept.weight), origin);
         layers.headers.put(Some(headers.collect()), origin);
         layers.group.put(kept.group.clone(), origin);

@@ -1,19 +1,16 @@
 //! Several endpoints in one survey: what comes out of them, and what bad ones are told.
 
 use super::{
-    tests::{Case, KEY, table},
+    tests::{Case, table},
     *,
 };
-use crate::model::{EndpointIndex, EndpointKind, LimitName, PerMinute, Price, Usd};
+use crate::model::{EndpointIndex, EndpointKind, Guessed, LimitName, PerMinute, Price, Usd};
 use secrecy::ExposeSecret;
-use std::{fs, path::Path};
+use std::path::Path;
 
 /// The keys that the surveys of these tests name.
 const KEYS: &[(&str, &str)] =
     &[("OPENAI_API_KEY", "sk-usual"), ("KEY_A", "sk-of-a"), ("KEY_B", "sk-of-b")];
-
-const BAD_KEYS: &[(&str, &str)] =
-    &[("EMPTY", "  "), ("QUOTED", "\"sk-quoted\""), ("BROKEN", "sk-a\nb")];
 
 const THREE: &str = "\
 question: Q
@@ -195,112 +192,6 @@ fn a_wrong_endpoint_is_told_file_line_key_and_remedy() {
 }
 
 #[test]
-fn a_key_that_cannot_be_had_is_told_with_its_place() {
-    let keys = [
-        "{ env: UNSET }",
-        "{ env: EMPTY }",
-        "{ env: QUOTED }",
-        "{ env: BROKEN }",
-        "{ env: abcdefabcdefabcdefabcdefabcdef12 }",
-        "{ file: missing.key }",
-        "{ command: 'echo hid\\den; echo no such entry >&2; exit 1' }",
-        "{ command: 'true' }",
-        "{ command: 'echo \"a key\"' }",
-    ]
-    .map(|key| format!("key: {key}"));
-    let others = [
-        "base_url: http://gpu/v1\n    headers: { X-A-Key: { env: UNSET } }",
-        "base_url: http://gpu/v1\n    headers: { X-A-Key: { env: BROKEN } }",
-        "base_url: https://api.openai.com/v1",
-        "price: { input: 1, output: 1 }",
-    ]
-    .map(str::to_owned);
-    let told = keys.into_iter().chain(others).map(|key| {
-        let survey: &'static str =
-            format!("question: Q\nendpoints:\n  - name: a\n    model: m\n    {key}\n").leak();
-        let error = Case { survey, environment: BAD_KEYS, ..Case::default() }.error();
-        assert!(!error.contains("hidden") && !error.contains("sk-"), "a secret in {error}");
-        (key, error)
-    });
-    insta::assert_snapshot!(table(told));
-}
-
-/// Loads a survey whose key is in a file of that mode.
-#[cfg(unix)]
-fn with_key_file(key: &str, mode: u32, place: &str) -> Result<Config, String> {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("a.key");
-    fs::write(&file, key).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-    let survey = format!("question: Q\nendpoints: [{{ name: a, key: {{ file: {place} }} }}]");
-    fs::write(dir.path().join("survey.yaml"), &survey).unwrap();
-    let home = dir.path().display().to_string();
-    let shorten = |text: String| text.replace(&format!("{home}/"), "");
-    load::load(&Sources {
-        survey: &dir.path().join("survey.yaml"),
-        dotenv_dir: Path::new("/nonexistent"),
-        environment: &|name| (name == "HOME").then(|| home.clone()),
-        flags: &Flags::default(),
-    })
-    .map(|mut config| {
-        config.warnings = config.warnings.into_iter().map(shorten).collect();
-        config
-    })
-    .map_err(|error| shorten(error.to_string()))
-}
-
-#[cfg(unix)]
-#[test]
-fn a_key_is_taken_from_a_file_beside_the_survey_or_at_home() {
-    for place in ["a.key", "./a.key", "~/a.key"] {
-        let config = with_key_file(" sk-of-file \n", 0o600, place).unwrap();
-        let key = config.endpoints[0].key.as_ref().map(|key| key.expose_secret());
-        assert_eq!((key, config.warnings.len()), (Some("sk-of-file"), 0), "{place}");
-    }
-    let config = with_key_file("sk-of-file", 0o644, "a.key").unwrap();
-    assert_eq!(config.warnings, ["others can read the key in a.key (mode 644); chmod 600 a.key"]);
-    let kept = config.run_settings();
-    assert!(matches!(&kept.endpoints[0].key, KeySource::File(file) if file.is_absolute()));
-    assert_eq!(
-        with_key_file(" \n", 0o600, "a.key").unwrap_err(),
-        "survey.yaml:2:29: endpoints[0].key: the file a.key is empty; put the key into it"
-    );
-}
-
-#[test]
-fn a_key_is_taken_from_a_command_and_from_a_dotenv() {
-    let survey = "question: Q\nendpoints: [{ name: a, key: { command: 'echo sk-of-command' } }]";
-    let config = Case { survey, ..Case::default() }.load().unwrap();
-    let key =
-        |config: &Config| config.endpoints[0].key.as_ref().unwrap().expose_secret().to_owned();
-    assert_eq!(key(&config), "sk-of-command");
-
-    let survey = "question: Q\nendpoints: [{ name: a, key: { env: OF_A } }]";
-    let dotenv = "OF_A=sk-of-dotenv\nOTHER=5";
-    let config = Case { survey, dotenv, ..Case::default() }.load().unwrap();
-    assert_eq!((key(&config).as_str(), config.warnings.len()), ("sk-of-dotenv", 0));
-    // The environment lies on the `.env`, but for a blank variable.
-    let environment = &[("OF_A", "sk-of-environment")];
-    let config = Case { survey, dotenv, environment, ..Case::default() }.load().unwrap();
-    assert_eq!(key(&config), "sk-of-environment");
-    let config = Case { survey, dotenv, environment: &[("OF_A", " ")], ..Case::default() };
-    assert_eq!(key(&config.load().unwrap()), "sk-of-dotenv");
-}
-
-#[test]
-fn the_usual_key_goes_to_the_usual_url_only() {
-    let keys = |survey| {
-        let config = Case { survey, environment: KEY, ..Case::default() }.load().unwrap();
-        config.endpoints.iter().map(|endpoint| endpoint.key.is_some()).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        keys("question: Q\nendpoints: [{ name: a }, { name: b, base_url: http://gpu:8000/v1 }]"),
-        [true, false]
-    );
-}
-
-#[test]
 fn flags_lie_on_what_each_endpoint_says() {
     let load = |flags| Case { survey: THREE, environment: KEYS, flags, ..Case::default() }.load();
     let flags = Flags {
@@ -432,6 +323,7 @@ fn a_run_file_keeps_every_endpoint_and_no_key() {
         dotenv_dir: Path::new("/nonexistent"),
         environment: &|name| (name != "HOME").then(|| "sk-new".to_owned()),
         flags: &Flags { no_adapt: true, ..Flags::default() },
+        keys: Keys::Fetched,
     };
     let again = load_resumed(first.survey.clone(), &kept, &sources).unwrap();
     assert_eq!(again.survey, first.survey);
@@ -476,6 +368,7 @@ fn a_run_file_from_before_endpoints_is_read() {
         dotenv_dir: Path::new("/nonexistent"),
         environment: &|name| (name == "OPENAI_API_KEY").then(|| "sk-new".to_owned()),
         flags: &flags,
+        keys: Keys::Fetched,
     };
     let config = load_resumed(survey, &kept, &sources).unwrap();
     let [only] = &config.endpoints[..] else { panic!("{:?}", config.endpoints) };
@@ -486,6 +379,8 @@ fn a_run_file_from_before_endpoints_is_read() {
     );
     assert_eq!((only.model.as_str(), only.key.is_some()), ("m", true));
     assert_eq!(rates(&config), [(7, Some(70), None)]);
+    // Somebody may have spelled them out: who could tell?
+    assert_eq!(only.guessed, Guessed::default());
 
     let none = written.replace("base_url", "nothing");
     let error = serde_json::from_str::<RunSettings>(&none).unwrap_err().to_string();

@@ -7,16 +7,16 @@ use super::{
     finish::{rate, text},
     place::{Source, Step, of_endpoint},
     prices::list_price,
-    secrets::{Found, Secrets},
+    secrets::{Secrets, Sought},
 };
-use crate::model::{EndpointKind, Limits, PerMinute, Price, Usd};
+use crate::model::{EndpointKind, Guessed, Limits, PerMinute, Price, Usd};
 use secrecy::{ExposeSecret, SecretString};
 
-/// An endpoint that can be asked, with the key that was found for it.
+/// An endpoint that can be asked, with what came of looking for its key.
 pub(super) struct Ready {
     pub settings: EndpointSettings,
     endpoint: Endpoint,
-    key: Option<Found>,
+    key: Sought,
 }
 
 /// Checks an endpoint and fetches its secrets.
@@ -38,24 +38,9 @@ pub(super) fn make_ready(
         .check_for(kind)
         .map_err(|problem| wrong(&endpoint, source, "base_url", url_origin, problem))?;
 
-    let key = secrets.key(&endpoint.key).map_err(|problem| match endpoint.key {
-        KeySource::Usual => ConfigError::Key(problem),
-        _ => wrong(&endpoint, source, "key", &source.origin(), problem),
-    })?;
-    if key.is_none() && kind.needs_key() && !base_url.is_private() {
-        return Err(match &endpoint.name {
-            None => ConfigError::NoKey { endpoint: base_url.to_string() },
-            Some(_) => {
-                let problem = format!(
-                    "{} needs a key: write `key: {{ env: OPENAI_API_KEY }}` at the endpoint, and \
-                     set that variable in the environment or in a .env file",
-                    base_url.name()
-                );
-                wrong(&endpoint, source, "key", &source.origin(), problem)
-            }
-        });
-    }
-    if key.is_some() && base_url.is_plain_http() && !base_url.is_private() {
+    let key = key(&endpoint, source, secrets);
+    let key = secrets.or_noted(key)?;
+    if !matches!(key, Sought::Absent) && base_url.is_plain_http() && !base_url.is_private() {
         warnings.push(format!(
             "the API key travels unencrypted to {base_url}; use https:// if the server has it"
         ));
@@ -66,7 +51,7 @@ pub(super) fn make_ready(
         kind,
         base_url: base_url.base(),
         query: base_url.query().map(str::to_owned),
-        key: key.as_ref().map(|found| found.secret.clone()),
+        key: key.secret().cloned(),
         key_source: endpoint.key.clone(),
         model: endpoint.model.0.clone(),
         price: endpoint.price.as_ref().map(|(price, _)| *price),
@@ -75,12 +60,41 @@ pub(super) fn make_ready(
             requests_per_minute: endpoint.requests.0,
             tokens_per_minute: endpoint.tokens.0,
         },
+        guessed: Guessed {
+            slots: endpoint.slots.1.is_guess(),
+            requests_per_minute: endpoint.requests.1.is_guess(),
+            tokens_per_minute: endpoint.tokens.1.is_guess(),
+        },
         weight: endpoint.weight.0,
         headers,
         group: endpoint.group.as_ref().map(|(group, _)| group.clone()),
         charges_cap: endpoint.charges_cap.0,
     };
     Ok(Ready { settings, endpoint, key })
+}
+
+/// The key of an endpoint, which some may do without.
+fn key(endpoint: &Endpoint, source: &Source, secrets: &mut Secrets) -> Result<Sought, ConfigError> {
+    let sought = secrets.key(&endpoint.key).map_err(|problem| match endpoint.key {
+        KeySource::Usual => ConfigError::Key(problem),
+        _ => wrong(endpoint, source, "key", &source.origin(), problem),
+    })?;
+    let base_url = &endpoint.base_url.0;
+    let needed = endpoint.kind.0.needs_key() && !base_url.is_private();
+    match (&sought, &endpoint.name) {
+        (Sought::Absent, None) if needed => {
+            Err(ConfigError::NoKey { endpoint: base_url.to_string() })
+        }
+        (Sought::Absent, Some(_)) if needed => {
+            let problem = format!(
+                "{} needs a key: write `key: {{ env: OPENAI_API_KEY }}` at the endpoint, and set \
+                 that variable in the environment or in a .env file",
+                base_url.name()
+            );
+            Err(wrong(endpoint, source, "key", &source.origin(), problem))
+        }
+        _ => Ok(sought),
+    }
 }
 
 fn headers(
@@ -94,10 +108,10 @@ fn headers(
             HeaderSource::Text(text) => Some(SecretString::from(text.as_str())),
             HeaderSource::Secret(place) => {
                 let key = format!("headers.{name}");
-                let found = secrets
+                let sought = secrets
                     .header(place)
-                    .map_err(|problem| wrong(endpoint, source, &key, &source.origin(), problem))?;
-                found.map(|found| found.secret)
+                    .map_err(|problem| wrong(endpoint, source, &key, &source.origin(), problem));
+                secrets.or_noted(sought)?.secret().cloned()
             }
         };
         headers.extend(value.map(|value| (name.clone(), value)));
@@ -169,7 +183,7 @@ pub(super) fn same_quota(all: &[Ready], warnings: &mut Vec<String>) {
             .skip(index)
             .filter(|other| {
                 other.settings.group.is_none()
-                    && other.settings.key.is_some()
+                    && !matches!(other.key, Sought::Absent)
                     && other.settings.model == one.settings.model
                     && host(other) == host(one)
             })
@@ -178,10 +192,7 @@ pub(super) fn same_quota(all: &[Ready], warnings: &mut Vec<String>) {
         if one.settings.group.is_some() || alike.len() < 2 || told.contains(&place) {
             continue;
         }
-        let key = one.settings.key.as_ref().map(ExposeSecret::expose_secret);
-        let one_key = alike
-            .iter()
-            .all(|other| other.settings.key.as_ref().map(ExposeSecret::expose_secret) == key);
+        let one_key = alike.iter().all(|other| other.has_key_of(one));
         let names: Vec<_> = alike.iter().map(|ready| ready.settings.name.as_str()).collect();
         let (host, model) = (&place.0, place.1);
         warnings.push(if one_key {
@@ -204,6 +215,14 @@ pub(super) fn same_quota(all: &[Ready], warnings: &mut Vec<String>) {
 }
 
 impl Ready {
+    /// Whether two have one key; where it was not fetched, the place tells.
+    fn has_key_of(&self, other: &Self) -> bool {
+        match (self.key.secret(), other.key.secret()) {
+            (Some(key), Some(others)) => key.expose_secret() == others.expose_secret(),
+            _ => self.settings.key_source == other.settings.key_source,
+        }
+    }
+
     /// What the run file keeps of it.
     pub(super) fn kept(&self) -> KeptEndpoint {
         let Self { settings, endpoint, .. } = self;
@@ -216,6 +235,7 @@ impl Ready {
             model: settings.model.clone(),
             price: endpoint.own_price(),
             limits: settings.limits,
+            guessed: settings.guessed,
             weight: settings.weight,
             headers: endpoint.headers.0.iter().cloned().collect(),
             group: settings.group.clone(),
@@ -261,7 +281,7 @@ impl Ready {
         for (header, value) in &endpoint.headers.0 {
             let value = match value {
                 HeaderSource::Text(text) => text.clone(),
-                HeaderSource::Secret(place) => format!("set, from {place}"),
+                HeaderSource::Secret(place) => format!("from {place}"),
             };
             show(&format!("headers.{header}"), (value, endpoint.headers.1.clone()));
         }
@@ -274,10 +294,12 @@ impl Ready {
 
     /// Of the key only where it comes from.
     fn shown_key(&self) -> (String, Origin) {
-        self.key.as_ref().map_or_else(
-            || ("not set, and not needed here".to_owned(), Origin::Default),
-            |found| (format!("set, from {}", found.origin), found.origin.clone()),
-        )
+        match &self.key {
+            Sought::Found(found) => (format!("set, from {}", found.origin), found.origin.clone()),
+            Sought::Absent => ("not set, and not needed here".to_owned(), Origin::Default),
+            Sought::NotAsked(origin) => ("asked for when a run starts".to_owned(), origin.clone()),
+            Sought::Wrong => ("missing, or not usable".to_owned(), Origin::Default),
+        }
     }
 
     /// The price in US dollars per million tokens.

@@ -65,6 +65,7 @@ impl Layers {
             .collect::<Result<Vec<_>, _>>()?;
         endpoints::same_quota(&ready, &mut warnings);
         warnings.append(&mut self.secrets.warnings);
+        let key_problems = std::mem::take(&mut self.secrets.problems);
         warnings.extend(self.above_ceiling(&ready));
         warnings.extend(self.unheard(&ready));
         let settings = self.settings(&ready);
@@ -92,6 +93,7 @@ impl Layers {
             adapt,
             settings,
             warnings,
+            key_problems,
             kept,
         })
     }

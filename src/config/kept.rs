@@ -1,7 +1,7 @@
 //! What the run file keeps of a configuration, so that a resumed run goes on under the same terms.
 
 use super::{HeaderSource, KeySource, RetryBounds};
-use crate::model::{EndpointIndex, EndpointKind, LimitName, Limits, Price, Usd};
+use crate::model::{EndpointIndex, EndpointKind, Guessed, LimitName, Limits, Price, Usd};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::{num::NonZeroU32, time::Duration};
@@ -39,6 +39,9 @@ pub struct KeptEndpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     pub limits: Limits,
+    /// Runs from before limits could follow the provider have none of these.
+    #[serde(default, skip_serializing_if = "is_spelled_out")]
+    pub guessed: Guessed,
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub weight: NonZeroU32,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
@@ -56,6 +59,10 @@ const fn one() -> NonZeroU32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_one(weight: &NonZeroU32) -> bool {
     weight.get() == 1
+}
+
+fn is_spelled_out(guessed: &Guessed) -> bool {
+    *guessed == Guessed::default()
 }
 
 /// What stands in run files: runs from before there were several endpoints have the three keys of
@@ -116,6 +123,7 @@ impl KeptEndpoint {
             model,
             price: None,
             limits,
+            guessed: Guessed::default(),
             weight: one(),
             headers: IndexMap::new(),
             group: None,
@@ -125,8 +133,8 @@ impl KeptEndpoint {
 }
 
 impl RunSettings {
-    /// Sets a limit as it was tuned in the run. A group has one quota, so a rate is that of all
-    /// its members.
+    /// Sets a limit as it was tuned in the run, which is no guess any more. A group has one quota,
+    /// so a rate is that of all its members.
     pub fn set_limit(&mut self, endpoint: EndpointIndex, limit: LimitName, to: Option<u32>) {
         let Some(tuned) = self.endpoints.get(endpoint.as_usize()) else { return };
         let group = tuned.group.clone().filter(|_| limit != LimitName::Slots);
@@ -134,7 +142,16 @@ impl RunSettings {
             let is_member = group.is_some() && other.group == group;
             if is_member || index == endpoint.as_usize() {
                 other.limits.set(limit, to);
+                *guess_of(&mut other.guessed, limit) = false;
             }
         }
+    }
+}
+
+const fn guess_of(guessed: &mut Guessed, limit: LimitName) -> &mut bool {
+    match limit {
+        LimitName::Slots => &mut guessed.slots,
+        LimitName::RequestsPerMinute => &mut guessed.requests_per_minute,
+        LimitName::TokensPerMinute => &mut guessed.tokens_per_minute,
     }
 }

@@ -1,7 +1,7 @@
 //! A value under its layers: the last one that was put counts.
 
 use super::{Origin, plans::Plan, survey_file::LimitKeys};
-use crate::model::{Limits, PerMinute, Slots};
+use crate::model::{Guessed, Limits, PerMinute, Slots};
 
 /// A value that some layer has set, and which one was the last to do so.
 #[derive(Debug)]
@@ -63,9 +63,14 @@ impl LimitLayers {
         self.requests.put(Some(Some(plan.requests_per_minute)), origin);
     }
 
-    pub(super) fn put_kept(&mut self, limits: Limits, origin: &Origin) {
-        self.slots.put(Some(limits.slots), origin);
-        self.requests.put(Some(limits.requests_per_minute), origin);
-        self.tokens.put(Some(limits.tokens_per_minute), origin);
+    /// What the run file `origin` kept, its guesses as guesses.
+    pub(super) fn put_kept(&mut self, limits: Limits, guessed: Guessed, origin: &Origin) {
+        let of = |guessed: bool| match origin {
+            Origin::File(file) if guessed => Origin::Guess(file.clone()),
+            _ => origin.clone(),
+        };
+        self.slots.put(Some(limits.slots), &of(guessed.slots));
+        self.requests.put(Some(limits.requests_per_minute), &of(guessed.requests_per_minute));
+        self.tokens.put(Some(limits.tokens_per_minute), &of(guessed.tokens_per_minute));
     }
 }

@@ -22,6 +22,17 @@ pub struct Flags {
     pub no_adapt: bool,
 }
 
+/// Whether there must be keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// Every key is fetched from where it is, or there is no configuration: for a run.
+    #[default]
+    Fetched,
+    /// Where nothing is sent. Variables and files are looked at, no command is started, and what
+    /// is wrong with a key is in [`Config::key_problems`].
+    LookedAt,
+}
+
 /// Where the layers are read from.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
@@ -31,6 +42,7 @@ pub struct Sources<'a> {
     /// A variable of the environment by its name.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     pub flags: &'a Flags,
+    pub keys: Keys,
 }
 
 /// The configuration of a new run.
@@ -51,7 +63,7 @@ pub fn load_text(survey: &str, sources: &Sources<'_>) -> Result<Config, ConfigEr
     let keys = layers.key_variables();
     layers.add_variables(dotenv::of_dotenv(sources.dotenv_dir, &keys, &mut warnings)?)?;
     layers.add_variables(dotenv::of_environment(sources.environment, &keys))?;
-    layers.secrets.set_home((sources.environment)("HOME"));
+    layers.secrets.fetch_from((sources.environment)("HOME"), sources.keys);
     layers.add_flags(sources.flags)?;
     layers.finish(warnings)
 }
@@ -96,7 +108,7 @@ pub fn load_resumed(
     variables.extend(dotenv::of_environment(sources.environment, &keys));
     variables.retain(|variable| variable.name == "OPENAI_API_KEY" || keys.contains(&variable.name));
     layers.add_variables(variables)?;
-    layers.secrets.set_home((sources.environment)("HOME"));
+    layers.secrets.fetch_from((sources.environment)("HOME"), sources.keys);
     layers.add_flags(sources.flags)?;
     layers.finish(warnings)
 }

@@ -54,7 +54,7 @@ pub use error::ConfigError;
 pub use headers::HeaderSource;
 pub use kept::{KeptEndpoint, RunSettings};
 pub use key_source::KeySource;
-pub use load::{Flags, Sources, load, load_demo, load_resumed, load_survey_str, load_text};
+pub use load::{Flags, Keys, Sources, load, load_demo, load_resumed, load_survey_str, load_text};
 pub use plans::{Plan, plans};
 pub use prices::{list_price, prices};
 pub use scalar::{NotARate, RateFlag};
@@ -69,5 +69,9 @@ pub const EXAMPLE_PERSONAS: &str = include_str!("../../config/example/personas.c
 
 #[cfg(test)]
 mod endpoint_tests;
+#[cfg(test)]
+mod guess_tests;
+#[cfg(test)]
+mod key_tests;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! Fetching keys from where they are: variables, files and commands.
 
 use super::{
-    FileError, KeySource, Origin, dotenv::Variable, headers, key, key_command, text_file::open_file,
+    ConfigError, FileError, KeySource, Keys, Origin, dotenv::Variable, headers, key, key_command,
+    text_file::open_file,
 };
 use crate::model::strip_controls;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +26,27 @@ pub(super) struct Found {
     pub origin: Origin,
 }
 
+/// What came of looking for a secret.
+#[derive(Clone, Debug)]
+pub(super) enum Sought {
+    Found(Found),
+    /// The place may be empty, and is.
+    Absent,
+    /// A command that nobody has started.
+    NotAsked(Origin),
+    /// Something is wrong with the place or with what is there, and has been noted.
+    Wrong,
+}
+
+impl Sought {
+    pub(super) fn secret(&self) -> Option<&SecretString> {
+        match self {
+            Self::Found(found) => Some(&found.secret),
+            Self::Absent | Self::NotAsked(_) | Self::Wrong => None,
+        }
+    }
+}
+
 /// All that keys can be fetched from. Each place is gone to once, so that a command which several
 /// endpoints name does not ask for a password twice.
 #[derive(Debug, Default)]
@@ -33,12 +55,17 @@ pub(super) struct Secrets {
     /// What `~` stands for.
     home: Option<PathBuf>,
     fetched: Vec<(KeySource, Found)>,
+    keys: Keys,
     pub warnings: Vec<String>,
+    /// What is wrong with secrets, where it is enough to look.
+    pub problems: Vec<String>,
 }
 
 impl Secrets {
-    pub(super) fn set_home(&mut self, home: Option<String>) {
+    /// Says what `~` stands for, and whether the secrets are needed.
+    pub(super) fn fetch_from(&mut self, home: Option<String>, keys: Keys) {
         self.home = home.filter(|home| !home.is_empty()).map(PathBuf::from);
+        self.keys = keys;
     }
 
     /// Keeps a variable for whoever names it. A blank one does not overrule one with a value.
@@ -49,37 +76,60 @@ impl Secrets {
         }
     }
 
-    /// A key, checked; `None` where the place may be empty and is. The error is what is wrong with
-    /// the place or what is found there, without repeating it.
-    pub(super) fn key(&mut self, source: &KeySource) -> Result<Option<Found>, String> {
-        let Some(found) = self.fetch(source)? else { return Ok(None) };
-        match key::check(found.secret.expose_secret()) {
-            Ok(_) => Ok(Some(found)),
-            Err(problem) => Err(format!("{} {problem}", what_is_at(&found.origin))),
-        }
+    /// A key, checked. The error is what is wrong with the place or what is found there, without
+    /// repeating it.
+    pub(super) fn key(&mut self, source: &KeySource) -> Result<Sought, String> {
+        self.checked(source, |key| key::check(key).map(drop))
     }
 
     /// The secret of a header, checked.
-    pub(super) fn header(&mut self, source: &KeySource) -> Result<Option<Found>, String> {
-        let Some(found) = self.fetch(source)? else { return Ok(None) };
-        match headers::check_value(found.secret.expose_secret()) {
-            Ok(()) => Ok(Some(found)),
-            Err(problem) => Err(format!("{} {problem}", what_is_at(&found.origin))),
+    pub(super) fn header(&mut self, source: &KeySource) -> Result<Sought, String> {
+        self.checked(source, |value| headers::check_value(value).map_err(str::to_owned))
+    }
+
+    /// Where nothing is sent, a secret that cannot be had is no reason to stop.
+    pub(super) fn or_noted(
+        &mut self,
+        sought: Result<Sought, ConfigError>,
+    ) -> Result<Sought, ConfigError> {
+        match (sought, self.keys) {
+            (Err(problem), Keys::LookedAt) => {
+                self.problems.push(problem.to_string());
+                Ok(Sought::Wrong)
+            }
+            (sought, _) => sought,
         }
     }
 
-    fn fetch(&mut self, source: &KeySource) -> Result<Option<Found>, String> {
+    fn checked(
+        &mut self,
+        source: &KeySource,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<Sought, String> {
+        let sought = self.fetch(source)?;
+        if let Sought::Found(found) = &sought {
+            check(found.secret.expose_secret())
+                .map_err(|problem| format!("{} {problem}", what_is_at(&found.origin)))?;
+        }
+        Ok(sought)
+    }
+
+    fn fetch(&mut self, source: &KeySource) -> Result<Sought, String> {
         if let Some((_, found)) = self.fetched.iter().find(|(fetched, _)| fetched == source) {
-            return Ok(Some(found.clone()));
+            return Ok(Sought::Found(found.clone()));
         }
         let found = match source {
-            KeySource::None => return Ok(None),
+            KeySource::None => return Ok(Sought::Absent),
             KeySource::Usual => {
                 let set = |found: &&Found| !found.secret.expose_secret().is_empty();
-                return Ok(self.variables.get(USUAL).filter(set).cloned());
+                let found = self.variables.get(USUAL).filter(set).cloned();
+                return Ok(found.map_or(Sought::Absent, Sought::Found));
             }
             KeySource::Env(variable) => self.variable(variable)?,
             KeySource::File(file) => self.file(file)?,
+            KeySource::Command(command) if self.keys == Keys::LookedAt => {
+                return Ok(Sought::NotAsked(Origin::KeyCommand(command.clone())));
+            }
             KeySource::Command(command) => Found {
                 secret: key_command::run(command, key_command::TIMEOUT)
                     .map_err(|problem| format!("{source} {problem}"))?
@@ -88,7 +138,7 @@ impl Secrets {
             },
         };
         self.fetched.push((source.clone(), found.clone()));
-        Ok(Some(found))
+        Ok(Sought::Found(found))
     }
 
     fn variable(&self, name: &str) -> Result<Found, String> {

@@ -1,7 +1,7 @@
 //! What a run is configured with, and where each value came from.
 
 use super::{KeySource, RunSettings};
-use crate::model::{EndpointKind, Limits, Price, Survey, Usd, strip_controls};
+use crate::model::{EndpointKind, Guessed, Limits, Price, Survey, Usd, strip_controls};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
@@ -26,6 +26,8 @@ pub struct Config {
     pub settings: Vec<Setting>,
     /// What is allowed but probably not meant; one sentence each.
     pub warnings: Vec<String>,
+    /// What is wrong with keys, where it was enough to look: a run would not start.
+    pub key_problems: Vec<String>,
     pub(super) kept: RunSettings,
 }
 
@@ -39,7 +41,7 @@ pub struct EndpointSettings {
     pub base_url: String,
     /// What goes behind the `?`: Azure's `api-version=...`.
     pub query: Option<String>,
-    /// `None` only where the endpoint may do without.
+    /// `None` only where the endpoint may do without, or where nobody asked for it.
     pub key: Option<SecretString>,
     pub key_source: KeySource,
     pub model: String,
@@ -47,6 +49,8 @@ pub struct EndpointSettings {
     pub price: Option<Price>,
     /// Requests and tokens a minute are those of the whole group, where there is one.
     pub limits: Limits,
+    /// Which of the limits nobody has spelled out.
+    pub guessed: Guessed,
     /// Its share beside that of others that could start a call as soon.
     pub weight: NonZeroU32,
     /// Sent with every request; some hold secrets.
@@ -82,6 +86,8 @@ pub enum Origin {
     /// The survey file, or the run file where a run is resumed.
     File(PathBuf),
     Plan(String),
+    /// A limit that the run file keeps as a first guess.
+    Guess(PathBuf),
     /// A price of `config/prices.yaml`, under the name it has there.
     PriceTable(&'static str),
     /// The address is one's own.
@@ -108,6 +114,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File(file) => file.display().fmt(f),
             Self::Plan(name) => write!(f, "plan {name}"),
+            Self::Guess(file) => write!(f, "{}, a first guess", file.display()),
             Self::PriceTable(model) => write!(f, "price table, {model}"),
             Self::OwnServer => f.write_str("a server of one's own"),
             Self::BaseUrl => f.write_str("its base_url"),
@@ -122,9 +129,21 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    /// Whether a limit from there is a first guess: nobody has spelled it out.
+    pub(super) const fn is_guess(&self) -> bool {
+        matches!(self, Self::Default | Self::Plan(_) | Self::Guess(_))
+    }
+}
+
 impl Config {
     /// The part that the run file keeps.
     pub fn run_settings(&self) -> RunSettings {
         self.kept.clone()
+    }
+
+    /// Whether the survey has a list of endpoints.
+    pub fn is_listed(&self) -> bool {
+        self.kept.endpoints.iter().any(|endpoint| endpoint.name.is_some())
     }
 }

@@ -12,6 +12,7 @@ pub(super) struct Case {
     pub dotenv: &'static str,
     pub environment: &'static [(&'static str, &'static str)],
     pub flags: Flags,
+    pub keys: Keys,
 }
 
 impl Case {
@@ -30,9 +31,12 @@ impl Case {
             dotenv_dir: dir.path(),
             environment: &|name| environment.get(name).map(|value| (*value).to_owned()),
             flags: &self.flags,
+            keys: self.keys,
         })
         .map(|mut config| {
-            config.warnings = config.warnings.into_iter().map(shorten).collect();
+            for texts in [&mut config.warnings, &mut config.key_problems] {
+                *texts = texts.drain(..).map(shorten).collect();
+            }
             config
         })
         .map_err(|error| shorten(error.to_string()))
@@ -231,7 +235,8 @@ fn each_layer_lies_on_the_one_before() {
         limits(Case { survey, dotenv, environment, ..Case::default() }),
         (3, Some(40), "of-file".into())
     );
-    let all = Case { survey, dotenv, environment, flags: flags() }.load().unwrap();
+    let all =
+        Case { survey, dotenv, environment, flags: flags(), ..Case::default() }.load().unwrap();
     assert_eq!(all.survey.model, "of-flag");
     assert_eq!(all.endpoints[0].model, "of-flag");
 
@@ -276,7 +281,11 @@ fn a_plan_lies_just_below_the_limits_spelled_out_next_to_it() {
 #[test]
 fn what_is_probably_not_meant_is_a_warning() {
     let warnings = |survey, dotenv, flags| {
-        Case { survey, dotenv, flags, environment: KEY }.load().unwrap().warnings.join("\n")
+        Case { survey, dotenv, flags, environment: KEY, ..Case::default() }
+            .load()
+            .unwrap()
+            .warnings
+            .join("\n")
     };
     let rate = |rpm| Flags { plan: Some("tier1".into()), rpm: Some(rpm), ..Flags::default() };
     let told = [
@@ -336,6 +345,7 @@ fn a_resumed_run_keeps_its_terms_but_for_the_key_and_the_flags() {
         dotenv_dir: Path::new("/nonexistent"),
         environment: &|name| Some(if name == "OPENAI_API_KEY" { "sk-new" } else { "1" }.to_owned()),
         flags: &flags,
+        keys: Keys::Fetched,
     };
     let again = load_resumed(first.survey.clone(), &kept, &sources).unwrap();
     assert_eq!(again.survey, first.survey);

@@ -1,48 +1,49 @@
 //! What the work costs.
 
 use super::Work;
-use crate::model::Tokens;
+use crate::model::{Price, Tokens, Usage, Usd};
 
 /// From so many shared tokens on, providers keep what prompts begin with and bill it lower.
 pub const PRICED_PREFIX: Tokens = Tokens(1_024);
 
-/// Prices in USD for a million tokens.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PricePerMillion {
-    pub input: f64,
-    /// Of input that the provider has kept from an earlier request.
-    pub cached_input: Option<f64>,
-    pub output: f64,
-}
-
-/// A range of money, in USD.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A range of money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Short answers, and a shared prefix that is kept where it can be.
-    pub low: f64,
+    pub low: Usd,
     /// Long answers, and nothing kept.
-    pub high: f64,
+    pub high: Usd,
     /// Every answer as long as its cap: more it cannot be, retries left out.
-    pub cap: f64,
+    pub cap: Usd,
 }
 
 impl Cost {
-    #[expect(clippy::cast_precision_loss, reason = "money is rounded when it is shown")]
-    pub(super) fn of(work: &Work, price: &PricePerMillion) -> Self {
-        const MILLION: f64 = 1e6;
-        let prompt = work.prompt_tokens.0 as f64 / MILLION * price.input;
-        let kept = match price.cached_input {
-            Some(cached) if work.shared_tokens >= PRICED_PREFIX => {
-                let again = work.requests.saturating_sub(1) as f64;
-                again * work.shared_tokens.0 as f64 / MILLION * (price.input - cached).max(0.0)
-            }
-            _ => 0.0,
+    pub(super) fn of(work: &Work, price: &Price) -> Self {
+        let kept = if work.shared_tokens >= PRICED_PREFIX && price.cached_input < price.input {
+            work.requests.saturating_sub(1).saturating_mul(work.shared_tokens.0)
+        } else {
+            0
         };
-        let output = |tokens: u64| work.requests as f64 * tokens as f64 / MILLION * price.output;
+        let cost = |cached_tokens, output: u64| {
+            price.cost(&Usage {
+                prompt_tokens: work.prompt_tokens.0,
+                completion_tokens: work.requests.saturating_mul(output),
+                cached_tokens,
+            })
+        };
         Self {
-            low: (prompt - kept).max(0.0) + output(work.output.low),
-            high: prompt + output(work.output.high),
-            cap: prompt + output(work.output.cap),
+            low: cost(kept, work.output.low),
+            high: cost(0, work.output.high),
+            cap: cost(0, work.output.cap),
+        }
+    }
+
+    /// The cost of both.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            low: self.low.saturating_add(other.low),
+            high: self.high.saturating_add(other.high),
+            cap: self.cap.saturating_add(other.cap),
         }
     }
 }
@@ -52,16 +53,20 @@ mod tests {
     use super::*;
     use crate::forecast::OutputTokens;
 
+    fn usd(text: &str) -> Usd {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn the_range_goes_from_short_answers_to_the_cap() {
-        let price = |cached_input| PricePerMillion { input: 2.0, cached_input, output: 8.0 };
-        for (what, shared, price, low, high, cap) in [
+        let price = |cached| Price { input: usd("2"), cached_input: usd(cached), output: usd("8") };
+        for (what, shared, price, low) in [
             // 1,000 requests of 1,500 tokens: 3 USD; answers: 1.2, 2.8 and 4.8 USD.
-            ("nothing is kept", 1_000, price(Some(0.5)), 4.2, 5.8, 7.8),
-            ("no price for what is kept", 1_200, price(None), 4.2, 5.8, 7.8),
+            ("nothing is kept", 1_000, price("0.5"), "4.2"),
+            ("no price for what is kept", 1_200, price("2"), "4.2"),
             // 999 times 1,200 tokens at 0.5 instead of 2.
-            ("the prefix is kept", 1_200, price(Some(0.5)), 4.2 - 1.7982, 5.8, 7.8),
-            ("kept costs more", 1_200, price(Some(3.0)), 4.2, 5.8, 7.8),
+            ("the prefix is kept", 1_200, price("0.5"), "2.4018"),
+            ("kept costs more", 1_200, price("3"), "4.2"),
         ] {
             let work = Work {
                 requests: 1_000,
@@ -69,10 +74,8 @@ mod tests {
                 shared_tokens: Tokens(shared),
                 output: OutputTokens::usual(600),
             };
-            let cost = Cost::of(&work, &price);
-            for (found, expected) in [(cost.low, low), (cost.high, high), (cost.cap, cap)] {
-                assert!((found - expected).abs() < 1e-9, "{what}: {cost:?}");
-            }
+            let expected = Cost { low: usd(low), high: usd("5.8"), cap: usd("7.8") };
+            assert_eq!(Cost::of(&work, &price), expected, "{what}");
         }
     }
 }

@@ -3,17 +3,24 @@
 //!
 //! ```text
 //! Work   what is to be done: requests, tokens     --.
-//!                                                    +--> Forecast
+//!                                                    +--> Forecast --> Cost --> Reach of a budget
 //! Terms  what is allowed: limits, latency, price  --'
+//!        of several endpoints                     -----> Together, and what each carries
 //! ```
 
+mod budget;
 mod cost;
 mod pace;
+mod several;
+#[cfg(test)]
+mod several_tests;
 
-pub use cost::{Cost, PRICED_PREFIX, PricePerMillion};
+pub use budget::{Enough, Interviews, Reach, one_call_at_most};
+pub use cost::{Cost, PRICED_PREFIX};
 pub use pace::{Binds, usual_latency};
+pub use several::{LimitSum, Sharer, Together};
 
-use crate::model::{Limits, Tokens};
+use crate::model::{Limits, Price, Tokens};
 use std::time::Duration;
 
 /// What is to be done.
@@ -34,10 +41,12 @@ impl Work {
         self.prompt_tokens.0 / self.requests.max(1)
     }
 
-    /// Prompt and output of the average request: what it takes of a token limit.
+    /// What the average request takes of a token limit: prompt and output, or the cap where the
+    /// provider charges that.
     #[expect(clippy::cast_precision_loss, reason = "an average")]
-    pub fn tokens_each(&self) -> f64 {
-        self.prompt_tokens.0 as f64 / self.requests.max(1) as f64 + self.output.middle()
+    pub fn tokens_each(&self, charges_cap: bool) -> f64 {
+        let output = if charges_cap { self.output.cap as f64 } else { self.output.middle() };
+        self.prompt_tokens.0 as f64 / self.requests.max(1) as f64 + output
     }
 }
 
@@ -56,6 +65,13 @@ impl OutputTokens {
         Self { low: cap.min(150), high: cap.min(350), cap }
     }
 
+    /// Those of so many answers.
+    pub(crate) fn times(self, answers: u64) -> Self {
+        let [low, high, cap] =
+            [self.low, self.high, self.cap].map(|tokens| tokens.saturating_mul(answers));
+        Self { low, high, cap }
+    }
+
     /// Half-way between `low` and `high`.
     #[expect(clippy::cast_precision_loss, reason = "an average")]
     pub fn middle(&self) -> f64 {
@@ -63,13 +79,15 @@ impl OutputTokens {
     }
 }
 
-/// What is allowed, and what it costs.
+/// What is allowed at one endpoint, and what it costs there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
     pub limits: Limits,
     /// Of one request, from sending to the whole answer.
     pub latency: Duration,
-    pub price: Option<PricePerMillion>,
+    pub price: Option<Price>,
+    /// Whether the output cap counts against tokens/min, not what is used.
+    pub charges_cap: bool,
 }
 
 /// What some work takes under some terms.
@@ -93,16 +111,15 @@ impl Forecast {
     /// The forecast for answers of middle length and a provider that keeps to its latency. No
     /// request is made twice in it.
     pub fn of(work: &Work, terms: &Terms) -> Self {
-        let pace = pace::Pace::of(work, terms);
-        let all = |tokens: u64| work.requests.saturating_mul(tokens);
+        let rate = pace::slowest_rate(work, terms);
+        Self::at(work, terms, &pace::Pace::at(work.requests, terms, rate))
+    }
+
+    fn at(work: &Work, terms: &Terms, pace: &pace::Pace) -> Self {
         Self {
             requests: work.requests,
             prompt_tokens: work.prompt_tokens,
-            output: OutputTokens {
-                low: all(work.output.low),
-                high: all(work.output.high),
-                cap: all(work.output.cap),
-            },
+            output: work.output.times(work.requests),
             cost: terms.price.as_ref().map(|price| Cost::of(work, price)),
             time: pace.time,
             binds: pace.binds,

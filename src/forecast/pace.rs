@@ -48,48 +48,63 @@ pub(super) struct Pace {
     pub slots_wanted: Option<u64>,
 }
 
+/// Requests a second, and the limit that lets no more through.
+#[derive(Clone, Copy)]
+pub(super) struct Rate {
+    pub per_second: f64,
+    pub limit: LimitName,
+}
+
+impl Rate {
+    /// How many of the requests are under way at a time (Little's law).
+    pub(super) fn slots_wanted(self, latency: Duration, requests: u64) -> u64 {
+        let wanted = (self.per_second * latency.as_secs_f64()).ceil();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded")]
+        let wanted = wanted as u64;
+        wanted.min(requests).max(1)
+    }
+}
+
 impl Pace {
+    /// So many requests at one endpoint that lets them through at that rate.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    pub(super) fn of(work: &Work, terms: &Terms) -> Self {
-        let requests = work.requests as f64;
+    pub(super) fn at(count: u64, terms: &Terms, rate: Option<Rate>) -> Self {
+        let requests = count as f64;
         let slots = f64::from(terms.limits.slots.get());
         let latency = terms.latency.as_secs_f64();
-        let rate = slowest_rate(work, terms);
         // From the first request to the last one, as far as the rates go.
-        let sending = rate.map_or(0.0, |(per_second, _)| (requests - 1.0).max(0.0) / per_second);
-        let slots_wanted = rate.map(|(per_second, _)| {
-            let wanted = (per_second * latency).ceil();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded")]
-            let wanted = wanted as u64;
-            wanted.min(work.requests).max(1)
-        });
+        let sending = rate.map_or(0.0, |rate| (requests - 1.0).max(0.0) / rate.per_second);
+        let slots_wanted = rate.map(|rate| rate.slots_wanted(terms.latency, count));
         // With as many slots as requests nothing ever waits for one.
         let round_trips = if requests > slots { requests / slots * latency } else { 0.0 };
         let (time, binds) = match rate {
-            Some((_, limit)) if sending + latency >= round_trips => {
+            Some(Rate { limit, .. }) if sending + latency >= round_trips => {
                 let binds = if sending < latency { Binds::Latency } else { Binds::Limit(limit) };
                 (sending + latency, binds)
             }
             _ if round_trips > 0.0 => (round_trips, Binds::Limit(LimitName::Slots)),
             _ => (latency, Binds::Latency),
         };
-        let time = if work.requests == 0 { Duration::ZERO } else { seconds(time) };
+        let time = if count == 0 { Duration::ZERO } else { seconds(time) };
         Self { time, binds, slots_wanted }
     }
 }
 
-/// The rate that lets the fewest requests through, in requests a second.
-fn slowest_rate(work: &Work, terms: &Terms) -> Option<(f64, LimitName)> {
+/// The rate that lets the fewest requests through.
+pub(super) fn slowest_rate(work: &Work, terms: &Terms) -> Option<Rate> {
     let limits = &terms.limits;
-    let requests = limits
-        .requests_per_minute
-        .map(|limit| (f64::from(limit.get()) / 60.0, LimitName::RequestsPerMinute));
-    let tokens = limits.tokens_per_minute.map(|limit| {
-        (f64::from(limit.get()) / 60.0 / work.tokens_each().max(1.0), LimitName::TokensPerMinute)
+    let requests = limits.requests_per_minute.map(|limit| Rate {
+        per_second: f64::from(limit.get()) / 60.0,
+        limit: LimitName::RequestsPerMinute,
+    });
+    let each = work.tokens_each(terms.charges_cap).max(1.0);
+    let tokens = limits.tokens_per_minute.map(|limit| Rate {
+        per_second: f64::from(limit.get()) / 60.0 / each,
+        limit: LimitName::TokensPerMinute,
     });
     match (requests, tokens) {
         (Some(requests), Some(tokens)) => {
-            Some(if tokens.0 < requests.0 { tokens } else { requests })
+            Some(if tokens.per_second < requests.per_second { tokens } else { requests })
         }
         (requests, tokens) => requests.or(tokens),
     }
@@ -127,6 +142,7 @@ mod tests {
             },
             latency: Duration::from_secs_f64(latency),
             price: None,
+            charges_cap: false,
         }
     }
 

@@ -9,7 +9,28 @@ use tiktoken::{CoreBpe, encoding, model_to_encoding};
 /// when it is dropped; make one, off the threads that ask.
 pub struct TokenCounter {
     vocabulary: CoreBpe,
+    name: Vocabulary,
     exact: bool,
+}
+
+/// The vocabularies that are part of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vocabulary {
+    /// Of OpenAI's models since gpt-4o.
+    O200k,
+    Cl100k,
+}
+
+impl Vocabulary {
+    /// That of a model; `None` where it is another, or not known.
+    fn of(model: &str) -> Option<Self> {
+        let name = model.rsplit('/').next().unwrap_or(model);
+        match model_to_encoding(name) {
+            Some("cl100k_base") => Some(Self::Cl100k),
+            Some("o200k_base" | "o200k_harmony") => Some(Self::O200k),
+            _ => None,
+        }
+    }
 }
 
 /// What the chat format puts around a message: its marks and its role.
@@ -23,19 +44,23 @@ impl TokenCounter {
     /// `ft:gpt-4o-mini:name`. For a model whose vocabulary is not known it is that of OpenAI's
     /// newer models, and [`Self::is_exact`] says so.
     pub fn for_model(model: &str) -> Self {
-        let name = model.rsplit('/').next().unwrap_or(model);
-        match model_to_encoding(name) {
-            Some("cl100k_base") => Self { vocabulary: encoding::cl100k_base(), exact: true },
-            known => Self {
-                vocabulary: encoding::o200k_base(),
-                exact: matches!(known, Some("o200k_base" | "o200k_harmony")),
-            },
-        }
+        let known = Vocabulary::of(model);
+        let name = known.unwrap_or(Vocabulary::O200k);
+        let vocabulary = match name {
+            Vocabulary::O200k => encoding::o200k_base(),
+            Vocabulary::Cl100k => encoding::cl100k_base(),
+        };
+        Self { vocabulary, name, exact: known.is_some() }
     }
 
     /// Whether the vocabulary is the model's own.
     pub const fn is_exact(&self) -> bool {
         self.exact
+    }
+
+    /// Whether it is the own one of another model too.
+    pub fn is_exact_for(&self, model: &str) -> bool {
+        Vocabulary::of(model) == Some(self.name)
     }
 
     /// A text alone.
@@ -61,6 +86,16 @@ impl TokenCounter {
         Tokens(self.message(system).0 + self.text(&format).0 + REPLY)
     }
 }
+
+/// What a request takes by any vocabulary at the most, without loading one: no token is less than
+/// a byte. `texts` are its prompts, and its schema as text.
+pub fn at_most(texts: &[&str]) -> Tokens {
+    let bytes: usize = texts.iter().map(|text| text.len()).sum();
+    Tokens(bytes as u64 + MARKS)
+}
+
+/// More than all that goes around the texts of a request.
+const MARKS: u64 = 200;
 
 impl fmt::Debug for TokenCounter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,6 +147,10 @@ mod tests {
         ] {
             assert_eq!(TokenCounter::for_model(model).is_exact(), exact, "{model}");
         }
+        let newer = TokenCounter::for_model("our-deployment");
+        for (model, exact) in [("gpt-4o-mini", true), ("gpt-4", false), ("our-deployment", false)] {
+            assert_eq!(newer.is_exact_for(model), exact, "{model}");
+        }
     }
 
     #[test]
@@ -122,5 +161,21 @@ mod tests {
         let shared = counter.shared("hello world", &schema);
         let words = counter.text("# Response Formats answer {\"type\":\"object\"}");
         assert!(shared.0 >= 6 + 3 + words.0 && shared.0 <= 6 + 3 + words.0 + 10, "{shared:?}");
+    }
+
+    #[test]
+    fn no_request_takes_more_than_its_bytes() {
+        for model in ["gpt-4o", "gpt-4"] {
+            let counter = TokenCounter::for_model(model);
+            for text in
+                ["", "hello world", "お誕生日おめでとう", "\u{0}\u{1}\u{2}", "🦀🦀", "a1b2c3"]
+            {
+                let name = "n".repeat(64);
+                let schema = json!({"name": name, "strict": true, "schema": {"type": text}});
+                let all = counter.shared(text, &schema).0 + counter.message(text).0;
+                let most = at_most(&[text, text, &schema.to_string()]);
+                assert!(all <= most.0, "{all} of {most:?}: {text}");
+            }
+        }
     }
 }

@@ -26,5 +26,5 @@
 mod counter;
 mod estimate;
 
-pub use counter::TokenCounter;
+pub use counter::{TokenCounter, at_most};
 pub use estimate::TokenEstimate;

@@ -302,6 +302,17 @@ fn an_endpoint_that_needs_a_key_is_not_asked_without_one() {
     let place = Place::with_survey("https://api.openai.com/v1", 2, 2);
     let words = ["api.openai.com", "OPENAI_API_KEY", ".env"];
     refuse("no key", &place, &place.path("people.csv"), &[], &words);
+
+    // A check shows all the rest first, and every key that is missing.
+    let endpoints = "endpoints: [{ name: a, key: { env: KEY_OF_A } }, { name: b, model: m, key: { env: KEY_OF_B } }]";
+    place.survey(NOWHERE, endpoints);
+    let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
+    let outcome = place.voxpop(&["check", &survey, "--personas", &people]);
+    assert_refused("two keys", &outcome, 2, &["KEY_OF_A is not set", "\nerror: ", "KEY_OF_B"]);
+    for words in ["endpoints.a.key", "missing", "Person Number 1", "nothing was sent"] {
+        assert!(outcome.out.contains(words), "{words:?} is not in {}", outcome.out);
+    }
+    assert!(!outcome.out.contains("all is well"), "{}", outcome.out);
 }
 
 #[test]

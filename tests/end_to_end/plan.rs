@@ -2,6 +2,7 @@
 
 use crate::{
     asking::Provider,
+    common::voxpop::Running,
     place::{Place, limits, survey},
 };
 use serde_json::Value;
@@ -53,6 +54,115 @@ fn a_plan_shows_every_plan_and_what_binds_and_sends_nothing() {
     assert!(outcome.out.lines().all(|line| line.chars().count() <= 80), "{}", outcome.out);
     assert_eq!(provider.server.count(), 0);
     assert!(place.files_of_runs().is_empty());
+}
+
+/// Two keys of one project beside a server of one's own.
+const ENDPOINTS: &str = "\
+endpoints:
+  - name: main
+    key: { env: KEY_THAT_NOBODY_HAS }
+    group: project
+    limits: { slots: 50, requests_per_minute: 500 }
+  - { name: spare, key: { command: 'touch started; echo sk-1' }, group: project }
+  - name: gpu
+    base_url: http://10.0.0.5:8000/v1
+    model: llama
+    limits: { slots: 8, requests_per_minute: unlimited }
+";
+
+#[test]
+fn the_limits_of_several_endpoints_add_up_and_those_of_a_group_count_once() {
+    let place = Place::new();
+    place.people(600);
+    let survey = format!("question: Should it?\nbudget: 1.00\n{ENDPOINTS}");
+    place.write("survey.yaml", survey);
+    let plan = planned(&place, &["--latency", "2s"]);
+    let set = row(&plan, "set", None);
+    assert_eq!((&set["slots"], &set["requests_per_minute"]), (&63.into(), &Value::Null));
+    let endpoints = plan["endpoints"].as_array().unwrap();
+    let carried = |n: usize| endpoints[n]["requests"].as_u64().unwrap();
+    assert_eq!(carried(0) + carried(1) + carried(2), 600);
+    // 500 a minute for the group, and 8 slots for 2 s each: 240 a minute.
+    assert!((190..200).contains(&carried(2)), "{plan}");
+    let binds: Vec<_> = endpoints.iter().map(|endpoint| endpoint["binds"].as_str()).collect();
+    assert_eq!(binds, [Some("requests_per_minute"), Some("slots"), Some("slots")]);
+    assert_eq!(row(&plan, "plan", Some("tier2"))["slots"], 15);
+    assert_eq!(plan["budget"]["enough"], "at_cap");
+    assert_eq!(endpoints[2]["cost_usd"]["cap"], 0.0);
+    let cost = |of: &Value| of["cost_usd"]["high"].as_f64().unwrap();
+    assert!((cost(&plan) - cost(&endpoints[0]) - cost(&endpoints[1])).abs() < 1e-9, "{plan}");
+
+    let people = place.path("people.csv");
+    let words = place.voxpop(&["plan", &place.path("survey.yaml"), "--personas", &people]);
+    for text in ["3 endpoints, main, spare and gpu", "shared", "carries", "budget: $1.00 is enough"]
+    {
+        assert!(words.out.contains(text), "{text:?} is not in {}", words.out);
+    }
+    assert!(!place.runs().join("started").exists(), "a command for a key was started");
+}
+
+/// Nobody could be asked with it, so nobody starts.
+#[test]
+fn a_budget_below_the_cost_of_one_call_is_refused_everywhere() {
+    let place = Place::new();
+    place.people(3);
+    place.write("survey.yaml", format!("question: Should it?\nlimits: {}\n", limits(5)));
+    let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
+    let started = |command: &str, more: &[&str]| {
+        let mut process =
+            place.command(&[&[command, &survey, "--personas", &people], more].concat());
+        // Where nobody could be asked, nobody asks.
+        process.env("OPENAI_API_KEY", "sk-1").env("HTTPS_PROXY", "http://127.0.0.1:9");
+        Running::start(process).end()
+    };
+    for command in ["run", "check", "plan"] {
+        let outcome = started(command, &["--budget", "0.0001"]);
+        assert_eq!((outcome.code, outcome.out.as_str()), (2, ""), "{command}: {outcome:?}");
+        for words in ["error: --budget: $0.0001 is less than one call may cost", "api.openai.com"] {
+            assert!(outcome.err.contains(words), "{command}: {outcome:?}");
+        }
+        let mut left = place.files_of_runs();
+        left.retain(|(path, _)| !path.starts_with(place.runs().join("logs")));
+        assert_eq!(left, [], "{command}");
+    }
+    // What the message asks for is enough, to the last digit.
+    let told = started("check", &["--budget", "0.0001"]).err;
+    let cost = told.split_once("may cost, $").unwrap().1.split_once(':').unwrap().0;
+    assert_eq!(started("check", &["--budget", cost]).code, 0, "{told}");
+    let less = format!("{:.12}", cost.parse::<f64>().unwrap() - 1e-9);
+    assert_eq!(started("check", &["--budget", &less]).code, 2, "{told}");
+
+    let two = "question: Should it?\nbudget: 0.001\nendpoints:\n  - { name: main }\n  - { name: dear, model: gpt-4o }\n";
+    place.write("survey.yaml", two);
+    let outcome = started("check", &[]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.out.contains("warning: one call to dear may cost $0.0"), "{outcome:?}");
+    place.write("survey.yaml", two.replace("0.001", "0.00001"));
+    let outcome = started("check", &[]);
+    assert!(outcome.err.contains("survey.yaml: budget: $0.00001 is less"), "{outcome:?}");
+    assert!(outcome.err.contains("at main"), "the cheapest is named: {outcome:?}");
+}
+
+#[test]
+fn a_check_says_what_a_call_costs_at_each_endpoint() {
+    let place = Place::new();
+    place.people(3);
+    let survey = "question: Should it?\nendpoints: [{ name: main }, { name: gpu, base_url: 'http://10.0.0.5:8000/v1' }, { name: ours, model: ours }]";
+    place.write("survey.yaml", survey);
+    let mut check = place.command(&[
+        "check",
+        &place.path("survey.yaml"),
+        "--personas",
+        &place.path("people.csv"),
+    ]);
+    check.env("OPENAI_API_KEY", "sk-1");
+    let outcome = Running::start(check).end();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    for words in
+        ["tokens, the same for all", "main  $0.000", "gpu   nothing", "ours  unknown", "600 tokens"]
+    {
+        assert!(outcome.out.contains(words), "{words:?} is not in {}", outcome.out);
+    }
 }
 
 #[test]

@@ -1,37 +1,55 @@
 //! What a plan says, before it is put into words: the work, and a forecast for every set of limits.
 
-use super::sample::Sample;
+use super::{layout::names, sample::Sample};
 use crate::{
-    config::{Config, Plan, plans},
+    commands::one_call::check_budget,
+    config::{Config, EndpointSettings, Plan, plans},
     error::Problem,
     forecast::{
-        Forecast, OutputTokens, PRICED_PREFIX, PricePerMillion, Terms, Work, usual_latency,
+        Cost, Forecast, LimitSum, OutputTokens, PRICED_PREFIX, Reach, Sharer, Terms, Together,
+        Work, usual_latency,
     },
-    model::{Limits, Slots, Tokens},
+    model::{Limits, Slots, Tokens, Usd},
     prompt::{self, Prompts},
     tokens::TokenCounter,
 };
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// All that a plan says.
 pub(super) struct Outlook {
     pub survey: String,
-    pub model: String,
-    pub endpoint: String,
     pub work: Work,
     /// Of how many personas the prompts were counted.
     pub counted: u32,
-    /// Whether the model's own vocabulary counted them.
-    pub exact: bool,
+    /// The models that have another vocabulary than the one that counted.
+    pub uncounted: Vec<String>,
     pub latency: Latency,
-    /// In every row: plans have none of their own.
-    pub tokens_per_minute: Option<u32>,
-    /// The first one is for the limits that are set.
+    /// Under the limits that are set; never empty.
+    pub endpoints: Vec<EndpointRow>,
+    /// The first one is for the limits that are set, all endpoints together; plans are for one key.
     pub rows: Vec<Row>,
+    pub budget: Option<Budget>,
     /// What is probably not meant; one sentence each.
     pub warnings: Vec<String>,
     /// What was left out of the personas; one sentence each.
     pub notes: Vec<String>,
+}
+
+/// One endpoint and what it carries.
+pub(super) struct EndpointRow {
+    pub name: String,
+    pub model: String,
+    /// Whether the survey has a list of endpoints.
+    pub is_listed: bool,
+    pub sharer: Sharer,
+    pub forecast: Forecast,
+}
+
+/// A budget, and how far it goes.
+pub(super) struct Budget {
+    pub amount: Usd,
+    pub cost: Cost,
+    pub reach: Reach,
 }
 
 /// How long one request takes, and who says so.
@@ -53,7 +71,7 @@ impl Latency {
 /// A forecast, and what for.
 pub(super) struct Row {
     pub under: Under,
-    pub limits: Limits,
+    pub limits: LimitSum,
     pub forecast: Forecast,
 }
 
@@ -75,33 +93,59 @@ impl Outlook {
         sample: Sample,
         latency: Option<Duration>,
     ) -> Result<Self, Problem> {
-        let first = config.endpoints.first().expect("a configuration has at least one endpoint");
-        let (model, endpoint, set) = (first.model.clone(), first.name.clone(), first.limits);
-        let counter = TokenCounter::for_model(&model);
+        let mut warnings = check_budget(&config, prompts, &sample.longest)?;
+        let counter = TokenCounter::for_model(&config.survey.model);
         let work = work(&config, prompts, &sample, &counter)?;
         let latency = latency
             .map_or_else(|| Latency::Usual(usual_latency(work.output.middle())), Latency::Given);
-        let terms = |limits| Terms { limits, latency: latency.get(), price: price(&config) };
-        let mut rows = vec![Row::new(Under::Set, &work, terms(set))];
+        let sharers: Vec<_> =
+            config.endpoints.iter().map(|endpoint| sharer(endpoint, latency.get())).collect();
+        let Together { all, each } = Together::of(&work, &sharers);
+        let mut rows =
+            vec![Row { under: Under::Set, limits: LimitSum::of(&sharers), forecast: all }];
+        let set = sharers.first().expect("a configuration has at least one endpoint").terms;
         for (name, plan) in plans() {
-            rows.push(Row::new(Under::Plan(name), &work, terms(recommended(plan, set))));
-            rows.push(Row::new(Under::Ceiling(name), &work, at_ceiling(plan, &work, terms(set))));
+            rows.push(Row::new(Under::Plan(name), &work, recommended(plan, set)));
+            rows.push(Row::new(Under::Ceiling(name), &work, at_ceiling(plan, &work, set)));
         }
-        let mut warnings = config.warnings;
-        warnings.extend(doubts(&model, &work, &set));
+        let mut uncounted: Vec<_> = config.endpoints.iter().map(|e| e.model.clone()).collect();
+        uncounted.retain(|model| !counter.is_exact_for(model));
+        uncounted.sort_unstable();
+        uncounted.dedup();
+        warnings.extend(doubts(&config.endpoints, &work));
+        let is_listed = config.is_listed();
+        warnings.splice(..0, config.warnings);
+        let budget = config.budget.zip(all.cost).map(|(amount, cost)| Budget {
+            amount,
+            cost,
+            reach: Reach::of(amount, &cost, work.requests),
+        });
+        let endpoints = config.endpoints.into_iter().zip(sharers.into_iter().zip(each));
         Ok(Self {
             survey: config.survey.name,
-            model,
-            endpoint,
             work,
             counted: u32::try_from(sample.personas.len()).unwrap_or(u32::MAX),
-            exact: counter.is_exact(),
+            uncounted,
             latency,
-            tokens_per_minute: set.tokens_per_minute.map(u32::from),
+            endpoints: endpoints
+                .map(|(EndpointSettings { name, model, .. }, (sharer, forecast))| EndpointRow {
+                    name,
+                    model,
+                    is_listed,
+                    sharer,
+                    forecast,
+                })
+                .collect(),
             rows,
+            budget,
             warnings,
             notes: sample.notes,
         })
+    }
+
+    /// The first endpoint, whose model counts the tokens.
+    pub(super) fn first(&self) -> &EndpointRow {
+        self.endpoints.first().expect("a configuration has at least one endpoint")
     }
 
     /// Whether providers bill the shared beginning lower.
@@ -111,8 +155,23 @@ impl Outlook {
 }
 
 impl Row {
+    /// One key alone.
     fn new(under: Under, work: &Work, terms: Terms) -> Self {
-        Self { under, limits: terms.limits, forecast: Forecast::of(work, &terms) }
+        let sharer = Sharer { terms, weight: NonZeroU32::MIN, group: None };
+        Self { under, limits: LimitSum::of(&[sharer]), forecast: Forecast::of(work, &terms) }
+    }
+}
+
+fn sharer(endpoint: &EndpointSettings, latency: Duration) -> Sharer {
+    Sharer {
+        terms: Terms {
+            limits: endpoint.limits,
+            latency,
+            price: endpoint.price,
+            charges_cap: endpoint.charges_cap,
+        },
+        weight: endpoint.weight,
+        group: endpoint.group.clone(),
     }
 }
 
@@ -139,14 +198,14 @@ fn work(
     })
 }
 
-/// The price of the model. No setting has one yet.
-const fn price(_config: &Config) -> Option<PricePerMillion> {
-    None
-}
-
 /// What `--plan` would bring.
-fn recommended(plan: &Plan, set: Limits) -> Limits {
-    Limits { slots: plan.slots, requests_per_minute: Some(plan.requests_per_minute), ..set }
+const fn recommended(plan: &Plan, set: Terms) -> Terms {
+    let limits = Limits {
+        slots: plan.slots,
+        requests_per_minute: Some(plan.requests_per_minute),
+        ..set.limits
+    };
+    Terms { limits, ..set }
 }
 
 fn at_ceiling(plan: &Plan, work: &Work, terms: Terms) -> Terms {
@@ -160,7 +219,7 @@ fn at_ceiling(plan: &Plan, work: &Work, terms: Terms) -> Terms {
 }
 
 /// What will not go as planned.
-fn doubts(model: &str, work: &Work, limits: &Limits) -> Vec<String> {
+fn doubts(endpoints: &[EndpointSettings], work: &Work) -> Vec<String> {
     let mut doubts = Vec::new();
     let usual = OutputTokens::usual(u32::MAX);
     let cap = work.output.cap;
@@ -170,20 +229,38 @@ fn doubts(model: &str, work: &Work, limits: &Limits) -> Vec<String> {
             usual.low, usual.high
         ));
     }
-    let prompt = work.prompt_each();
-    if let Some(limit) = limits.tokens_per_minute
-        && prompt + cap > u64::from(limit.get())
-    {
+    let request = work.prompt_each() + cap;
+    let too_large = endpoints
+        .iter()
+        .filter_map(|e| Some((e, e.limits.tokens_per_minute?)))
+        .filter(|(_, limit)| request > u64::from(limit.get()));
+    let (refusing, limits): (Vec<_>, Vec<_>) = too_large.unzip();
+    if let Some(limit) = limits.iter().min() {
+        let at = if endpoints.len() > 1 {
+            format!(" at {}", names(refusing.iter().map(|endpoint| endpoint.name.clone())))
+        } else {
+            String::new()
+        };
         doubts.push(format!(
-            "one request may take {} tokens (prompt {prompt}, answer {cap} at most), and {limit} a \
-             minute are allowed: a provider refuses it for good",
-            prompt + cap
+            "one request may take {request} tokens (prompt {}, answer {cap} at most), and {limit} a \
+             minute are allowed{at}: a provider refuses it for good",
+            work.prompt_each()
         ));
     }
-    if reasons(model) {
+    let mut thinking: Vec<_> =
+        endpoints.iter().map(|e| e.model.clone()).filter(|model| reasons(model)).collect();
+    thinking.sort_unstable();
+    thinking.dedup();
+    if !thinking.is_empty() {
+        let verb = if thinking.len() == 1 {
+            "thinks before it answers"
+        } else {
+            "think before they answer"
+        };
         doubts.push(format!(
-            "{model} thinks before it answers, within max_output_tokens and at the price of \
-             output: expect several times the output tokens of this plan"
+            "{} {verb}, within max_output_tokens and at the price of output: expect several times \
+             the output tokens of this plan",
+            names(thinking)
         ));
     }
     doubts

@@ -1,6 +1,7 @@
 //! A sample of the personas, drawn while their file is read once.
 
 use crate::{
+    commands::one_call::Longest,
     error::Problem,
     model::Persona,
     personas::{self, ReadError},
@@ -20,6 +21,7 @@ pub(super) struct Sample {
     pub personas: Vec<Persona>,
     /// How many there are in the file.
     pub of: u32,
+    pub longest: Longest,
     /// What was left out; one sentence each.
     pub notes: Vec<String>,
 }
@@ -28,7 +30,9 @@ impl Sample {
     /// Reads the file to its end.
     pub(super) fn read(path: &Path) -> Result<Self, Problem> {
         let mut drawn = Draw::new();
+        let mut longest = Longest::default();
         let read = personas::read::<Infallible>(path, &mut |persona| {
+            longest.offer(&persona);
             drawn.offer(persona);
             Ok(())
         });
@@ -36,7 +40,16 @@ impl Sample {
             ReadError::Input(input) => Problem::input(input),
             ReadError::Stopped(never) => match never {},
         })?;
-        Ok(Self { personas: drawn.kept, of: summary.count, notes: summary.notes })
+        Ok(Self { personas: drawn.kept, of: summary.count, longest, notes: summary.notes })
+    }
+
+    /// All of them.
+    #[cfg(test)]
+    pub(super) fn of(personas: Vec<Persona>) -> Self {
+        let mut longest = Longest::default();
+        personas.iter().for_each(|persona| longest.offer(persona));
+        let of = u32::try_from(personas.len()).expect("a test has few");
+        Self { personas, of, longest, notes: Vec::new() }
     }
 }
 

@@ -1,28 +1,44 @@
 //! A plan for people, in 80 columns.
 
-use super::outlook::{Latency, Outlook, Row, Under};
+use super::{
+    advice::{advice, budget},
+    assumptions::assumptions,
+    layout::{
+        Side::{Left, Right},
+        money, names, paragraph, range, room_for_first, span, table,
+    },
+    outlook::{Outlook, Under},
+};
 use crate::{
-    forecast::{Binds, Cost, PRICED_PREFIX},
-    model::{LimitName, Slots, strip_controls},
+    forecast::Cost,
+    model::{PerMinute, Usd},
     ui::{
-        format::{plural, thousands},
-        text::{width, wrap},
+        format::{percent, plural, thousands},
+        text::fit,
     },
 };
-use std::time::Duration;
 
-/// How wide a page is.
-const COLUMNS: usize = 80;
-
-/// What stands between columns.
-const GAP: &str = "  ";
+/// How much is left of the name of an endpoint, however wide the numbers are.
+const SHORTEST_NAME: usize = 8;
 
 pub(super) fn page(outlook: &Outlook) -> String {
     let requests = plural(outlook.work.requests, "request", "requests");
-    let model = format!("{} at {}", outlook.model, outlook.endpoint);
-    let mut page = paragraph(&format!("{}: {requests} to {model}", outlook.survey), "");
+    let to = match &outlook.endpoints[..] {
+        [only] => format!("{} at {}", only.model, only.name),
+        several => {
+            let all = names(several.iter().map(|endpoint| endpoint.name.clone()));
+            format!("{} endpoints, {all}", several.len())
+        }
+    };
+    let mut page = paragraph(&format!("{}: {requests} to {to}", outlook.survey), "");
     page += &format!("\n{}\n{}\n", amounts(outlook), times(outlook));
-    page += &format!("{}\n", paragraph(&advice(&outlook.rows[0]), ""));
+    if outlook.endpoints.len() > 1 {
+        page += &format!("{}\n", endpoints(outlook));
+    }
+    page += &format!("{}\n", paragraph(&advice(&outlook.endpoints), ""));
+    if let Some(budget) = budget(outlook) {
+        page += &format!("{}\n", paragraph(&budget, "budget: "));
+    }
     page += "Taken for granted:\n";
     page.extend(assumptions(outlook).iter().map(|text| paragraph(text, "- ")));
     for warning in &outlook.warnings {
@@ -38,13 +54,6 @@ pub(super) fn page(outlook: &Outlook) -> String {
 fn amounts(outlook: &Outlook) -> String {
     let work = &outlook.work;
     let all = &outlook.rows[0].forecast;
-    let range = |low: u64, high: u64| {
-        if low == high {
-            thousands(high)
-        } else {
-            format!("{} to {}", thousands(low), thousands(high))
-        }
-    };
     let shared = thousands(work.shared_tokens.0.saturating_mul(work.requests));
     let mut rows = vec![
         ["", "a request", "in all", "at most"].map(str::to_owned),
@@ -57,40 +66,53 @@ fn amounts(outlook: &Outlook) -> String {
         ["  the same for all".into(), thousands(work.shared_tokens.0), shared, String::new()],
         [
             "output tokens".into(),
-            range(work.output.low, work.output.high),
-            range(all.output.low, all.output.high),
+            range(thousands(work.output.low), thousands(work.output.high)),
+            range(thousands(all.output.low), thousands(all.output.high)),
             thousands(all.output.cap),
         ],
     ];
-    if let Some(cost) = &all.cost {
-        rows.push(["cost, USD".into(), String::new(), cost_range(cost), dollars(cost.cap)]);
+    if let Some(Cost { low, high, cap }) = all.cost {
+        let free = cap == Usd::ZERO;
+        let told = |amount: Usd| if free { "free".to_owned() } else { money(amount) };
+        rows.push(["cost".into(), String::new(), range(told(low), told(high)), told(cap)]);
     }
     let mut text = table(&rows, [Left, Right, Right, Right]);
     if all.cost.is_none() {
-        let unknown = format!("unknown: there is no price for {}", outlook.model);
-        text += &paragraph(&unknown, "cost: ");
+        text += &paragraph(&unknown_cost(outlook), "cost: ");
     }
     text
 }
 
-fn cost_range(cost: &Cost) -> String {
-    let (low, high) = (dollars(cost.low), dollars(cost.high));
-    if low == high { high } else { format!("{low} to {high}") }
+/// Why the cost is not known, and what can be done.
+fn unknown_cost(outlook: &Outlook) -> String {
+    let priceless: Vec<_> =
+        outlook.endpoints.iter().filter(|endpoint| endpoint.sharer.terms.price.is_none()).collect();
+    let of = names(priceless.iter().map(|e| format!("{} at {}", e.model, e.name)));
+    let price = "price: { input: 1.00, output: 2.00 }";
+    let remedy = match priceless.first() {
+        Some(endpoint) if !endpoint.is_listed => {
+            format!("`endpoints: [{{ name: main, {price} }}]` in the survey")
+        }
+        _ => format!("`{price}` at the endpoint"),
+    };
+    format!(
+        "unknown, as there is no price for {of}; write {remedy}, with the provider's US dollars per \
+         million tokens"
+    )
 }
 
 fn times(outlook: &Outlook) -> String {
     let head = ["limits", "slots", "requests/min", "time", "binds", "slots wanted"];
     let mut rows = vec![head.map(str::to_owned)];
     for row in &outlook.rows {
-        let rate = row.limits.requests_per_minute;
         rows.push([
             match row.under {
                 Under::Set => "as set".to_owned(),
                 Under::Plan(name) => name.to_owned(),
                 Under::Ceiling(_) => "  its ceiling".to_owned(),
             },
-            thousands(row.limits.slots.get().into()),
-            rate.map_or_else(|| "unlimited".to_owned(), |rate| thousands(rate.get().into())),
+            thousands(row.limits.slots),
+            rate(row.limits.requests_per_minute),
             span(row.forecast.time),
             row.forecast.binds.label().to_owned(),
             row.forecast.slots_wanted.map_or_else(|| "any".to_owned(), thousands),
@@ -99,229 +121,101 @@ fn times(outlook: &Outlook) -> String {
     table(&rows, [Left, Right, Right, Right, Left, Right])
 }
 
-/// What binds under the limits that are set, and what can be done about it.
-fn advice(set: &Row) -> String {
-    let slots = u64::from(set.limits.slots.get());
-    let wanted = set.forecast.slots_wanted;
-    match set.forecast.binds {
-        Binds::Limit(LimitName::Slots) => match wanted {
-            Some(wanted) if wanted > Slots::MAX.into() => format!(
-                "As set, slots bind: the rates have room for {}, and {} is the most.",
-                thousands(wanted),
-                thousands(Slots::MAX.into())
-            ),
-            Some(wanted) => format!(
-                "As set, slots bind: {} instead of {} use the rates in full.",
-                thousands(wanted),
-                thousands(slots)
-            ),
-            None => "As set, slots bind: more of them help, as long as the server keeps up.".into(),
-        },
-        Binds::Limit(limit) => {
-            let remedy = match limit {
-                LimitName::TokensPerMinute => "shorter prompts and answers do",
-                _ => "a higher rate does, if your account allows it",
-            };
-            format!("As set, {} binds: more slots do not help, {remedy}.", limit.label())
-        }
-        Binds::Latency => {
-            "As set, nothing binds: it takes about as long as the slowest answer.".into()
-        }
+/// What each of several endpoints may do as set, and what it carries.
+fn endpoints(outlook: &Outlook) -> String {
+    let head = ["as set", "slots", "requests/min", "tokens/min", "carries", "binds"];
+    let mut rows = vec![head.map(str::to_owned)];
+    let mut told = Vec::new();
+    for endpoint in &outlook.endpoints {
+        let limits = &endpoint.sharer.terms.limits;
+        let group = endpoint.sharer.group.as_deref();
+        // The rates of a group are those of all its members together.
+        let shared = group.is_some_and(|group| told.contains(&group));
+        told.extend(group);
+        let rate = |limit: Option<PerMinute>| match shared {
+            true => "shared".to_owned(),
+            false => rate(limit.map(|limit| limit.get().into())),
+        };
+        rows.push([
+            String::new(),
+            thousands(limits.slots.get().into()),
+            rate(limits.requests_per_minute),
+            rate(limits.tokens_per_minute),
+            format!("{} %", percent(endpoint.forecast.requests, outlook.work.requests)),
+            match endpoint.forecast.requests {
+                0 => "-".to_owned(),
+                _ => endpoint.forecast.binds.label().to_owned(),
+            },
+        ]);
     }
+    let room = room_for_first(&rows).max(SHORTEST_NAME);
+    for (row, endpoint) in rows.iter_mut().skip(1).zip(&outlook.endpoints) {
+        row[0] = fit(&endpoint.name, room, "...");
+    }
+    table(&rows, [Left, Right, Right, Right, Right, Left])
 }
 
-fn assumptions(outlook: &Outlook) -> Vec<String> {
-    let work = &outlook.work;
-    let model = &outlook.model;
-    let everybody = u64::from(outlook.counted) == work.requests;
-    let counted = if everybody {
-        "for every persona".to_owned()
-    } else {
-        format!("for {} personas drawn from all", thousands(outlook.counted.into()))
-    };
-    let vocabulary = if outlook.exact {
-        format!("counted with the vocabulary of {model} {counted}")
-    } else {
-        format!(
-            "estimated with the vocabulary of gpt-4o {counted}, perhaps a fifth too many or too \
-             few, since that of {model} is not known"
-        )
-    };
-    let mut lines = vec![
-        format!("prompt tokens: {vocabulary}; chat format and JSON schema are included"),
-        format!(
-            "answers: a narrative of 5 to 10 sentences with its grid; times are for {} tokens",
-            work.output.middle().round()
-        ),
-        match outlook.latency {
-            Latency::Given(time) => format!("latency: {} (--latency)", span(time)),
-            Latency::Usual(time) => format!(
-                "latency: {}, half a second and a second for every 60 tokens of the answer; \
-                 --latency says what you have measured",
-                span(time)
-            ),
-        },
-        match outlook.tokens_per_minute {
-            Some(limit) => format!(
-                "tokens/min: {} in every row, taken by prompts and answers; a provider that takes \
-                 the cap of {} for every answer lets at most {} requests/min through",
-                thousands(limit.into()),
-                thousands(work.output.cap),
-                thousands(u64::from(limit) / (work.prompt_each() + work.output.cap).max(1))
-            ),
-            None => "tokens/min: unlimited in every row; --tpm says what your account has".into(),
-        },
-        "slots wanted: rate x latency (Little's law) for the rate that requests/min and \
-         tokens/min allow; slow answers want a few more"
-            .into(),
-        "its ceiling: the most requests/min that the plan allows, with the slots wanted".into(),
-        "nothing is asked twice: retries come on top".into(),
-    ];
-    if outlook.prefix_is_kept() {
-        lines.push(format!(
-            "the {} tokens that are the same for all are billed lower by providers that keep what \
-             prompts begin with, from {} on",
-            thousands(work.shared_tokens.0),
-            thousands(PRICED_PREFIX.0)
-        ));
-    }
-    lines
-}
-
-/// A text after a mark, wrapped, its further lines under its first.
-fn paragraph(text: &str, mark: &str) -> String {
-    let indent = mark.len();
-    let mut lines = String::new();
-    for (n, line) in wrap(&strip_controls(text), COLUMNS - indent).iter().enumerate() {
-        let before = if n == 0 { mark } else { "" };
-        lines += &format!("{before:indent$}{line}\n");
-    }
-    lines
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Left,
-    Right,
-}
-use Side::{Left, Right};
-
-/// Columns as wide as they must be.
-fn table<const N: usize>(rows: &[[String; N]], sides: [Side; N]) -> String {
-    let widths: [usize; N] =
-        std::array::from_fn(|n| rows.iter().map(|row| width(&row[n])).max().unwrap_or(0));
-    let mut text = String::new();
-    for row in rows {
-        let cells: [String; N] = std::array::from_fn(|n| {
-            let blanks = " ".repeat(widths[n] - width(&row[n]));
-            match sides[n] {
-                Left => format!("{}{blanks}", row[n]),
-                Right => format!("{blanks}{}", row[n]),
-            }
-        });
-        text += cells.join(GAP).trim_end();
-        text.push('\n');
-    }
-    text
-}
-
-/// A span of time in its two largest units: `1 h 12 min`.
-fn span(time: Duration) -> String {
-    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    if time < Duration::from_secs(10) {
-        return format!("{:.1} s", time.as_secs_f64());
-    }
-    let seconds = time.as_secs() + u64::from(time.subsec_millis() >= 500);
-    let largest = UNITS.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(UNITS.len() - 1);
-    let (unit, name) = UNITS[largest];
-    let Some((next, next_name)) = UNITS.get(largest + 1) else {
-        return format!("{seconds} {name}");
-    };
-    // Rounded to the smaller unit, which may complete a larger one.
-    let rounded = (seconds + next / 2) / next * next;
-    if rounded != seconds {
-        return span(Duration::from_secs(rounded));
-    }
-    match seconds % unit / next {
-        0 => format!("{} {name}", thousands(seconds / unit)),
-        rest => format!("{} {name} {rest} {next_name}", thousands(seconds / unit)),
-    }
-}
-
-/// An amount of money that keeps two digits when it is small.
-fn dollars(amount: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an `as` saturates"
-    )]
-    match amount {
-        a if a >= 1_000.0 => thousands(a.round() as u64),
-        a if a >= 0.1 => format!("{a:.2}"),
-        a => format!("{a:.4}"),
-    }
+fn rate(limit: Option<u64>) -> String {
+    limit.map_or_else(|| "unlimited".to_owned(), thousands)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        commands::plan::sample::Sample,
-        config::{self, Flags},
-        forecast::{Forecast, PricePerMillion, Terms, Work},
-        model::Tokens,
+        commands::plan::{layout::COLUMNS, sample::Sample},
+        config::{self, EXAMPLE_SURVEY, Flags, Keys, Sources},
+        forecast::{Forecast, Terms, Work},
+        model::{Limits, Price, Slots, Tokens},
         personas,
         prompt::Prompts,
+        ui::text::width,
     };
+    use std::{path::Path, time::Duration};
 
-    #[test]
-    fn a_time_is_told_in_two_units() {
-        for (millis, text) in [
-            (0, "0.0 s"),
-            (4_666, "4.7 s"),
-            (12_400, "12 s"),
-            (59_700, "1 min"),
-            (150_000, "2 min 30 s"),
-            (3_599_000, "59 min 59 s"),
-            (3_600_000, "1 h"),
-            (4_329_000, "1 h 12 min"),
-            (86_399_000, "1 d"),
-            (273_600_000, "3 d 4 h"),
-            (28_857_600_000_000, "334,000 d"),
-        ] {
-            assert_eq!(span(Duration::from_millis(millis)), text, "{millis}");
-        }
-    }
-
-    #[test]
-    fn money_keeps_its_digits() {
-        for (amount, text) in
-            [(0.00421, "0.0042"), (0.25, "0.25"), (12.345, "12.35"), (12_345.6, "12,346")]
-        {
-            assert_eq!(dollars(amount), text);
-        }
-    }
-
-    #[test]
-    fn numbers_stand_under_each_other() {
-        let rows = [["", "n"], ["a", "10,000"], ["long", "7"]].map(|row| row.map(str::to_owned));
-        assert_eq!(table(&rows, [Left, Right]), "           n\na     10,000\nlong       7\n");
+    /// The plan of a survey for the bundled personas.
+    fn plan_of(survey: &str, flags: &Flags) -> Outlook {
+        let sources = Sources {
+            survey: Path::new("survey.yaml"),
+            dotenv_dir: Path::new("/nonexistent"),
+            environment: &|_| None,
+            flags,
+            keys: Keys::LookedAt,
+        };
+        let config = config::load_text(survey, &sources).unwrap();
+        let prompts = Prompts::compile(&config.survey).unwrap();
+        Outlook::new(config, &prompts, Sample::of(personas::example()), None).unwrap()
     }
 
     /// The plan of the example.
     fn example(flags: &Flags) -> Outlook {
-        let base_url = Some("http://127.0.0.1:8080/v1".to_owned());
-        let config = config::load_demo(&Flags { base_url, ..flags.clone() }).unwrap();
-        let prompts = Prompts::compile(&config.survey).unwrap();
-        let personas = personas::example();
-        let sample = Sample { of: 200, personas, notes: Vec::new() };
-        Outlook::new(config, &prompts, sample, None).unwrap()
+        plan_of(EXAMPLE_SURVEY, flags)
+    }
+
+    const SEVERAL: &str = "\
+question: Should the council stop requiring a minimum number of car spaces in new buildings?
+budget: 0.05
+endpoints:
+  - name: main
+    group: project-a
+    limits: { slots: 20, requests_per_minute: 500, tokens_per_minute: 200000 }
+    weight: 2
+  - { name: backup, key: { env: KEY_B }, group: project-a }
+  - { name: gpu, base_url: 'http://10.0.0.5:8000/v1', model: llama, limits: { slots: 2 } }
+  - { name: a name that goes on for quite a long way, model: gpt-4o, charges_cap: true }
+";
+
+    fn assert_fits(page: &str) {
+        for line in page.lines() {
+            assert!(width(line) <= COLUMNS, "{line}");
+        }
     }
 
     #[test]
     fn a_plan_fits_the_page() {
-        let plain = example(&Flags::default());
-        insta::assert_snapshot!(page(&plain));
+        let plain = page(&example(&Flags::default()));
+        insta::assert_snapshot!(plain);
+        assert_fits(&plain);
 
         // The largest of everything.
         let mut large = example(&Flags {
@@ -338,20 +232,45 @@ mod tests {
             shared_tokens: Tokens(1_400),
             ..large.work
         };
+        let usd = |text: &str| text.parse().unwrap();
+        let price = Price { input: usd("2.5"), cached_input: usd("1.25"), output: usd("10") };
+        let with = |limits| Terms {
+            limits,
+            latency: Duration::from_secs(100),
+            price: Some(price),
+            charges_cap: false,
+        };
+        let rate = |rate: u64| PerMinute::clamped(rate.try_into().unwrap());
         for row in &mut large.rows {
-            let terms = Terms {
-                limits: row.limits,
-                latency: Duration::from_secs(100),
-                price: Some(PricePerMillion { input: 2.5, cached_input: Some(1.25), output: 10.0 }),
+            let limits = Limits {
+                slots: Slots::clamped(row.limits.slots.try_into().unwrap()),
+                requests_per_minute: row.limits.requests_per_minute.map(rate),
+                tokens_per_minute: row.limits.tokens_per_minute.map(rate),
             };
-            row.forecast = Forecast::of(&large.work, &terms);
+            row.forecast = Forecast::of(&large.work, &with(limits));
         }
+        let only = &mut large.endpoints[0];
+        only.sharer.terms = with(only.sharer.terms.limits);
+        only.forecast = Forecast::of(&large.work, &only.sharer.terms);
         large.warnings = vec!["a sentence about what is probably not meant ".repeat(3)];
         large.notes = vec!["a sentence about what was left out ".repeat(3)];
-        insta::assert_snapshot!(page(&large));
-        for line in page(&plain).lines().chain(page(&large).lines()) {
-            assert!(width(line) <= COLUMNS, "{line}");
-        }
+        let large = page(&large);
+        insta::assert_snapshot!(large);
+        assert_fits(&large);
+    }
+
+    #[test]
+    fn the_plan_of_several_endpoints_fits_the_page() {
+        let several = page(&plan_of(SEVERAL, &Flags::default()));
+        insta::assert_snapshot!(several);
+        assert_fits(&several);
+        let widest = Flags {
+            rpm: "1000000000".parse().ok(),
+            tpm: "1000000000".parse().ok(),
+            concurrency: Some(10_000),
+            ..Flags::default()
+        };
+        assert_fits(&page(&plan_of(SEVERAL, &widest)));
     }
 
     #[test]
@@ -363,7 +282,7 @@ mod tests {
                 tpm: tpm.parse().ok(),
                 ..Flags::default()
             };
-            advice(&example(&flags).rows[0])
+            advice(&example(&flags).endpoints)
         };
         for (slots, rpm, tpm, words) in [
             (50, "100", "unlimited", "requests/min binds: more slots do not help"),
@@ -375,12 +294,41 @@ mod tests {
             let advice = advice_for(slots, rpm, tpm);
             assert!(advice.contains(words), "{advice}");
         }
+        let flags = Flags { concurrency: Some(1), ..Flags::default() };
+        let advice = advice(&plan_of(SEVERAL, &flags).endpoints);
+        assert!(advice.starts_with("As set, slots bind at main ("), "{advice}");
+        assert!(advice.contains(" instead of 1)"), "{advice}");
     }
 
     #[test]
-    fn a_paragraph_keeps_to_the_page() {
-        let text = paragraph(&"word ".repeat(40), "- ");
-        assert!(text.lines().all(|line| line.len() <= COLUMNS));
-        assert!(text.starts_with("- word") && text.lines().nth(1).unwrap().starts_with("  word"));
+    fn a_budget_is_told_how_far_it_goes() {
+        for (amount, words) in [
+            ("5", "is enough, even where every answer goes up to its cap"),
+            ("0.08", "is enough for answers as they usually are"),
+            ("0.06", "is enough only if answers are short"),
+            ("0.01", "is not enough; it takes about $0.073"),
+        ] {
+            let flags = Flags { budget: Some(amount.to_owned()), ..Flags::default() };
+            let text = budget(&example(&flags)).unwrap();
+            assert!(text.contains(words), "{text}");
+        }
+        let free = Flags {
+            budget: Some("1".to_owned()),
+            base_url: Some("http://10.0.0.5:8000/v1".to_owned()),
+            ..Flags::default()
+        };
+        assert_eq!(budget(&example(&free)).unwrap(), "$1.00 is enough: the calls cost nothing.");
+        assert_eq!(budget(&example(&Flags::default())), None);
+    }
+
+    #[test]
+    fn an_unknown_price_is_told_the_remedy() {
+        let flags = Flags { model: Some("ours".to_owned()), ..Flags::default() };
+        let text = page(&example(&flags));
+        assert!(text.contains("cost: unknown, as there is no price for ours at api.openai.com"));
+        assert!(text.contains("`endpoints: [{ name: main,"), "{text}");
+        let listed = "question: Q\nendpoints: [{ name: a }, { name: b, model: ours }]";
+        let text = page(&plan_of(listed, &Flags::default())).replace('\n', " ");
+        assert!(text.contains("no price for ours at b; write"), "{text}");
     }
 }
