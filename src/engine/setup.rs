@@ -154,6 +154,7 @@ fn endpoints(
 /// What the limiter needs to know of an endpoint.
 fn spec(settings: &EndpointSettings) -> EndpointSpec {
     EndpointSpec {
+        guessed: settings.guessed,
         group: settings.group.clone(),
         weight: settings.weight,
         charges_cap: settings.charges_cap,
