@@ -1,7 +1,7 @@
 //! What one call takes at the most, and whether a budget pays for it.
 
 use crate::{
-    config::{Config, EndpointSettings, Origin},
+    config::{Config, EndpointSettings},
     error::Problem,
     forecast::one_call_at_most,
     model::{Persona, Survey, Tokens, Usd},
@@ -93,16 +93,15 @@ pub(super) fn check_budget(
     let cheapest = dear.iter().min_by_key(|(_, cost)| *cost);
     match cheapest {
         Some((endpoint, cost)) if dear.len() == config.endpoints.len() => {
-            Err(Problem::input(format!(
-                "{}: ${} is less than one call may cost, ${}: {} tokens of prompt and an answer of \
-                 up to {} at {}; set the budget to that or more, or lower max_output_tokens",
-                place_of_budget(config),
+            Err(Problem::input(config.budget_error(format!(
+                "is ${}, less than the ${} that one call may cost: {} tokens of prompt and an answer \
+                 of up to {} at {}; raise it to that or more, or lower max_output_tokens",
                 budget.exact(),
                 cost.exact(),
                 call.prompt.0,
                 call.output_cap,
                 endpoint.name,
-            )))
+            ))))
         }
         _ => Ok(dear
             .iter()
@@ -123,14 +122,4 @@ pub(super) fn check_budget(
 fn bound(survey: &Survey, prompts: &Prompts, longest: &Longest) -> Result<Tokens, PromptError> {
     let schema = prompt::answer_schema(survey).to_string();
     Ok(tokens::at_most(&[prompts.system(), &schema, &longest.prompt(prompts)?]))
-}
-
-/// Where the budget stands.
-fn place_of_budget(config: &Config) -> String {
-    let setting = config.settings.iter().find(|setting| setting.name == "budget");
-    match setting.map(|setting| &setting.origin) {
-        Some(Origin::File(file)) => format!("{}: budget", file.display()),
-        Some(origin) => origin.to_string(),
-        None => "budget".to_owned(),
-    }
 }

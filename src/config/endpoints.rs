@@ -5,7 +5,7 @@ use super::{
     ConfigError, EndpointSettings, HeaderSource, KeptEndpoint, KeySource, Origin,
     endpoint_layers::Endpoint,
     finish::{rate, text},
-    place::{Source, Step, of_endpoint},
+    place::{Source, of_endpoint},
     prices::list_price,
     secrets::{Secrets, Sought},
 };
@@ -157,10 +157,7 @@ pub(super) fn check_budget(
                  [{{ name: main, price: {{ input: 1.00, output: 2.00 }} }}]` with the provider's US \
                  dollars per million tokens"
             );
-            Err(match origin {
-                Origin::File(_) => source.error(&[Step::Key("budget")], problem),
-                _ => ConfigError::Value { origin: origin.clone(), problem },
-            })
+            Err(source.error_of("budget", origin, problem))
         }
         Some((_, Origin::OwnServer)) if list_price(model).is_some() => {
             warnings.push(format!(

@@ -95,6 +95,7 @@ impl Layers {
             warnings,
             key_problems,
             kept,
+            source: self.source,
         })
     }
 

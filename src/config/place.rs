@@ -22,7 +22,7 @@ pub(super) fn of_endpoint<'a>(index: usize, key: &'a str) -> Vec<Step<'a>> {
 }
 
 /// The file that settings were read from.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Source {
     pub file: PathBuf,
     /// `None` for a run file, which has no lines.
@@ -32,6 +32,14 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn origin(&self) -> Origin {
         Origin::File(self.file.clone())
+    }
+
+    /// What is wrong with a value of the top of the file, or of what lies on it.
+    pub(super) fn error_of(&self, key: &str, origin: &Origin, problem: String) -> ConfigError {
+        match origin {
+            Origin::File(_) => self.error(&[Step::Key(key)], problem),
+            _ => ConfigError::Value { origin: origin.clone(), problem },
+        }
     }
 
     /// What is wrong with a value of the file.

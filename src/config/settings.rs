@@ -1,6 +1,6 @@
 //! What a run is configured with, and where each value came from.
 
-use super::{KeySource, RunSettings};
+use super::{ConfigError, KeySource, RunSettings, place::Source};
 use crate::model::{EndpointKind, Guessed, Limits, Price, Survey, Usd, strip_controls};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ pub struct Config {
     /// What is wrong with keys, where it was enough to look: a run would not start.
     pub key_problems: Vec<String>,
     pub(super) kept: RunSettings,
+    pub(super) source: Source,
 }
 
 /// Where requests go.
@@ -140,6 +141,13 @@ impl Config {
     /// The part that the run file keeps.
     pub fn run_settings(&self) -> RunSettings {
         self.kept.clone()
+    }
+
+    /// What is wrong with the budget, with the place where it stands.
+    pub fn budget_error(&self, problem: String) -> ConfigError {
+        let budget = self.settings.iter().find(|setting| setting.name == "budget");
+        let origin = budget.map_or(Origin::Default, |setting| setting.origin.clone());
+        self.source.error_of("budget", &origin, problem)
     }
 
     /// Whether the survey has a list of endpoints.

@@ -37,6 +37,13 @@ pub(super) fn assumptions(outlook: &Outlook) -> Vec<String> {
                 .into(),
         );
     }
+    if outlook.follows {
+        lines.push(
+            "limits that nobody has spelled out are where the run starts; from there they follow \
+             what the provider shows of itself"
+                .into(),
+        );
+    }
     lines.extend([
         "slots wanted: rate x latency (Little's law) for the rate that requests/min and \
          tokens/min allow; slow answers want a few more"

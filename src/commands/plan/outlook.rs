@@ -9,7 +9,7 @@ use crate::{
         Cost, Forecast, LimitSum, OutputTokens, PRICED_PREFIX, Reach, Sharer, Terms, Together,
         Work, usual_latency,
     },
-    model::{Limits, Slots, Tokens, Usd},
+    model::{Guessed, Limits, Slots, Tokens, Usd},
     prompt::{self, Prompts},
     tokens::TokenCounter,
 };
@@ -29,6 +29,8 @@ pub(super) struct Outlook {
     /// The first one is for the limits that are set, all endpoints together; plans are for one key.
     pub rows: Vec<Row>,
     pub budget: Option<Budget>,
+    /// Whether some limits are guesses that will follow the provider.
+    pub follows: bool,
     /// What is probably not meant; one sentence each.
     pub warnings: Vec<String>,
     /// What was left out of the personas; one sentence each.
@@ -114,6 +116,8 @@ impl Outlook {
         uncounted.dedup();
         warnings.extend(doubts(&config.endpoints, &work));
         let is_listed = config.is_listed();
+        let guessed = |e: &EndpointSettings| e.guessed != Guessed::default();
+        let follows = config.adapt && config.endpoints.iter().any(guessed);
         warnings.splice(..0, config.warnings);
         let budget = config.budget.zip(all.cost).map(|(amount, cost)| Budget {
             amount,
@@ -138,6 +142,7 @@ impl Outlook {
                 .collect(),
             rows,
             budget,
+            follows,
             warnings,
             notes: sample.notes,
         })
