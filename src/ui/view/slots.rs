@@ -2,13 +2,13 @@
 
 use super::{Look, rate};
 use crate::{
+    advice::SlotLoad,
     model::LimitName,
     ui::{
-        advice::{self, Load},
         format,
         state::UiState,
         theme::Role,
-        widget::{Piece, boxed, gauge},
+        widget::{Piece, both_fit, boxed, gauge, under},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -16,39 +16,49 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// Draws the panel.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let mut title = vec![(Role::Title, "Slots ".to_owned())];
-    let mut right = Vec::new();
-    let mut load = Load::default();
-    if let Some(run) = &state.run {
-        load = advice::load(run);
-        title.extend(numbers(&load, state, look));
-        right.push((Role::Text, waiting(&load)));
-        if rate::binding(state, LimitName::Slots) {
-            right.push((Role::Warning, "  binds".to_owned()));
-        }
+    let Some(run) = &state.run else {
+        let inner = boxed(frame, area, &title, &[], false, look);
+        gauge(frame, inner, 0.0, look);
+        return;
+    };
+    let slots = run.load(state.only).slots;
+    title.extend(rate::alone(state, run));
+    title.extend(numbers(&slots, state, look));
+    let mut right = vec![(Role::Text, waiting(&slots))];
+    if rate::binding(state, LimitName::Slots) {
+        right.push((Role::Warning, "  binds".to_owned()));
     }
-    let inner = boxed(frame, area, &title, &right, false, look);
-    gauge(frame, inner, share(&load), look);
+    let set = set(&slots, state);
+    let with_set: Vec<Piece> = title.iter().cloned().chain(set.clone()).collect();
+    let fits = both_fit(area, &with_set, &right);
+    let inner = boxed(frame, area, if fits { &with_set } else { &title }, &right, false, look);
+    gauge(frame, inner, slots.share(), look);
+    let note = rate::note(set.filter(|_| !fits), run, state, LimitName::Slots);
+    under(frame, area, &note, look);
 }
 
 /// `41 of 50`, with what is asked for.
-pub fn numbers(load: &Load, state: &UiState, look: &Look) -> Vec<Piece> {
-    let target = format::thousands(u64::from(load.target));
-    let held = format::thousands(u64::from(load.held));
+pub fn numbers(slots: &SlotLoad, state: &UiState, look: &Look) -> Vec<Piece> {
+    let target = format::thousands(u64::from(slots.target));
+    let held = format::thousands(u64::from(slots.held));
     let mut pieces = vec![(Role::Text, format!("{held:>5} of {target}"))];
-    if let Some(asked) = state.orders.asked(LimitName::Slots) {
+    if let Some(asked) = rate::asked(state, LimitName::Slots) {
         pieces.push((Role::Info, format!(" {} {asked}", look.glyphs.arrow)));
-    } else if load.held > load.target {
+    } else if slots.held > slots.target {
         pieces.push((Role::Warning, " (shrinking)".to_owned()));
     }
     pieces
 }
 
-/// `3 waiting`
-pub fn waiting(load: &Load) -> String {
-    format!("{:>4} waiting", format::thousands(u64::from(load.waiting)))
+/// ` (set 80)`, where another number is in force.
+pub fn set(slots: &SlotLoad, state: &UiState) -> Option<Piece> {
+    let configured = slots
+        .configured
+        .filter(|_| rate::asked(state, LimitName::Slots).is_none() && slots.held <= slots.target)?;
+    Some((Role::Warning, format!(" (set {})", format::thousands(u64::from(configured)))))
 }
 
-/// The share of the slots that is held.
-pub fn share(load: &Load) -> f64 {
-    if load.target == 0 { 0.0 } else { f64::from(load.held) / f64::from(load.target) }
+/// `3 waiting`
+pub fn waiting(slots: &SlotLoad) -> String {
+    format!("{:>4} waiting", format::thousands(u64::from(slots.waiting)))
 }
