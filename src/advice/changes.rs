@@ -53,17 +53,18 @@ impl ChangeRow {
 
     /// `requests/min 500 -> 425, adaptation: 429 requests`
     pub fn words(&self) -> String {
-        let steps =
-            if self.steps > 1 { format!(" in {} steps", self.steps) } else { String::new() };
-        let reason =
-            if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
-        format!(
-            "{} {} -> {}{steps}, {}{reason}",
-            self.limit.label(),
-            value(self.from),
-            value(self.to),
-            author(self.set_by)
-        )
+        let author = author(self.set_by);
+        let mut words =
+            format!("{} {} -> {}", self.limit.label(), value(self.from), value(self.to));
+        if self.steps > 1 {
+            words.push_str(&format!(" in {} steps", self.steps));
+        }
+        words.push_str(&format!(", {author}"));
+        // `by hand: set by hand` would say it twice.
+        if !self.reason.is_empty() && !self.reason.contains(author) {
+            words.push_str(&format!(": {}", self.reason));
+        }
+        words
     }
 }
 

@@ -436,7 +436,12 @@ fn change(second: i64, limit: LimitName, from: u32, to: u32, set_by: LimitSetBy)
         from: Some(from),
         to: Some(to),
         set_by,
-        reason: if to < from { "429 requests" } else { "no 429 for 10 s" }.to_owned(),
+        reason: match set_by {
+            LimitSetBy::User => "set by hand",
+            _ if to < from => "429 requests",
+            _ => "no 429 for 10 s",
+        }
+        .to_owned(),
     }
 }
 
@@ -462,7 +467,7 @@ fn the_steps_of_a_recovery_are_one_line_until_something_else_happens() {
             "tokens/min 2,000 -> 1,700, adaptation: 429 requests",
             "requests/min 425 -> 433 in 2 steps, adaptation: no 429 for 10 s",
             "tokens/min 1,700 -> 1,734 in 2 steps, adaptation: no 429 for 10 s",
-            "requests/min 433 -> 400, by hand: 429 requests",
+            "requests/min 433 -> 400, by hand",
             "requests/min 400 -> 404, adaptation: no 429 for 10 s",
         ]
     );
