@@ -52,7 +52,7 @@ impl Situation<'_> {
             Binds::Idle => Advice::default(),
             Binds::ToldToWait(until) => {
                 let wait = match until.since(self.now) {
-                    Duration::ZERO => "a moment".to_owned(),
+                    wait if wait.as_secs() == 0 => "a moment".to_owned(),
                     wait => short_clock(wait),
                 };
                 Advice::new(format!("the provider told us to wait {wait}: nothing to do"), None)
@@ -264,7 +264,7 @@ impl Situation<'_> {
 
     fn when(&self, until: UnixMillis) -> String {
         match until.since(self.now) {
-            Duration::ZERO => "now".to_owned(),
+            wait if wait.as_secs() == 0 => "now".to_owned(),
             wait => format!("in {}", short_clock(wait)),
         }
     }

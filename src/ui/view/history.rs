@@ -3,7 +3,7 @@
 use super::Look;
 use crate::{
     advice::{self, ChangeRow},
-    model::{LimitName, LimitSetBy},
+    model::{EndpointIndex, LimitName, LimitSetBy},
     ui::{
         format,
         state::{Mirror, UiState},
@@ -18,8 +18,9 @@ use ratatui::{buffer::Buffer, layout::Rect};
 const WIDE: u16 = 96;
 /// Below this width there is no column for the endpoint.
 const NARROW: u16 = 50;
-/// Cells for an endpoint's name at most.
+/// Cells for an endpoint's name at most, and where there is less room.
 const LONGEST_NAME: usize = 16;
+const SHORTENED_NAME: usize = 10;
 
 /// Draws the history over what is there.
 pub fn draw(frame: &mut Buffer, area: Rect, scroll: usize, state: &UiState, look: &Look) {
@@ -70,11 +71,15 @@ struct Columns {
 
 impl Columns {
     fn of(run: &Mirror, width: u16) -> Self {
-        let several = run.meters.endpoints.len() > 1 && width >= NARROW;
-        let longest = if width >= WIDE { LONGEST_NAME } else { LONGEST_NAME / 2 };
-        let widest = run.meters.endpoints.iter().map(|e| text::width(&e.name)).max().unwrap_or(0);
+        // A run that is only looked at tells nothing about its endpoints but that there were some.
+        let several = run.meters.endpoints.len() > 1
+            || run.changes.iter().any(|change| change.endpoint != EndpointIndex(0));
+        let named = run.changes.iter().map(|change| run.endpoint_name(change.endpoint));
+        let widest = named.map(|name| text::width(&name)).max().unwrap_or(0);
+        let longest = if width >= WIDE { LONGEST_NAME } else { SHORTENED_NAME };
+        let shown = several && width >= NARROW;
         Self {
-            name: if several { widest.clamp("endpoint".len(), longest.max(8)) } else { 0 },
+            name: if shown { widest.clamp("endpoint".len(), longest) } else { 0 },
             wide: width >= WIDE,
         }
     }

@@ -10,7 +10,7 @@ use crate::{
         state::{Mirror, UiState},
         text,
         theme::Role,
-        widget::{Chart, Piece, both_fit, boxed, columns, line, under},
+        widget::{Chart, Piece, Titles, boxed, columns, fitting, line, under},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -54,15 +54,16 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look, which:
         return;
     };
     let rate = (which.rate)(&run.load(state.only));
-    let mut title = vec![(Role::Title, format!("{} ", which.name))];
-    title.extend(alone(state, run));
-    title.extend(numbers(&rate, state, look, which));
-    let marks = marks(&rate, state, which);
-    let set = set(&rate, state, which);
-    let with_set: Vec<Piece> = title.iter().cloned().chain(set.clone()).collect();
-    let fits = both_fit(area, &with_set, &marks);
-    let inner = boxed(frame, area, if fits { &with_set } else { &title }, &marks, false, look);
-    under(frame, area, &note(set.filter(|_| !fits), run, state, which.limit), look);
+    let (share, binds) = (share(&rate), binds(state, which.limit));
+    let parts = Parts {
+        name: (Role::Title, format!("{} ", which.name)),
+        numbers: numbers(&rate, state, look, which),
+        set: set(&rate, state, which),
+        load: share,
+        binds,
+        limit: which.limit,
+    };
+    let inner = parts.boxed(frame, area, run, state, look);
     let axis_row = u16::from(inner.height >= 4);
     let plot = Rect {
         x: inner.x + AXIS.min(inner.width),
@@ -127,7 +128,7 @@ fn mark_failures(frame: &mut Buffer, area: Rect, run: &Mirror, state: &UiState, 
 }
 
 /// The name of the endpoint whose numbers these are, where it is one alone.
-pub fn alone(state: &UiState, run: &Mirror) -> Option<Piece> {
+fn alone(state: &UiState, run: &Mirror) -> Option<Piece> {
     let only = state.only?;
     Some((Role::Info, format!("{} ", run.endpoint_name(only))))
 }
@@ -159,7 +160,7 @@ pub fn asked(state: &UiState, limit: LimitName) -> Option<u32> {
 }
 
 /// `set 500, held by adaptation: 429 requests`: the first part where it has no room elsewhere.
-pub fn note(set: Option<Piece>, run: &Mirror, state: &UiState, limit: LimitName) -> Vec<Piece> {
+fn note(set: Option<Piece>, run: &Mirror, state: &UiState, limit: LimitName) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if let Some((role, words)) = set {
         pieces.push((role, words.trim_matches([' ', '(', ')']).to_owned()));
@@ -171,17 +172,66 @@ pub fn note(set: Option<Piece>, run: &Mirror, state: &UiState, limit: LimitName)
     pieces
 }
 
-/// The share of the limit, and whether this is what binds.
-pub fn marks(rate: &Rate, state: &UiState, which: Which) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    if rate.limit.is_some() {
-        let share = (rate.share() * 100.0).round().min(999.0);
-        pieces.push((Role::Text, format!("{share:>3.0} %")));
+/// The share of the limit that is used.
+fn share(rate: &Rate) -> Option<Piece> {
+    rate.limit?;
+    let share = (rate.share() * 100.0).round().min(999.0);
+    Some((Role::Text, format!("{share:>3.0} %")))
+}
+
+/// The mark of what binds.
+pub fn binds(state: &UiState, limit: LimitName) -> Option<Piece> {
+    binding(state, limit).then(|| (Role::Warning, "binds".to_owned()))
+}
+
+/// What the border of a limit's panel says.
+pub struct Parts {
+    pub name: Piece,
+    pub numbers: Vec<Piece>,
+    pub set: Option<Piece>,
+    /// To the right, and before the mark of what binds, which is never left out.
+    pub load: Option<Piece>,
+    pub binds: Option<Piece>,
+    pub limit: LimitName,
+}
+
+impl Parts {
+    /// Draws the box; what has no room above goes below, or gives way to what binds. The area
+    /// inside.
+    pub fn boxed(
+        self,
+        frame: &mut Buffer,
+        area: Rect,
+        run: &Mirror,
+        state: &UiState,
+        look: &Look,
+    ) -> Rect {
+        let title = |alone: Option<Piece>, set: Option<Piece>| {
+            let mut title = vec![self.name.clone()];
+            title.extend(alone);
+            title.extend(self.numbers.iter().cloned());
+            title.extend(set);
+            title
+        };
+        let binds: Vec<Piece> = self.binds.into_iter().collect();
+        let mut marks: Vec<Piece> = self.load.into_iter().collect();
+        if !marks.is_empty() && !binds.is_empty() {
+            marks.push((Role::Text, "  ".to_owned()));
+        }
+        marks.extend(binds.iter().cloned());
+        let alone = alone(state, run);
+        let wanted: [Titles; 4] = [
+            (title(alone.clone(), self.set.clone()), marks.clone()),
+            (title(alone.clone(), None), marks),
+            (title(alone, None), binds.clone()),
+            (title(None, None), binds),
+        ];
+        let chosen = fitting(area, &wanted);
+        let (title, right) = &wanted[chosen];
+        let inner = boxed(frame, area, title, right, false, look);
+        under(frame, area, &note(self.set.filter(|_| chosen > 0), run, state, self.limit), look);
+        inner
     }
-    if binding(state, which.limit) {
-        pieces.push((Role::Warning, "  binds".to_owned()));
-    }
-    pieces
 }
 
 /// Whether this limit is what holds the run back.

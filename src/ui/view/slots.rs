@@ -8,33 +8,30 @@ use crate::{
         format,
         state::UiState,
         theme::Role,
-        widget::{Piece, both_fit, boxed, gauge, under},
+        widget::{Piece, boxed, gauge},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws the panel.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
-    let mut title = vec![(Role::Title, "Slots ".to_owned())];
+    let name = (Role::Title, "Slots ".to_owned());
     let Some(run) = &state.run else {
-        let inner = boxed(frame, area, &title, &[], false, look);
+        let inner = boxed(frame, area, &[name], &[], false, look);
         gauge(frame, inner, 0.0, look);
         return;
     };
     let slots = run.load(state.only).slots;
-    title.extend(rate::alone(state, run));
-    title.extend(numbers(&slots, state, look));
-    let mut right = vec![(Role::Text, waiting(&slots))];
-    if rate::binding(state, LimitName::Slots) {
-        right.push((Role::Warning, "  binds".to_owned()));
-    }
-    let set = set(&slots, state);
-    let with_set: Vec<Piece> = title.iter().cloned().chain(set.clone()).collect();
-    let fits = both_fit(area, &with_set, &right);
-    let inner = boxed(frame, area, if fits { &with_set } else { &title }, &right, false, look);
+    let parts = rate::Parts {
+        name,
+        numbers: numbers(&slots, state, look),
+        set: set(&slots, state),
+        load: Some((Role::Text, waiting(&slots))),
+        binds: rate::binds(state, LimitName::Slots),
+        limit: LimitName::Slots,
+    };
+    let inner = parts.boxed(frame, area, run, state, look);
     gauge(frame, inner, slots.share(), look);
-    let note = rate::note(set.filter(|_| !fits), run, state, LimitName::Slots);
-    under(frame, area, &note, look);
 }
 
 /// `41 of 50`, with what is asked for.

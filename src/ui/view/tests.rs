@@ -241,12 +241,15 @@ fn limits_that_something_holds_down_show_what_was_set_and_who_holds_them() {
         for words in words {
             says(&state, words);
         }
+        if width == 120 {
+            says(&state, " binds ┐");
+        }
     }
 }
 
 #[test]
 fn several_endpoints_and_the_history_of_their_limits() {
-    for (width, height) in SIZES {
+    for (width, height) in SIZES.into_iter().chain([(120, 30)]) {
         let look = fixture::look(Glyphs::UNICODE, theme::DEFAULT);
         let mut state = fixture::several(width, height);
         if height > 10 {

@@ -103,9 +103,19 @@ pub fn width(pieces: &[Piece]) -> usize {
     pieces.iter().map(|(_, words)| text::width(words)).sum()
 }
 
-/// Whether a title to the left and one to the right fit into one border.
-pub fn both_fit(area: Rect, title: &[Piece], right: &[Piece]) -> bool {
-    width(title) + 2 + width(right) + 2 < usize::from(area.width.saturating_sub(4))
+/// The titles of a box, to the left and to the right.
+pub type Titles = (Vec<Piece>, Vec<Piece>);
+
+/// The place in the list of the first titles that both fit into a border; the last one, where
+/// none do.
+pub fn fitting(area: Rect, wanted: &[Titles]) -> usize {
+    let fits = |(title, right): &Titles| both_fit(area, title, right);
+    wanted.iter().position(fits).unwrap_or(wanted.len().saturating_sub(1))
+}
+
+fn both_fit(area: Rect, title: &[Piece], right: &[Piece]) -> bool {
+    let right = if right.is_empty() { 0 } else { width(right) + 2 };
+    width(title) + 2 + right < usize::from(area.width.saturating_sub(4))
 }
 
 fn put_title(frame: &mut Buffer, x: u16, y: u16, room: usize, title: &[Piece], look: &Look) {
