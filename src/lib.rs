@@ -11,10 +11,12 @@
 //! - [`engine`]: the run itself
 //! - [`simulator`]: a provider on loopback, for demos and tests
 //! - [`link`]: how a front end reaches an engine
+//! - [`advice`]: what holds a run back, and what would help
 //! - [`headless`], [`ui`]: the front ends
 //! - [`export`]: a run's records as files
 //! - [`cli`], [`commands`], [`launch`]: the command line and what puts all of it together
 
+pub mod advice;
 pub mod cli;
 pub mod commands;
 pub mod config;

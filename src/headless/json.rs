@@ -1,10 +1,15 @@
 //! One JSON object a line, for programs. Every object has an `event`.
 
+use super::run::{endpoint_name, situation};
 use crate::{
-    model::{InterviewStatus, LogLevel, LogLine, RunPhase, RunSummary},
-    protocol::{CommandOutcome, Snapshot},
+    advice::{Binds, Load},
+    model::{
+        InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, RunSummary, Service,
+        StatusCounts, UnixMillis, Usd,
+    },
+    protocol::{CommandOutcome, EndpointMeters, MoneyMeter, RateMeter, Snapshot},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
 pub(super) fn started(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
@@ -21,38 +26,117 @@ pub(super) fn started(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
     )
 }
 
-pub(super) fn progress(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
-    let mut counts = serde_json::Map::new();
-    for status in InterviewStatus::ALL {
-        let count = run.statuses.0.iter().filter(|&&s| s == status).count();
-        counts.insert(status.as_str().to_owned(), count.into());
-    }
-    let endpoints: Vec<_> = (run.meters.endpoints.iter())
-        .map(|endpoint| {
-            json!({
-                "name": endpoint.name,
-                "slots": {"held": endpoint.slots.held, "target": endpoint.slots.target,
-                          "waiting": endpoint.slots.waiting},
-                "requests_per_minute": {"now": endpoint.requests.now.round(),
-                                        "limit": endpoint.requests.limit},
-                "tokens_per_minute": {"now": endpoint.tokens.now.round(),
-                                      "limit": endpoint.tokens.limit},
-            })
-        })
+pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) -> io::Result<()> {
+    let counts = StatusCounts::of(&run.statuses.0);
+    let meters = &run.meters;
+    let personas: Map<_, _> = InterviewStatus::ALL
+        .into_iter()
+        .map(|status| (status.as_str().to_owned(), counts.get(status).into()))
         .collect();
-    let failures: serde_json::Map<_, _> = (run.meters.failures.iter())
+    let failures: Map<_, _> = (meters.failures.iter())
         .map(|tally| (tally.kind.as_str().to_owned(), tally.attempts.into()))
         .collect();
+    let situation = situation(run, &counts, now);
+    let binds = situation.map_or(Binds::Idle, |situation| situation.binds());
+    let advice = situation.map(|situation| situation.advice(binds).text);
+    let used = Load::of_all(&meters.endpoints).used();
     line(
         out,
         &json!({
             "event": "progress",
-            "seconds": seconds(run.meters.elapsed.as_secs_f64()),
-            "personas": counts,
+            "seconds": rounded(meters.elapsed.as_secs_f64()),
+            "personas": personas,
             "failed_attempts": failures,
-            "endpoints": endpoints,
-            "finished_per_minute": run.meters.finished_per_minute.round(),
-            "seconds_left": run.meters.remaining.map(|left| left.as_secs()),
+            "binds": binds.as_str(),
+            "used": {
+                "slots": used.slots.map(rounded),
+                "requests_per_minute": used.requests_per_minute.map(rounded),
+                "tokens_per_minute": used.tokens_per_minute.map(rounded),
+            },
+            "advice": advice.filter(|text| !text.is_empty()),
+            "adapting": meters.adapting,
+            "endpoints": meters.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
+            "money": meters.money.as_ref().map(money),
+            "alarm": situation.and_then(|situation| situation.alarm()).map(|alarm| json!({
+                "since_ms": alarm.since,
+                "seconds": now.since(alarm.since).as_secs(),
+                "personas_under_way": alarm.under_way,
+                "last_error": alarm.last.map(|tally| json!({
+                    "kind": tally.kind,
+                    "message": tally.last_message,
+                })),
+            })),
+            "finished_per_minute": meters.finished_per_minute.round(),
+            "seconds_left": meters.remaining.map(|left| left.as_secs()),
+        }),
+    )
+}
+
+fn endpoint(endpoint: &EndpointMeters) -> Value {
+    let (service, until, reason) = match &endpoint.service {
+        Service::InService => ("in_service", None, None),
+        Service::CoolingDown { until, failure } => ("cooling_down", Some(until), Some(failure)),
+        Service::OutOfService { failure } => ("out_of_service", None, Some(failure)),
+    };
+    let rate = |rate: &RateMeter| {
+        json!({
+            "now": rate.now.round(),
+            "limit": rate.limit,
+            "configured": rate.configured.or(rate.limit),
+        })
+    };
+    let slots = &endpoint.slots;
+    json!({
+        "name": endpoint.name,
+        "model": endpoint.model,
+        "group": endpoint.group,
+        "service": {
+            "state": service,
+            "until_ms": until,
+            "reason": reason.map(ToString::to_string),
+        },
+        "slots": {
+            "held": slots.held,
+            "target": slots.target,
+            "waiting": slots.waiting,
+            "configured": slots.configured.unwrap_or(slots.target),
+        },
+        "requests_per_minute": rate(&endpoint.requests),
+        "tokens_per_minute": rate(&endpoint.tokens),
+        "paused_until_ms": endpoint.paused_until,
+        "answered": endpoint.answered,
+        "failed": endpoint.failed,
+        "adaptation": rounded(endpoint.adaptation),
+        "first_byte_seconds": endpoint.first_byte.map(|time| rounded(time.as_secs_f64())),
+    })
+}
+
+/// In dollars. They are exact in the run file; a program that adds them up adds up floats.
+fn money(money: &MoneyMeter) -> Value {
+    json!({
+        "spent": money.spent.dollars(),
+        "reserved": money.reserved.dollars(),
+        "projected": money.projected.map(Usd::dollars),
+        "budget": money.budget.map(Usd::dollars),
+    })
+}
+
+pub(super) fn limit_changed(
+    out: &mut impl Write,
+    run: &Snapshot,
+    change: &LimitChange,
+) -> io::Result<()> {
+    line(
+        out,
+        &json!({
+            "event": "limit_changed",
+            "at_ms": change.at,
+            "endpoint": endpoint_name(run, change.endpoint),
+            "limit": change.limit.as_str(),
+            "from": change.from,
+            "to": change.to,
+            "set_by": change.set_by.as_str(),
+            "reason": change.reason,
         }),
     )
 }
@@ -88,13 +172,14 @@ pub(super) fn finished(out: &mut impl Write, summary: &RunSummary) -> io::Result
             "done": summary.done,
             "failed": summary.failed,
             "refused": summary.refused,
-            "seconds": seconds(summary.seconds),
+            "seconds": rounded(summary.seconds),
             "run_file": summary.run_file,
         }),
     )
 }
 
-fn seconds(value: f64) -> f64 {
+/// To three decimals.
+fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 

@@ -5,7 +5,10 @@
 
 mod json;
 mod plain;
+mod run;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use summary::{describe, write_end};

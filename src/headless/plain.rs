@@ -1,20 +1,26 @@
 //! Lines of words, for logs, pipes and dumb terminals.
 
+use super::run::{endpoint_name, situation};
 use crate::{
-    model::{InterviewStatus, LogLevel, LogLine, RunPhase},
-    protocol::{CommandOutcome, RateMeter, Snapshot},
+    advice::{self, Cost, Load, Rate, short_clock},
+    model::{
+        InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, Service, StatusCounts,
+        UnixMillis, strip_controls,
+    },
+    protocol::{CommandOutcome, Snapshot},
 };
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::io::{self, Write};
 
 pub(super) fn started(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
     let header = &run.header;
     writeln!(out, "run {}: {}", header.run, header.question)?;
     let (total, over) = (run.statuses.0.len(), over(run));
-    let endpoint = run.meters.endpoints.first();
-    let model = endpoint.map_or_else(String::new, |e| format!(" with {} at {}", e.model, e.name));
+    let endpoints: Vec<_> =
+        run.meters.endpoints.iter().map(|e| format!("{} at {}", e.model, e.name)).collect();
+    let model = match endpoints.as_slice() {
+        [] => String::new(),
+        all => strip_controls(&format!(" with {}", all.join(", "))),
+    };
     if over == 0 {
         writeln!(out, "asking {total} personas{model}")
     } else {
@@ -22,41 +28,92 @@ pub(super) fn started(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
     }
 }
 
-pub(super) fn progress(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
-    let count = |status| run.statuses.0.iter().filter(|&&s| s == status).count();
-    let total = run.statuses.0.len();
-    let failed = count(InterviewStatus::Failed);
-    let refused = count(InterviewStatus::Refused);
-    write!(out, "{}  {} of {total} done", clock(run.meters.elapsed), count(InterviewStatus::Done))?;
-    if refused > 0 {
-        write!(out, ", {refused} refused")?;
-    }
-    if failed > 0 {
-        write!(out, ", {failed} failed")?;
-    }
-    if let Some(endpoint) = run.meters.endpoints.first() {
-        write!(out, "; {} requests/min", used(&endpoint.requests))?;
-        if endpoint.tokens.limit.is_some() {
-            write!(out, ", {} tokens/min", used(&endpoint.tokens))?;
+/// How far the run is, and what there is to say about it, a line each.
+pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) -> io::Result<()> {
+    let counts = StatusCounts::of(&run.statuses.0);
+    let total = counts.total();
+    let done = counts.get(InterviewStatus::Done);
+    write!(out, "{}  {done} of {total} done", short_clock(run.meters.elapsed))?;
+    for (status, word) in
+        [(InterviewStatus::Refused, "refused"), (InterviewStatus::Failed, "failed")]
+    {
+        let count = counts.get(status);
+        if count > 0 {
+            write!(out, ", {count} {word}")?;
         }
-        write!(out, ", {} of {} slots", endpoint.slots.held, endpoint.slots.target)?;
     }
-    let backing_off = count(InterviewStatus::BackingOff);
+    if !run.meters.endpoints.is_empty() {
+        let load = Load::of_all(&run.meters.endpoints);
+        write!(out, "; {} requests/min", used(&load.requests))?;
+        if load.tokens.limit.is_some() {
+            write!(out, ", {} tokens/min", used(&load.tokens))?;
+        }
+        write!(out, ", {} of {} slots", load.slots.held, load.slots.target)?;
+    }
+    let backing_off = counts.get(InterviewStatus::BackingOff);
     if backing_off > 0 {
         write!(out, ", {backing_off} backing off")?;
     }
-    if let Some(remaining) = run.meters.remaining.filter(|_| over(run) < total) {
-        write!(out, "; about {} left", clock(remaining))?;
+    if let Some(money) = &run.meters.money {
+        write!(out, "; {}", Cost::of(money).words())?;
     }
-    writeln!(out)
+    if let Some(remaining) = run.meters.remaining.filter(|_| counts.over() < total) {
+        write!(out, "; about {} left", short_clock(remaining))?;
+    }
+    writeln!(out)?;
+    let Some(situation) = situation(run, &counts, now) else { return Ok(()) };
+    let advice = situation.advice(situation.binds()).text;
+    if !advice.is_empty() {
+        writeln!(out, "       {}", strip_controls(&advice))?;
+    }
+    for endpoint in &run.meters.endpoints {
+        let name = &endpoint.name;
+        let standing = match &endpoint.service {
+            Service::InService => continue,
+            Service::CoolingDown { until, failure } => {
+                format!("{name} cools down for {}: {failure}", short_clock(until.since(now)))
+            }
+            Service::OutOfService { failure } => {
+                format!("{name} is out of service until somebody mends it: {failure}")
+            }
+        };
+        writeln!(out, "       {}", strip_controls(&standing))?;
+    }
+    Ok(())
 }
 
-/// "194 of 500", or "194" without a limit.
-fn used(rate: &RateMeter) -> String {
-    match rate.limit {
-        Some(limit) => format!("{:.0} of {limit}", rate.now),
-        None => format!("{:.0}", rate.now),
+/// "194 of 500", or "194" without a limit; with what was set, where that is another limit.
+fn used(rate: &Rate) -> String {
+    let mut words = format!("{:.0}", rate.now);
+    if let Some(limit) = rate.limit {
+        words.push_str(&format!(" of {limit:.0}"));
     }
+    if let Some(set) = rate.configured {
+        words.push_str(&format!(" (set {set:.0})"));
+    }
+    words
+}
+
+/// The alarm, or that it is over.
+pub(super) fn alarm(out: &mut impl Write, run: &Snapshot, now: UnixMillis) -> io::Result<()> {
+    let counts = StatusCounts::of(&run.statuses.0);
+    match situation(run, &counts, now).and_then(|situation| situation.alarm()) {
+        Some(alarm) => writeln!(out, "ALARM: {}", strip_controls(&alarm.words(now, None))),
+        None => writeln!(out, "the alarm is over"),
+    }
+}
+
+/// What changes of limits come to, a line for each limit.
+pub(super) fn limits_changed(
+    out: &mut impl Write,
+    run: &Snapshot,
+    changes: &[LimitChange],
+) -> io::Result<()> {
+    for row in advice::net(changes) {
+        let name = endpoint_name(run, row.endpoint);
+        writeln!(out, "{name}: {}", strip_controls(&row.words()))?;
+    }
+    Ok(())
 }
 
 /// How many personas have each status, those that nobody has left out.
@@ -106,15 +163,4 @@ pub(super) fn outcome(out: &mut impl Write, outcome: &CommandOutcome) -> io::Res
 
 fn over(run: &Snapshot) -> usize {
     run.statuses.0.iter().filter(|status| status.is_over()).count()
-}
-
-/// `1:02:03` or `02:03`.
-pub(super) fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes:02}:{seconds:02}")
-    }
 }

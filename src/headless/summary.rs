@@ -2,8 +2,9 @@
 
 use super::{json, plain, watch::Format};
 use crate::{
+    advice::short_clock,
     link::FrontEndLink,
-    model::{RunPhase, RunSummary, StopReason},
+    model::{PauseReason, RunPhase, RunSummary, StopReason, UnixMillis},
     protocol::Update,
 };
 use std::{
@@ -39,7 +40,9 @@ pub async fn describe(link: FrontEndLink, format: Format, out: &mut impl Write) 
     let Some(Update::Snapshot(run)) = link.next().await else { return };
     // A reader that has gone away has seen what it wanted.
     let _ = match format {
-        Format::Json => json::started(out, &run).and_then(|()| json::progress(out, &run)),
+        Format::Json => {
+            json::started(out, &run).and_then(|()| json::progress(out, &run, UnixMillis::now()))
+        }
         Format::Plain => plain::started(out, &run)
             .and_then(|()| plain::counts(out, &run))
             .and_then(|()| plain::failures(out, &run)),
@@ -47,7 +50,7 @@ pub async fn describe(link: FrontEndLink, format: Format, out: &mut impl Write) 
 }
 
 fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<String> {
-    let took = plain::clock(Duration::from_secs_f64(summary.seconds));
+    let took = short_clock(Duration::from_secs_f64(summary.seconds));
     let mut lines = vec![match phase {
         RunPhase::Stopped { reason } => {
             format!(
@@ -67,7 +70,13 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
     }];
     lines.push(format!("run file: {}", summary.run_file.display()));
     if summary.left() > 0 {
-        lines.push(format!("  go on where it stopped:   voxpop resume {handle}"));
+        let budget = match phase {
+            RunPhase::Stopped {
+                reason: StopReason::Unmended { pause: PauseReason::BudgetSpent { .. } },
+            } => " --budget USD, with more than before",
+            _ => "",
+        };
+        lines.push(format!("  go on where it stopped:   voxpop resume {handle}{budget}"));
     }
     if summary.failed > 0 {
         lines.push(format!("  ask the failed again:     voxpop retry {handle}"));
@@ -100,6 +109,12 @@ mod tests {
             refused: 1,
             seconds: 61.4,
         };
+        let spent = crate::model::Usd::ZERO;
+        let pause = PauseReason::BudgetSpent { spent, budget: spent };
+        let phase = RunPhase::Stopped { reason: StopReason::Unmended { pause } };
+        let text = closing_lines(&summary, &phase, "parking-7f3a").join("\n");
+        let remedy = "voxpop resume parking-7f3a --budget USD, with more than before";
+        assert!(text.contains("the budget of") && text.contains(remedy), "{text}");
         let phase = RunPhase::Stopped { reason: StopReason::Asked };
         let text = closing_lines(&summary, &phase, "parking-7f3a").join("\n");
         insta::assert_snapshot!(text, @r"

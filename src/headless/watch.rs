@@ -3,7 +3,7 @@
 use super::{json, plain};
 use crate::{
     link::FrontEndLink,
-    model::{PauseReason, RunPhase},
+    model::{LimitChange, LimitSetBy, LogLine, PauseReason, RunPhase, UnixMillis},
     protocol::{CommandOutcome, Order, Snapshot, Update},
 };
 use std::{
@@ -29,7 +29,7 @@ pub enum Format {
 ///
 /// A reader that has gone away (a closed pipe) ends the writing, not the run.
 pub async fn watch(link: FrontEndLink, format: Format, mut out: impl Write) {
-    let mut watcher = Watcher { format, snapshot: None, writing: true };
+    let mut watcher = Watcher::new(format);
     let mut progress = tokio::time::interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -38,7 +38,7 @@ pub async fn watch(link: FrontEndLink, format: Format, mut out: impl Write) {
                 let Some(update) = update else { return };
                 watcher.take(update, &link, &mut out);
             }
-            _ = progress.tick() => watcher.write(&mut out, Line::Progress),
+            _ = progress.tick() => watcher.progress(&mut out, Line::Progress),
         }
     }
 }
@@ -46,6 +46,13 @@ pub async fn watch(link: FrontEndLink, format: Format, mut out: impl Write) {
 struct Watcher {
     format: Format,
     snapshot: Option<Box<Snapshot>>,
+    /// The last change of a limit that was seen.
+    last_change: Option<LimitChange>,
+    /// Changes by adaptation that have not been told: for people they are added up, and told with
+    /// the progress.
+    adapted: Vec<LimitChange>,
+    /// Whether the alarm is on, as far as it has been told.
+    alarmed: bool,
     /// Somebody still reads.
     writing: bool,
 }
@@ -55,12 +62,25 @@ enum Line<'a> {
     Started,
     Progress,
     Phase,
-    Log(&'a crate::model::LogLine),
+    Alarm,
+    Limits(&'a [LimitChange]),
+    Log(&'a LogLine),
     Outcome(&'a CommandOutcome),
     Finished,
 }
 
 impl Watcher {
+    const fn new(format: Format) -> Self {
+        Self {
+            format,
+            snapshot: None,
+            last_change: None,
+            adapted: Vec::new(),
+            alarmed: false,
+            writing: true,
+        }
+    }
+
     fn take(&mut self, update: Update, link: &FrontEndLink, out: &mut impl Write) {
         match update {
             Update::Snapshot(snapshot) => {
@@ -70,23 +90,30 @@ impl Watcher {
                     link.send(Order::FinishAndStop);
                 }
                 let running = snapshot.phase == RunPhase::Running;
+                let fresh = self.unseen(&snapshot.changes);
                 self.snapshot = Some(snapshot);
                 if first {
+                    // What changed before is history.
+                    self.last_change = fresh.last().cloned();
                     self.write(out, Line::Started);
                     if !running {
                         self.write(out, Line::Phase);
                     }
+                } else {
+                    self.limits_changed(fresh, out);
                 }
+                self.watch_alarm(out);
             }
             Update::Delta(delta) => {
                 let Some(snapshot) = &mut self.snapshot else { return };
                 let phase_before = snapshot.phase.clone();
-                let log = delta.log.clone();
+                let (log, changes) = (delta.log.clone(), delta.changes.clone());
                 snapshot.apply(*delta);
                 let (phase, ended) = (snapshot.phase.clone(), snapshot.summary.is_some());
                 for line in &log {
                     self.write(out, Line::Log(line));
                 }
+                self.limits_changed(changes, out);
                 if phase != phase_before && !ended {
                     self.write(out, Line::Phase);
                     if needs_a_person(&phase) {
@@ -94,7 +121,9 @@ impl Watcher {
                     }
                 }
                 if ended {
-                    self.write(out, Line::Finished);
+                    self.progress(out, Line::Finished);
+                } else {
+                    self.watch_alarm(out);
                 }
             }
             Update::Applied { outcome, .. } => self.write(out, Line::Outcome(&outcome)),
@@ -102,22 +131,62 @@ impl Watcher {
         }
     }
 
+    /// What has changed since the last change that was seen.
+    fn unseen(&self, changes: &[LimitChange]) -> Vec<LimitChange> {
+        let seen = self.last_change.as_ref();
+        let seen = seen.and_then(|last| changes.iter().rposition(|change| change == last));
+        changes[seen.map_or(0, |at| at + 1)..].to_vec()
+    }
+
+    fn limits_changed(&mut self, changes: Vec<LimitChange>, out: &mut impl Write) {
+        let Some(last) = changes.last() else { return };
+        self.last_change = Some(last.clone());
+        let (adapted, told): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| {
+            self.format == Format::Plain && change.set_by == LimitSetBy::Adaptation
+        });
+        self.adapted.extend(adapted);
+        self.write(out, Line::Limits(&told));
+    }
+
+    /// The progress, and with it what adaptation has done since the last time.
+    fn progress(&mut self, out: &mut impl Write, line: Line<'_>) {
+        let adapted = std::mem::take(&mut self.adapted);
+        self.write(out, Line::Limits(&adapted));
+        self.write(out, line);
+    }
+
+    /// Tells people at once; programs read it off the progress.
+    fn watch_alarm(&mut self, out: &mut impl Write) {
+        let on = self.snapshot.as_ref().is_some_and(|run| run.meters.nothing_since.is_some());
+        if on != self.alarmed {
+            self.alarmed = on;
+            self.write(out, Line::Alarm);
+        }
+    }
+
     fn write(&mut self, out: &mut impl Write, line: Line<'_>) {
         let Some(snapshot) = self.snapshot.as_deref().filter(|_| self.writing) else { return };
+        let now = UnixMillis::now();
         let written: io::Result<()> = match (self.format, line) {
             (Format::Plain, Line::Started) => plain::started(out, snapshot),
-            (Format::Plain, Line::Progress) => plain::progress(out, snapshot),
+            (Format::Plain, Line::Progress) => plain::progress(out, snapshot, now),
             (Format::Plain, Line::Phase) => plain::phase(out, &snapshot.phase),
+            (Format::Plain, Line::Alarm) => plain::alarm(out, snapshot, now),
+            (Format::Plain, Line::Limits(changes)) => plain::limits_changed(out, snapshot, changes),
             (Format::Plain, Line::Log(line)) => plain::log(out, line),
             (Format::Plain, Line::Outcome(outcome)) => plain::outcome(out, outcome),
-            (Format::Plain, Line::Finished) => plain::progress(out, snapshot),
+            (Format::Plain, Line::Finished) => plain::progress(out, snapshot, now),
             (Format::Json, Line::Started) => json::started(out, snapshot),
-            (Format::Json, Line::Progress) => json::progress(out, snapshot),
+            (Format::Json, Line::Progress) => json::progress(out, snapshot, now),
             (Format::Json, Line::Phase) => json::phase(out, &snapshot.phase),
+            (Format::Json, Line::Alarm) => Ok(()),
+            (Format::Json, Line::Limits(changes)) => {
+                changes.iter().try_for_each(|change| json::limit_changed(out, snapshot, change))
+            }
             (Format::Json, Line::Log(line)) => json::log(out, line),
             (Format::Json, Line::Outcome(outcome)) => json::outcome(out, outcome),
             // The last line is written once the run file is closed: see `json::finished`.
-            (Format::Json, Line::Finished) => json::progress(out, snapshot),
+            (Format::Json, Line::Finished) => json::progress(out, snapshot, now),
         };
         self.writing = written.and_then(|()| out.flush()).is_ok();
     }
@@ -131,6 +200,7 @@ const fn needs_a_person(phase: &RunPhase) -> bool {
             reason: PauseReason::ProviderRefuses { .. }
                 | PauseReason::BudgetSpent { .. }
                 | PauseReason::Unreachable { .. }
+                | PauseReason::BudgetSpent { .. }
                 | PauseReason::CannotRead { .. }
         }
     )

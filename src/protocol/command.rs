@@ -20,24 +20,18 @@ pub struct Command {
 #[serde(rename_all = "snake_case", tag = "order")]
 pub enum Order {
     /// Set one limit of one endpoint, or of all of them.
-    SetLimit {
-        endpoint: Option<EndpointIndex>,
-        limit: LimitName,
-        to: LimitValue,
-    },
+    SetLimit { endpoint: Option<EndpointIndex>, limit: LimitName, to: LimitValue },
     /// Let limits adapt to what the providers say, or hold them where they were set.
-    SetAdaptation {
-        on: bool,
-    },
+    SetAdaptation { on: bool },
     /// Send nothing new; what is in flight goes on.
     Pause,
+    /// Go on after a pause, and ask again the endpoints that are out of service: somebody says
+    /// that what kept them from serving is mended.
     Resume,
     /// Put every failed persona back into the queue.
     RetryFailed,
     /// Send the detail of one persona, now.
-    Inspect {
-        persona: PersonaIndex,
-    },
+    Inspect { persona: PersonaIndex },
     /// Send the snapshot again: what a front end asks for after a gap.
     SendSnapshot,
     /// Finish what is in flight, then stop.

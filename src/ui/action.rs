@@ -25,8 +25,10 @@ pub enum Action {
     FewerRequests,
     MoreTokens,
     FewerTokens,
+    ToggleAdaptation,
     TogglePause,
     Retry,
+    History,
     Help,
     NextPanel,
     PreviousPanel,
@@ -45,7 +47,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -64,8 +66,10 @@ impl Action {
         Self::FewerRequests,
         Self::MoreTokens,
         Self::FewerTokens,
+        Self::ToggleAdaptation,
         Self::TogglePause,
         Self::Retry,
+        Self::History,
         Self::Help,
         Self::NextPanel,
         Self::PreviousPanel,

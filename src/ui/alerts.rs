@@ -6,11 +6,14 @@ use super::{
     keymap::Keymap,
     state::{Mirror, UiState, ending},
 };
-use crate::model::{InterviewStatus as S, PauseReason, RunPhase, StopReason};
-use std::time::Duration;
-
-/// After so long without an answer the run is said to hang.
-const SILENCE: Duration = Duration::from_secs(60);
+use crate::{
+    advice::Cost,
+    model::{
+        EndpointIndex, FailureKind, InterviewStatus as S, PauseReason, RunPhase, Service,
+        StopReason, strip_controls,
+    },
+};
+use jiff::tz::TimeZone;
 
 /// How loud it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub enum Loudness {
 }
 
 /// The most important thing to say now, if there is any.
-pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
+pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudness, String)> {
     let run = state.run.as_ref()?;
     let key = |action| keys.name(action);
     let (resume, retry, leave) = (key(Action::TogglePause), key(Action::Retry), key(Action::Quit));
@@ -42,23 +45,39 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
                 _ => format!(". `voxpop retry {run_name}` asks the failed again"),
             };
             let loud = if failed > 0 { Loudness::Warning } else { Loudness::Good };
-            (loud, format!("{}{again}. {leave} leaves", sentence(&ending(run))))
+            (loud, format!("{}{again}. {leave} leaves", format::sentence(&ending(run))))
         }
         RunPhase::Stopped { reason } => {
             let why = match reason {
                 StopReason::Unmended { pause } => format!(": {}", pause_words(pause)),
                 StopReason::Asked | StopReason::Crashed => String::new(),
             };
+            let ending = format::sentence(&ending(run));
+            let budget = match reason {
+                StopReason::Unmended { pause: PauseReason::BudgetSpent { .. } } => " --budget USD",
+                _ => "",
+            };
             (
                 Loudness::Warning,
                 format!(
-                    "{}{why}. `voxpop resume {run_name}` goes on. {leave} leaves",
-                    sentence(&ending(run))
+                    "{ending}{why}. `voxpop resume {run_name}{budget}` goes on. {leave} leaves"
                 ),
             )
         }
         RunPhase::Paused { reason: PauseReason::User } => {
             (Loudness::Warning, format!("PAUSED. {resume} resumes"))
+        }
+        RunPhase::Paused { reason: PauseReason::BudgetSpent { spent, budget } } => {
+            let end = run.meters.money.and_then(|money| Cost::of(&money).end);
+            let end = end.map_or_else(String::new, |end| format!(" ({end})"));
+            (
+                Loudness::Alert,
+                format!(
+                    "PAUSED, the budget is spent: {spent} of {budget}, and the next call could go \
+                     beyond{end}. {leave}, then `voxpop resume {run_name} --budget USD` with more \
+                     goes on; {retry} resumes with what is left"
+                ),
+            )
         }
         RunPhase::Paused { reason } => {
             // The remedy comes first: the provider's words may be long, and are cut.
@@ -66,17 +85,19 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
                 PauseReason::CannotStore { .. } => {
                     let held = u64::from(run.meters.unsaved);
                     let held = format::plural(held, "answer", "answers");
-                    format!("{held} held; make room, then press")
+                    format!("{held} held; make room, then {retry} resumes")
                 }
-                PauseReason::Unreachable { .. } => "when it answers again, press".to_owned(),
-                PauseReason::BudgetSpent { .. } => {
-                    "resume later with a higher --budget, or press".to_owned()
+                PauseReason::Unreachable { .. } => {
+                    format!("once it answers again, {retry} resumes")
                 }
-                PauseReason::ProviderRefuses { .. }
-                | PauseReason::CannotRead { .. }
-                | PauseReason::User => "once mended, press".to_owned(),
+                PauseReason::ProviderRefuses { failure } => {
+                    format!("{}, then {retry} resumes", mending(failure.kind))
+                }
+                PauseReason::CannotRead { .. }
+                | PauseReason::BudgetSpent { .. }
+                | PauseReason::User => format!("once mended, {retry} resumes"),
             };
-            (Loudness::Alert, format!("PAUSED, {remedy} {retry}: {}", pause_words(reason)))
+            (Loudness::Alert, format!("PAUSED, {remedy}: {}", pause_words(reason)))
         }
         RunPhase::Draining => {
             let left = run.counts.get(S::InFlight);
@@ -88,27 +109,54 @@ pub fn alert(state: &UiState, keys: &Keymap) -> Option<(Loudness, String)> {
                 ),
             )
         }
-        RunPhase::Running => (Loudness::Alert, silence(run, state)?),
+        RunPhase::Running => {
+            let silence = silence(run, state, zone).map(|words| (Loudness::Alert, words));
+            silence.or_else(|| Some((Loudness::Warning, out_of_service(run, &retry)?)))?
+        }
         RunPhase::Finished => return None,
     })
 }
 
-/// In flight, and nothing has come back for a minute.
-fn silence(run: &Mirror, state: &UiState) -> Option<String> {
-    let in_flight = run.counts.get(S::InFlight) + run.counts.get(S::BackingOff);
-    let quiet = run.unanswered_for(state.now());
-    if in_flight == 0 || quiet < SILENCE {
-        return None;
+/// Calls are made, and nothing has come back for a minute.
+fn silence(run: &Mirror, state: &UiState, zone: &TimeZone) -> Option<String> {
+    let alarm = run.situation(state.now()).alarm()?;
+    let since = format::time_of_day(alarm.since, zone);
+    Some(format::sentence(&alarm.words(state.now(), Some(&since))))
+}
+
+/// An endpoint that serves nobody until a person has done something.
+fn out_of_service(run: &Mirror, retry: &str) -> Option<String> {
+    let out: Vec<_> = run
+        .endpoints()
+        .filter_map(|(index, endpoint)| match &endpoint.service {
+            Service::OutOfService { failure } => Some((index, failure)),
+            Service::InService | Service::CoolingDown { .. } => None,
+        })
+        .collect();
+    let (first, failure) = out.first()?;
+    let names: Vec<_> =
+        out.iter().map(|(index, _): &(EndpointIndex, _)| run.endpoint_name(*index)).collect();
+    let is = if out.len() == 1 { "is" } else { "are" };
+    let whose =
+        if out.len() == 1 { String::new() } else { format!("{}: ", run.endpoint_name(*first)) };
+    Some(format!(
+        "{} {is} OUT OF SERVICE: {}, then {retry} resumes: {whose}{failure}",
+        names.join(", "),
+        mending(failure.kind)
+    ))
+}
+
+/// What a person has to do about a failure that waiting does not end.
+const fn mending(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::QuotaExhausted => "add credit or raise the spending limit",
+        FailureKind::KeyRefused => "mend the key or its rights at the provider",
+        _ => "mend it",
     }
-    let why = run.meters.failures.iter().max_by_key(|tally| tally.last_at.0).map_or_else(
-        || format!("{in_flight} in flight and no word from the provider"),
-        |tally| format!("{in_flight} under way, last error {}: {}", tally.kind, tally.last_message),
-    );
-    Some(format!("Nothing answered for {}: {why}", format::short_clock(quiet)))
 }
 
 fn pause_words(reason: &PauseReason) -> String {
-    crate::model::strip_controls(&match reason {
+    strip_controls(&match reason {
         PauseReason::User => "paused by hand".to_owned(),
         PauseReason::ProviderRefuses { failure } => format!("the provider refuses: {failure}"),
         PauseReason::Unreachable { failure } => format!("nothing can be reached: {failure}"),
@@ -116,9 +164,4 @@ fn pause_words(reason: &PauseReason) -> String {
         PauseReason::CannotRead { message } => format!("cannot read the run file: {message}"),
         PauseReason::CannotStore { message } => format!("cannot write the run file: {message}"),
     })
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

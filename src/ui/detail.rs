@@ -2,8 +2,8 @@
 
 use super::{format, glyphs::Glyphs, text, theme::Role};
 use crate::{
-    model::{Answer, Attempt, InterviewStatus, Score, UnixMillis},
-    protocol::{Activity, PersonaDetail},
+    model::{Answer, Attempt, FailureKind, InterviewStatus, Score, Stage, UnixMillis},
+    protocol::{Activity, EndpointMeters, PersonaDetail},
 };
 use jiff::tz::TimeZone;
 
@@ -15,25 +15,33 @@ const BODY_SHOWN: usize = 8_000;
 /// The width of a text in a file.
 const FILE_WIDTH: usize = 100;
 
-/// All of it, in lines of at most `width` cells. `support` is what the support level means.
+/// What there is to know about the run that a persona's detail does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// What the support level means.
+    pub support: &'a str,
+    pub endpoints: &'a [EndpointMeters],
+}
+
+/// All of it, in lines of at most `width` cells.
 pub fn lines(
     detail: &PersonaDetail,
-    support: &str,
+    about: About<'_>,
     width: usize,
     glyphs: &Glyphs,
     zone: &TimeZone,
     now: UnixMillis,
 ) -> Vec<Line> {
-    let mut writer = Writer { lines: Vec::new(), support, width: width.max(8), glyphs, zone };
+    let mut writer = Writer { lines: Vec::new(), about, width: width.max(8), glyphs, zone };
     writer.detail(detail, Some(now), BODY_SHOWN);
     writer.lines
 }
 
 /// All of it, for a file: the raw bodies in full, times in UTC.
-pub fn plain(detail: &PersonaDetail, support: &str) -> String {
+pub fn plain(detail: &PersonaDetail, about: About<'_>) -> String {
     let glyphs = &Glyphs::UNICODE;
     let zone = &TimeZone::UTC;
-    let mut writer = Writer { lines: Vec::new(), support, width: FILE_WIDTH, glyphs, zone };
+    let mut writer = Writer { lines: Vec::new(), about, width: FILE_WIDTH, glyphs, zone };
     writer.put(Role::Title, &title(detail));
     writer.put(Role::Dim, "times are UTC");
     writer.gap();
@@ -61,9 +69,13 @@ pub fn title(detail: &PersonaDetail) -> String {
     title
 }
 
+fn is_cut_off(attempt: &Attempt) -> bool {
+    attempt.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::CutOff)
+}
+
 struct Writer<'a> {
     lines: Vec<Line>,
-    support: &'a str,
+    about: About<'a>,
     width: usize,
     glyphs: &'a Glyphs,
     zone: &'a TimeZone,
@@ -87,8 +99,10 @@ impl Writer<'_> {
         }
         if !detail.attempts.is_empty() {
             self.head("Attempts");
+            let mut raised = false;
             for attempt in &detail.attempts {
-                self.attempt(attempt);
+                self.attempt(attempt, raised);
+                raised = !raised && is_cut_off(attempt);
             }
             let last =
                 detail.attempts.iter().rev().find_map(|a| Some((a.number, a.body.as_ref()?)));
@@ -159,7 +173,7 @@ impl Writer<'_> {
             }
             words
         };
-        let mut scores = vec![(self.support.to_owned(), answer.support_level)];
+        let mut scores = vec![(self.about.support.to_owned(), answer.support_level)];
         scores.extend(answer.impacts.iter().map(|(key, score)| (label(key), *score)));
         let widest = scores.iter().map(|(word, _)| text::width(word)).max().unwrap_or(0);
         let widest = widest.min(self.width.saturating_sub(14));
@@ -190,13 +204,19 @@ impl Writer<'_> {
         ]);
     }
 
-    fn attempt(&mut self, attempt: &Attempt) {
+    /// One attempt; `raised`: the one before was cut off, so this one had a higher output cap.
+    fn attempt(&mut self, attempt: &Attempt, raised: bool) {
         let status = attempt.status.map_or_else(|| "---".to_owned(), |s| s.to_string());
         let time = format::time_of_day(attempt.sent_at, self.zone);
         let head = format!("{:>2}  {time}  {status}  ", attempt.number);
+        let what = match attempt.stage {
+            Stage::Answer => "",
+            Stage::Repair => "repair call, ",
+        };
+        let cap = if raised { "with a higher output cap, " } else { "" };
         match &attempt.failure {
-            None => self.indented(Role::Good, &head, "answered"),
-            Some(failure) => self.indented(Role::Bad, &head, &failure.to_string()),
+            None => self.indented(Role::Good, &head, &format!("{what}{cap}answered")),
+            Some(failure) => self.indented(Role::Bad, &head, &format!("{what}{cap}{failure}")),
         }
         let t = &attempt.timing;
         let mut parts: Vec<String> = [
@@ -218,6 +238,11 @@ impl Writer<'_> {
         }
         if let Some(wait) = attempt.failure.as_ref().and_then(|f| f.retry_after) {
             parts.push(format!("asked to wait {}", format::seconds(wait)));
+        }
+        if let [_, _, ..] = self.about.endpoints
+            && let Some(endpoint) = self.about.endpoints.get(attempt.endpoint.as_usize())
+        {
+            parts.push(format!("at {}", endpoint.name));
         }
         if let Some(id) = &attempt.request_id {
             parts.push(format!("request {id}"));

@@ -11,8 +11,8 @@ use crate::{
     model::*,
     protocol::{
         Activity, CallSize, Delta, EndpointMeters, FailureTally, LatencySummary, Meters,
-        PROTOCOL_VERSION, PersonaDetail, RateMeter, RateSample, RunHeader, SlotMeter, Snapshot,
-        StatusChange, Statuses, TokenTotals, Update,
+        MoneyMeter, PROTOCOL_VERSION, PersonaDetail, RateMeter, RateSample, RunHeader, SlotMeter,
+        Snapshot, StatusChange, Statuses, TokenTotals, Update,
     },
 };
 use InterviewStatus as S;
@@ -45,6 +45,10 @@ pub fn statuses(total: u32) -> Vec<S> {
             _ => S::Queued,
         })
         .collect()
+}
+
+fn usd(text: &str) -> Usd {
+    text.parse().unwrap()
 }
 
 pub fn meters() -> Meters {
@@ -106,11 +110,85 @@ pub fn meters() -> Meters {
         tokens: TokenTotals { prompt: 728_000, completion: 277_000, cached: 410_000 },
         last_success: Some(UnixMillis(NOW.0 - 300)),
         unsaved: 0,
-        money: None,
+        money: Some(MoneyMeter {
+            spent: usd("1.27"),
+            reserved: usd("0.04"),
+            projected: Some(usd("4.90")),
+            budget: Some(usd("5")),
+        }),
         nothing_since: None,
         adapting: true,
         calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
     }
+}
+
+/// Three endpoints: one whose limits adaptation holds down, one that cools down, and one in the
+/// first one's group that is out of service.
+pub fn three_endpoints() -> Vec<EndpointMeters> {
+    let per_minute = |n| Some(PerMinute::clamped(n));
+    let mut openai = meters().endpoints.remove(0);
+    openai.slots = SlotMeter { held: 30, target: 40, waiting: 3, configured: Some(50) };
+    openai.requests.now = 212.0;
+    openai.requests.limit = per_minute(255);
+    openai.requests.configured = per_minute(500);
+    openai.tokens.limit = per_minute(102_000);
+    openai.tokens.configured = per_minute(200_000);
+    openai.tokens.now = 99_000.0;
+    openai.group = Some("team".to_owned());
+    openai.answered = 714;
+    openai.failed = 9;
+    openai.adaptation = 0.51;
+    let mut azure = openai.clone();
+    azure.name = "azure-sweden".to_owned();
+    azure.slots = SlotMeter { held: 11, target: 20, waiting: 3, configured: None };
+    azure.requests = RateMeter { limit: per_minute(300), configured: None, ..azure.requests };
+    azure.tokens = RateMeter { limit: per_minute(120_000), configured: None, ..azure.tokens };
+    azure.group = None;
+    azure.answered = 470;
+    azure.adaptation = 1.0;
+    azure.service = Service::CoolingDown {
+        until: UnixMillis(NOW.0 + 12_000),
+        failure: Failure::new(FailureKind::Timeout, "no reply within 60 s"),
+    };
+    let mut second = openai.clone();
+    second.name = "openai-2".to_owned();
+    second.slots.held = 0;
+    second.requests.now = 0.0;
+    second.tokens.now = 0.0;
+    second.answered = 6;
+    second.failed = 4;
+    second.adaptation = 1.0;
+    second.service = Service::OutOfService {
+        failure: Failure::new(FailureKind::KeyRefused, "Incorrect API key provided"),
+    };
+    vec![openai, azure, second]
+}
+
+/// How the limits of these endpoints came to be what they are.
+pub fn changes() -> Vec<LimitChange> {
+    use LimitName::{RequestsPerMinute as R, Slots, TokensPerMinute as T};
+    use LimitSetBy::{Adaptation, Header, User};
+    let change = |ago: i64, endpoint, limit, from, to, set_by, reason: &str| LimitChange {
+        at: UnixMillis(NOW.0 - ago),
+        endpoint: EndpointIndex(endpoint),
+        limit,
+        from,
+        to: Some(to),
+        set_by,
+        reason: reason.to_owned(),
+    };
+    let mut changes = vec![
+        change(700_000, 1, R, None, 300, Header, "x-ratelimit-limit-requests"),
+        change(300_000, 0, Slots, Some(45), 50, User, "set by hand"),
+        change(200_000, 0, R, Some(500), 250, Adaptation, "429 requests"),
+        change(200_000, 0, T, Some(200_000), 100_000, Adaptation, "429 requests"),
+        change(100_000, 0, Slots, Some(50), 40, Adaptation, "overloaded"),
+    ];
+    for n in 0..5 {
+        let ago = 90_000 - i64::from(n) * 1_000;
+        changes.push(change(ago, 0, R, Some(250 + n), 251 + n, Adaptation, "no 429 for 10 s"));
+    }
+    changes
 }
 
 pub fn snapshot(total: u32) -> Snapshot {
@@ -256,6 +334,23 @@ pub fn state(width: u16, height: u16, total: u32) -> UiState {
     let mut state = UiState::new(Size { width, height }, NOW, true);
     state.apply(Input::Update(Update::Snapshot(Box::new(snapshot(total)))));
     state
+}
+
+/// The same with three endpoints and a history of their limits.
+pub fn several(width: u16, height: u16) -> UiState {
+    let mut snapshot = snapshot(5_000);
+    snapshot.meters.endpoints = three_endpoints();
+    snapshot.changes = changes();
+    let mut state = UiState::new(Size { width, height }, NOW, true);
+    state.apply(Input::Update(Update::Snapshot(Box::new(snapshot))));
+    state
+}
+
+/// A delta of that run in which nothing happens.
+pub fn several_delta() -> Delta {
+    let mut delta = delta(&[]);
+    delta.meters.endpoints = three_endpoints();
+    delta
 }
 
 /// Applies an input as the event loop does: what it sends gets a number.

@@ -1,21 +1,11 @@
-//! Numbers, durations and times as the screen writes them.
+//! Numbers, durations and times as the screen writes them; what every front end has in common is
+//! in [`crate::advice`].
+
+pub use crate::advice::{Unit, plural, seconds, short_clock, thousands};
 
 use crate::model::UnixMillis;
 use jiff::{Timestamp, tz::TimeZone};
 use std::time::Duration;
-
-/// `1,204`
-pub fn thousands(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// At most five characters, whatever the size: `498`, `9,950`, `193k`, `1.25M`.
 pub fn compact(value: f64) -> String {
@@ -54,53 +44,6 @@ pub fn clock(duration: Duration) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// `00:31`, or `2:00:31` from an hour on.
-pub fn short_clock(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    if seconds < 3600 {
-        format!("{:02}:{:02}", seconds / 60, seconds % 60)
-    } else {
-        format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-    }
-}
-
-/// Two or three digits and a unit: `210 ms`, `4.1 s`, `75 s`.
-pub fn seconds(duration: Duration) -> String {
-    let unit = Unit::for_up_to(duration);
-    format!("{} {}", unit.number(duration), unit.name())
-}
-
-/// What short times are told in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    Milliseconds,
-    Seconds,
-}
-
-impl Unit {
-    /// The unit for times up to this one.
-    pub const fn for_up_to(longest: Duration) -> Self {
-        if longest.as_micros() < 999_500 { Self::Milliseconds } else { Self::Seconds }
-    }
-
-    /// Its sign.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Milliseconds => "ms",
-            Self::Seconds => "s",
-        }
-    }
-
-    /// A time in this unit, with two or three digits.
-    pub fn number(self, duration: Duration) -> String {
-        let value = match self {
-            Self::Milliseconds => duration.as_secs_f64() * 1e3,
-            Self::Seconds => duration.as_secs_f64(),
-        };
-        if (0.05..9.95).contains(&value) { format!("{value:.1}") } else { format!("{value:.0}") }
-    }
-}
-
 /// `12:03:10`
 pub fn time_of_day(at: UnixMillis, zone: &TimeZone) -> String {
     Timestamp::from_millisecond(at.0).map_or_else(
@@ -109,21 +52,15 @@ pub fn time_of_day(at: UnixMillis, zone: &TimeZone) -> String {
     )
 }
 
-/// `1 slot`, `2 slots`
-pub fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", thousands(count), if count == 1 { one } else { many })
+/// Words as a sentence begins.
+pub fn sentence(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (value, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(thousands(value), text);
-        }
-    }
 
     #[test]
     fn compact_numbers_never_take_more_than_five_characters() {
@@ -161,13 +98,6 @@ mod tests {
     #[test]
     fn durations_keep_their_width() {
         assert_eq!(clock(Duration::from_secs(761)), "00:12:41");
-        assert_eq!(short_clock(Duration::from_secs(31)), "00:31");
-        assert_eq!(short_clock(Duration::from_secs(7231)), "2:00:31");
-        for (millis, text) in
-            [(0, "0 ms"), (3, "3.0 ms"), (210, "210 ms"), (4_100, "4.1 s"), (9_960, "10 s")]
-        {
-            assert_eq!(seconds(Duration::from_millis(millis)), text);
-        }
     }
 
     #[test]

@@ -17,13 +17,21 @@ pub enum Context {
     Inspector,
     Quit,
     Help,
+    History,
     Find,
 }
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 6] =
-        [Self::Dashboard, Self::Inspector, Self::Quit, Self::Find, Self::Help, Self::Everywhere];
+    pub const ALL: [Self; 7] = [
+        Self::Dashboard,
+        Self::Inspector,
+        Self::History,
+        Self::Quit,
+        Self::Find,
+        Self::Help,
+        Self::Everywhere,
+    ];
 
     /// Where a key is looked up, in order.
     const fn chain(self) -> &'static [Self] {
@@ -33,6 +41,7 @@ impl Context {
             Self::Inspector => &[Self::Inspector, Self::Dashboard, Self::Everywhere],
             Self::Quit => &[Self::Quit, Self::Everywhere],
             Self::Help => &[Self::Help, Self::Everywhere],
+            Self::History => &[Self::History, Self::Everywhere],
             Self::Find => &[Self::Find, Self::Everywhere],
         }
     }
@@ -46,6 +55,7 @@ impl fmt::Display for Context {
             Self::Inspector => "Inspector",
             Self::Quit => "Quit menu",
             Self::Help => "Help",
+            Self::History => "History of limits",
             Self::Find => "Find",
         })
     }
@@ -91,6 +101,7 @@ struct File {
     inspector: Vec<Entry>,
     quit: Vec<Entry>,
     help: Vec<Entry>,
+    history: Vec<Entry>,
     find: Vec<Entry>,
 }
 
@@ -124,6 +135,7 @@ impl Keymap {
         let sections = [
             (Context::Dashboard, file.dashboard),
             (Context::Inspector, file.inspector),
+            (Context::History, file.history),
             (Context::Quit, file.quit),
             (Context::Find, file.find),
             (Context::Help, file.help),
@@ -269,6 +281,8 @@ mod tests {
         }
         let shifted = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::SHIFT);
         assert_eq!(map.action(Context::Dashboard, shifted('N')), Some(Action::PreviousFailed));
+        assert_eq!(map.action(Context::Dashboard, shifted('H')), Some(Action::History));
+        assert_eq!(map.action(Context::History, shifted('H')), Some(Action::Back));
         assert_eq!(map.action(Context::Dashboard, shifted('+')), Some(Action::MoreSlots));
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         for context in Context::ALL {

@@ -1,4 +1,5 @@
-//! Where everything goes: one pure function from the size of the terminal to places.
+//! Where everything goes: one pure function from the size of the terminal, and from what the run
+//! has to show, to places.
 //!
 //! | size | what is shown |
 //! |---|---|
@@ -33,6 +34,20 @@ impl Tier {
     }
 }
 
+/// What a run has to show that not every run has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    pub endpoints: usize,
+    /// Whether it is known what the run costs.
+    pub money: bool,
+}
+
+/// The most endpoints that have a line of their own in a panel that is always there.
+const ENDPOINT_LINES: usize = 6;
+
+/// From this height of the body on several endpoints have a panel of their own.
+const ROOM_FOR_ENDPOINTS: u16 = 30;
+
 /// A place for each part of the screen. A part that has no place has an empty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
@@ -51,7 +66,9 @@ pub struct Places {
     pub slots: Rect,
     pub latency: Rect,
     pub errors: Rect,
-    /// Requests, tokens, slots and latency in two lines without boxes.
+    /// Several endpoints, a line each, where there is room for all columns.
+    pub endpoints: Rect,
+    /// Requests, tokens, slots and latency in two lines without boxes, and a third for money.
     pub rates: Rect,
     /// Alert or advice.
     pub notice: Rect,
@@ -81,7 +98,7 @@ impl Rest {
 
 impl Places {
     /// The places on a screen of this size; every size is good, 0x0 included.
-    pub fn of(size: Size) -> Self {
+    pub fn of(size: Size, needs: Needs) -> Self {
         let tier = Tier::of(size);
         let mut rest = Rest(Rect::new(0, 0, size.width, size.height));
         let none = Rect::ZERO;
@@ -98,6 +115,7 @@ impl Places {
             slots: none,
             latency: none,
             errors: none,
+            endpoints: none,
             rates: none,
             notice: none,
             outcome: none,
@@ -108,13 +126,13 @@ impl Places {
             Tier::Everything => {
                 places.progress = rest.top(1);
                 places.foot(&mut rest, 3);
-                places.everything();
+                places.everything(needs);
             }
             Tier::Switched => {
                 places.progress = rest.top(1);
                 places.foot(&mut rest, 3);
                 let mut rest = Rest(places.body);
-                places.rates = rest.top(2);
+                places.rates = rest.top(2 + u16::from(needs.money));
                 places.lower = rest.bottom((places.body.height * 2 / 5).clamp(7, 16));
                 places.grid = rest.0;
             }
@@ -151,16 +169,26 @@ impl Places {
         self.body = rest.0;
     }
 
-    fn everything(&mut self) {
-        let body = self.body;
+    fn everything(&mut self, needs: Needs) {
+        let mut all = Rest(self.body);
+        if needs.endpoints > 1 && self.body.height >= ROOM_FOR_ENDPOINTS {
+            let lines = u16::try_from(needs.endpoints.min(ENDPOINT_LINES)).unwrap_or(0);
+            // A border above and below, and the names of the columns.
+            self.endpoints = all.bottom(lines + 3);
+        }
+        let body = all.0;
         let left = body.width * 3 / 5;
         let mut rest = Rest(Rect { width: left, ..body });
         self.lower = rest.bottom((body.height * 7 / 20).clamp(8, 16));
         self.grid = rest.0;
 
         let mut rest = Rest(Rect { x: body.x + left, width: body.width - left, ..body });
-        let latency = if body.height >= 30 { 4 } else { 3 };
-        let errors = body.height / 3;
+        let latency = match body.height {
+            30.. => 5,
+            26.. => 4,
+            _ => 3,
+        };
+        let errors = body.height * 3 / 10;
         let charts = body.height.saturating_sub(3 + latency + errors).min(26);
         self.requests = rest.top(charts.div_ceil(2));
         self.tokens = rest.top(charts / 2);
@@ -171,11 +199,12 @@ impl Places {
 
     /// Where the full inspector goes: beside the live numbers where there is room for both.
     pub fn inspector(&self) -> Rect {
-        if self.tier == Tier::Everything {
-            Rect { width: self.grid.width, ..self.body }
-        } else {
-            self.body
-        }
+        if self.tier == Tier::Everything { self.grid.union(self.lower) } else { self.body }
+    }
+
+    /// Where the history of limits goes, over the rest.
+    pub fn history(&self) -> Rect {
+        centered(self.body, 110, self.body.height)
     }
 }
 
@@ -198,8 +227,20 @@ mod tests {
     fn shown_together(places: &Places) -> Vec<Rect> {
         let p = places;
         let mut all = vec![
-            p.header, p.progress, p.tabs, p.lower, p.requests, p.tokens, p.slots, p.latency,
-            p.errors, p.rates, p.notice, p.outcome, p.keys,
+            p.header,
+            p.progress,
+            p.tabs,
+            p.lower,
+            p.requests,
+            p.tokens,
+            p.slots,
+            p.latency,
+            p.errors,
+            p.endpoints,
+            p.rates,
+            p.notice,
+            p.outcome,
+            p.keys,
         ];
         // With tabs, grid and lower panel take turns in one place.
         if p.tier != Tier::Tabs {
@@ -211,9 +252,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_are_inside_and_apart(width in 0_u16..300, height in 0_u16..300) {
+        fn places_are_inside_and_apart(
+            width in 0_u16..300, height in 0_u16..300, endpoints in 0_usize..40, money: bool,
+        ) {
             let screen = Rect::new(0, 0, width, height);
-            let places = Places::of(screen.as_size());
+            let places = Places::of(screen.as_size(), Needs { endpoints, money });
             let shown = shown_together(&places);
             for (n, place) in shown.iter().enumerate() {
                 prop_assert_eq!(place.intersection(screen), *place);
@@ -222,7 +265,9 @@ mod tests {
                 }
             }
             prop_assert!(!places.header.is_empty() || screen.is_empty());
-            prop_assert_eq!(places.inspector().intersection(screen), places.inspector());
+            for over in [places.inspector(), places.history()] {
+                prop_assert_eq!(over.intersection(screen), over);
+            }
             let covered: u32 = shown.iter().map(|r| u32::from(r.width) * u32::from(r.height)).sum();
             prop_assert_eq!(covered, u32::from(width) * u32::from(height), "no hole: {:?}", places);
         }
@@ -257,10 +302,22 @@ mod tests {
 
     #[test]
     fn the_smallest_full_screen_has_room_in_every_panel() {
-        let p = Places::of(Size { width: 120, height: 30 });
-        for panel in [p.grid, p.lower, p.requests, p.tokens, p.slots, p.latency, p.errors] {
-            assert!(panel.height >= 3 && panel.width >= 40, "{panel:?}");
+        for (height, endpoints) in [(30, 1), (30, 3), (35, 3), (40, 9)] {
+            let needs = Needs { endpoints, money: true };
+            let p = Places::of(Size { width: 120, height }, needs);
+            for panel in [p.grid, p.lower, p.requests, p.tokens, p.slots, p.latency, p.errors] {
+                assert!(panel.height >= 3 && panel.width >= 40, "{panel:?} of {height}");
+            }
+            assert!(p.requests.height >= 5 && p.errors.height >= 5, "{p:?}");
         }
-        assert!(p.requests.height >= 6 && p.errors.height >= 5);
+    }
+
+    #[test]
+    fn several_endpoints_have_a_panel_where_there_is_room() {
+        let lines = |height, endpoints| {
+            let needs = Needs { endpoints, money: false };
+            Places::of(Size { width: 120, height }, needs).endpoints.height
+        };
+        assert_eq!([lines(40, 1), lines(40, 2), lines(40, 9), lines(30, 2)], [0, 5, 9, 0]);
     }
 }

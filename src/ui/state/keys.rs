@@ -1,10 +1,11 @@
 //! What each action does to the state.
 
-use super::{Copied, Effect, Frozen, Overlay, Panel, Stopping, Tone, UiState};
+use super::{Copied, Effect, Frozen, Mirror, Overlay, Panel, Stopping, Tone, UiState};
 use crate::{
-    model::{InterviewStatus, LimitName, PauseReason, PersonaIndex, RunPhase},
+    advice,
+    model::{InterviewStatus, LimitName, PersonaIndex},
     protocol::Order,
-    ui::{Exit, action::Action, detail, format, glyphs::Glyphs, layout::Tier, legend},
+    ui::{Exit, action::Action, detail, format, glyphs::Glyphs, legend},
 };
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,24 @@ impl UiState {
                 Action::Back => self.overlay = Overlay::None,
                 _ => {}
             },
+            Overlay::History { scroll } => {
+                let lines = self.run.as_ref().map_or(0, |run| advice::joined(&run.changes).len());
+                let room = usize::from(self.places.history().height.saturating_sub(3));
+                let most = lines.saturating_sub(room);
+                *scroll = match action {
+                    Action::MoveUp => scroll.saturating_sub(1),
+                    Action::MoveDown => scroll.saturating_add(1),
+                    Action::PageUp => scroll.saturating_sub(10),
+                    Action::PageDown => scroll.saturating_add(10),
+                    Action::First => 0,
+                    Action::Last => most,
+                    _ => *scroll,
+                }
+                .min(most);
+                if action == Action::Back {
+                    self.overlay = Overlay::None;
+                }
+            }
             Overlay::Find { typed } => match action {
                 Action::Erase => {
                     typed.pop();
@@ -68,6 +87,8 @@ impl UiState {
             Action::FewerTokens => self.tune(LimitName::TokensPerMinute, false, effects),
             Action::TogglePause => self.toggle_pause(effects),
             Action::Retry => self.retry(effects),
+            Action::ToggleAdaptation => self.toggle_adaptation(effects),
+            Action::History => self.overlay = Overlay::History { scroll: 0 },
             Action::Help => self.overlay = Overlay::Help { scroll: 0 },
             Action::NextPanel => self.next_panel(true),
             Action::PreviousPanel => self.next_panel(false),
@@ -144,78 +165,6 @@ impl UiState {
         }));
     }
 
-    // Tuning.
-
-    /// Whether the run can still be told anything; says so where it cannot.
-    fn can_order(&mut self) -> bool {
-        let Some(run) = &self.run else {
-            self.say(Tone::Info, "the run has not begun yet; try again in a moment");
-            return false;
-        };
-        let why = if !run.header.live {
-            "this run is only looked at; `voxpop resume` goes on with it"
-        } else if run.ended() {
-            "the run is over; there is nothing left to change"
-        } else if matches!(run.phase, RunPhase::Draining) {
-            "the run is stopping; it takes no new orders"
-        } else {
-            return true;
-        };
-        self.say(Tone::Refused, why);
-        false
-    }
-
-    fn tune(&mut self, limit: LimitName, more: bool, effects: &mut Vec<Effect>) {
-        if !self.can_order() {
-            return;
-        }
-        let Some(run) = &self.run else { return };
-        match self.orders.step(limit, more, &run.meters) {
-            Ok(order) => effects.push(Effect::Send(order)),
-            Err(why) => self.say(Tone::Info, why),
-        }
-    }
-
-    fn toggle_pause(&mut self, effects: &mut Vec<Effect>) {
-        if !self.can_order() {
-            return;
-        }
-        let paused =
-            self.run.as_ref().is_some_and(|run| matches!(run.phase, RunPhase::Paused { .. }));
-        effects.push(Effect::Send(self.orders.toggle_pause(paused)));
-    }
-
-    fn retry(&mut self, effects: &mut Vec<Effect>) {
-        let Some(run) = &self.run else { return };
-        let failed = run.counts.get(InterviewStatus::Failed);
-        if !run.header.live && failed > 0 {
-            let line = format!("`voxpop retry {}` asks the failed again", run.header.run);
-            return self.say(Tone::Info, line);
-        }
-        // The engine stays for those who still look at a run that is over.
-        if run.phase == RunPhase::Finished && failed > 0 {
-            effects.push(Effect::Send(Order::RetryFailed));
-            return;
-        }
-        let mended = matches!(
-            run.phase,
-            RunPhase::Paused {
-                reason: PauseReason::ProviderRefuses { .. }
-                    | PauseReason::Unreachable { .. }
-                    | PauseReason::CannotStore { .. }
-                    | PauseReason::CannotRead { .. }
-            }
-        );
-        if !self.can_order() {
-        } else if mended {
-            effects.push(Effect::Send(Order::Resume));
-        } else if failed == 0 {
-            self.say(Tone::Info, "nothing has failed: there is nobody to ask again");
-        } else {
-            effects.push(Effect::Send(Order::RetryFailed));
-        }
-    }
-
     fn freeze(&mut self, effects: &mut Vec<Effect>) {
         if self.frozen.is_some() {
             self.thaw(effects);
@@ -239,6 +188,7 @@ impl UiState {
         match self.focus {
             Panel::Log if rows != 0 => self.scroll_log(-rows as isize),
             Panel::Errors if rows != 0 => self.select_error(rows > 0),
+            Panel::Endpoints if rows != 0 => self.select_endpoint(rows > 0),
             _ => {
                 if let Some(run) = &self.run {
                     self.grid.move_by(columns, rows, &run.statuses);
@@ -279,15 +229,16 @@ impl UiState {
 
     /// The last line of a text stays at the bottom of its panel.
     pub(super) fn clamp_scroll(&mut self) {
-        let (now, support) = (self.now, "");
+        let now = self.now;
+        let about = self.run.as_ref().map_or_else(Default::default, Mirror::about);
         let place = legend::inside(self.places.inspector());
         if let Some(inspection) = &mut self.inspection
             && inspection.scroll > 0
         {
-            // Labels, glyphs and zone do not matter for the number of lines.
+            // Glyphs and zone do not matter for the number of lines.
             let lines = inspection.detail.as_ref().map_or(0, |shown| {
                 let width = usize::from(place.width);
-                detail::lines(shown, support, width, &Glyphs::UNICODE, &TimeZone::UTC, now).len()
+                detail::lines(shown, about, width, &Glyphs::UNICODE, &TimeZone::UTC, now).len()
             });
             let most = lines.saturating_sub(usize::from(place.height));
             inspection.scroll = inspection.scroll.min(most);
@@ -309,19 +260,6 @@ impl UiState {
             (Some(at), false) => at.saturating_sub(1),
         };
         self.error_selected = kinds.get(next).copied();
-    }
-
-    fn next_panel(&mut self, forward: bool) {
-        let everything = self.places.tier == Tier::Everything;
-        let panels: Vec<_> =
-            Panel::ALL.into_iter().filter(|&p| !(everything && p == Panel::Rates)).collect();
-        let at = panels.iter().position(|&p| p == self.focus).unwrap_or(0);
-        let step = if forward { 1 } else { panels.len() - 1 };
-        self.focus = panels[(at + step) % panels.len()];
-        self.inspector_open = false;
-        if self.focus != Panel::Grid {
-            self.behind = self.focus;
-        }
     }
 
     pub(super) fn go_to(&mut self, persona: PersonaIndex) {
@@ -384,6 +322,10 @@ impl UiState {
             return;
         }
         let Some(run) = &self.run else { return };
+        if self.focus == Panel::Endpoints {
+            self.choose_endpoint();
+            return;
+        }
         if self.focus == Panel::Errors
             && let Some(tally) = self
                 .error_selected
@@ -412,6 +354,8 @@ impl UiState {
     fn back(&mut self) {
         if self.inspector_open {
             self.inspector_open = false;
+        } else if self.only.is_some() {
+            self.let_go_of_endpoint();
         } else if self.focus != Panel::Grid {
             self.focus = Panel::Grid;
             self.error_selected = None;
@@ -443,7 +387,7 @@ impl UiState {
         effects.push(Effect::Write {
             directory: directory.to_owned(),
             name,
-            text: detail::plain(shown, &run.header.support),
+            text: detail::plain(shown, run.about()),
             copy,
         });
     }
@@ -468,7 +412,7 @@ fn file_stem(run: &str) -> String {
 
 /// Who to look at where nobody was chosen: the last that failed for good, or else somebody whom
 /// something is done about.
-fn most_telling(run: &super::Mirror) -> Option<PersonaIndex> {
+fn most_telling(run: &Mirror) -> Option<PersonaIndex> {
     let failed = |s| s == InterviewStatus::Failed;
     run.meters
         .failures

@@ -1,11 +1,17 @@
 //! The run as the engine last told it: a snapshot kept up to date by deltas.
 
+use super::holders::Holders;
 use crate::{
+    advice::{Load, Situation},
     model::{
-        InterviewStatus, LogLine, PersonaIndex, RunPhase, RunSummary, StatusCounts, UnixMillis,
-        strip_controls,
+        EndpointIndex, InterviewStatus, LimitChange, LogLine, PersonaIndex, RunPhase, RunSummary,
+        Service, StatusCounts, UnixMillis, strip_controls,
     },
-    protocol::{Delta, HISTORY_SECONDS, LOG_LINES, Meters, RateSample, RunHeader, Snapshot},
+    protocol::{
+        Delta, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters, RateSample,
+        RunHeader, Snapshot,
+    },
+    ui::detail::About,
 };
 use std::{collections::VecDeque, time::Duration};
 
@@ -19,8 +25,12 @@ pub struct Mirror {
     pub meters: Meters,
     /// Oldest first.
     pub history: VecDeque<RateSample>,
+    endpoint_history: Vec<EndpointHistory>,
     /// How many samples there ever were: charts line up their columns by it.
     pub samples_seen: u64,
+    /// How the limits changed, oldest first.
+    pub changes: VecDeque<LimitChange>,
+    pub(super) holders: Holders,
     /// Oldest first.
     pub log: VecDeque<LogLine>,
     pub summary: Option<RunSummary>,
@@ -31,18 +41,36 @@ pub struct Mirror {
 impl Mirror {
     /// Takes in a snapshot.
     pub fn new(snapshot: Snapshot, now: UnixMillis) -> Self {
-        let Snapshot { mut header, phase, statuses, meters, history, log, summary, .. } = snapshot;
+        let Snapshot {
+            version: _,
+            mut header,
+            phase,
+            statuses,
+            meters,
+            history,
+            log,
+            changes,
+            summary,
+        } = snapshot;
         for text in [&mut header.run, &mut header.survey, &mut header.question, &mut header.support]
         {
             *text = strip_controls(text);
         }
         let statuses = statuses.0;
+        let changes: VecDeque<_> = changes.into_iter().map(clean_change).collect();
+        // What was set in an earlier part of the run may have been configured anew since.
+        let began = now.0 - i64::try_from(meters.elapsed.as_millis()).unwrap_or(i64::MAX);
+        let mut holders = Holders::default();
+        changes.iter().filter(|change| change.at.0 >= began).for_each(|c| holders.note(c));
         Self {
             counts: StatusCounts::of(&statuses),
             header,
             phase,
             statuses,
-            meters: clean(meters),
+            endpoint_history: meters.endpoints.iter().map(EndpointHistory::new).collect(),
+            meters: clean(meters, &holders),
+            changes,
+            holders,
             samples_seen: history.len() as u64,
             history: history.into(),
             log: log.into_iter().map(clean_line).collect(),
@@ -70,7 +98,12 @@ impl Mirror {
             changed(change.persona, before, change.status);
         }
         self.phase = delta.phase;
-        self.meters = clean(delta.meters);
+        for change in delta.changes.into_iter().map(clean_change) {
+            self.holders.note(&change);
+            append_capped(&mut self.changes, [change], LIMIT_CHANGES);
+        }
+        self.meters = clean(delta.meters, &self.holders);
+        self.sample_endpoints(delta.history.len());
         self.samples_seen += delta.history.len() as u64;
         append_capped(&mut self.history, delta.history, HISTORY_SECONDS);
         append_capped(&mut self.log, delta.log.into_iter().map(clean_line), LOG_LINES);
@@ -104,10 +137,40 @@ impl Mirror {
         self.meters.elapsed + since
     }
 
-    /// How long no attempt has given an answer.
-    pub fn unanswered_for(&self, now: UnixMillis) -> Duration {
-        let elapsed = self.elapsed(now);
-        self.meters.last_success.map_or(elapsed, |at| now.since(at).min(elapsed))
+    /// What the run is judged by at this moment.
+    pub const fn situation(&self, now: UnixMillis) -> Situation<'_> {
+        Situation { phase: &self.phase, counts: &self.counts, meters: &self.meters, now }
+    }
+
+    /// What the inspector has to know about the run.
+    pub fn about(&self) -> About<'_> {
+        About { support: &self.header.support, endpoints: &self.meters.endpoints }
+    }
+
+    /// What is used of the limits of one endpoint, or of all.
+    pub fn load(&self, only: Option<EndpointIndex>) -> Load {
+        match only.and_then(|index| self.meters.endpoints.get(index.as_usize())) {
+            Some(endpoint) => Load::of_one(endpoint),
+            None => Load::of_all(&self.meters.endpoints),
+        }
+    }
+
+    /// The seconds of one endpoint, as far as this screen has seen them, or of all.
+    pub fn seconds(&self, only: Option<EndpointIndex>) -> &VecDeque<RateSample> {
+        let history = only.and_then(|index| self.endpoint_history.get(index.as_usize()));
+        history.map_or(&self.history, |history| &history.samples)
+    }
+
+    fn sample_endpoints(&mut self, seconds: usize) {
+        let endpoints = &self.meters.endpoints;
+        if self.endpoint_history.len() != endpoints.len() {
+            self.endpoint_history = endpoints.iter().map(EndpointHistory::new).collect();
+        }
+        for _ in 0..seconds {
+            for (history, endpoint) in self.endpoint_history.iter_mut().zip(endpoints) {
+                history.sample(endpoint);
+            }
+        }
     }
 
     /// The status of one persona.
@@ -136,16 +199,56 @@ impl Mirror {
     }
 }
 
+/// The seconds of one endpoint since this screen joined: the engine samples only their sum.
+#[derive(Clone, Debug)]
+struct EndpointHistory {
+    /// Oldest first.
+    samples: VecDeque<RateSample>,
+    /// Failed attempts up to the last sample.
+    failed: u64,
+}
+
+impl EndpointHistory {
+    const fn new(endpoint: &EndpointMeters) -> Self {
+        Self { samples: VecDeque::new(), failed: endpoint.failed }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a chart needs no more")]
+    fn sample(&mut self, endpoint: &EndpointMeters) {
+        let failures = endpoint.failed.saturating_sub(self.failed);
+        self.failed = endpoint.failed;
+        let sample = RateSample {
+            requests: endpoint.requests.now as f32,
+            tokens: endpoint.tokens.now as f32,
+            in_flight: endpoint.slots.held,
+            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+        };
+        append_capped(&mut self.samples, [sample], HISTORY_SECONDS);
+    }
+}
+
 /// The engine strips what it logs, but the screen trusts nobody.
 fn clean_line(mut line: LogLine) -> LogLine {
     line.text = strip_controls(&line.text);
     line
 }
 
-fn clean(mut meters: Meters) -> Meters {
-    for endpoint in &mut meters.endpoints {
+fn clean_change(mut change: LimitChange) -> LimitChange {
+    change.reason = strip_controls(&change.reason);
+    change
+}
+
+fn clean(mut meters: Meters, holders: &Holders) -> Meters {
+    for (index, endpoint) in (0..=u16::MAX).map(EndpointIndex).zip(&mut meters.endpoints) {
         endpoint.name = strip_controls(&endpoint.name);
         endpoint.model = strip_controls(&endpoint.model);
+        endpoint.group = endpoint.group.as_deref().map(strip_controls);
+        if let Service::CoolingDown { failure, .. } | Service::OutOfService { failure } =
+            &mut endpoint.service
+        {
+            failure.message = strip_controls(&failure.message);
+        }
+        holders.correct(index, endpoint);
     }
     for tally in &mut meters.failures {
         tally.last_message = strip_controls(&tally.last_message);

@@ -3,34 +3,40 @@
 //! [`UiState::apply`] takes in one [`Input`] (a key's action, an update from the engine, the
 //! clock, a signal) and says as [`Effect`]s what is to be done outside. Drawing reads the state
 //! and changes nothing. `mirror` is the run, `grid` the view of its personas, `orders` what was
-//! asked of the engine, `inspection` the persona looked at, `keys` what each action does.
+//! asked of the engine, `holders` who keeps a limit where it is, `inspection` the persona looked
+//! at, `panels` what is in sight, `keys` what each action does and `tuning` what it orders.
 
 mod grid;
+mod holders;
 mod inspection;
 mod keys;
 mod mirror;
 mod orders;
+mod panels;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
+mod tuning;
+#[cfg(test)]
+mod tuning_tests;
 
 pub use grid::{Cursor, Face, GridView, WORST_FIRST};
 pub use inspection::Inspection;
 pub use mirror::Mirror;
 pub use orders::{Notice, Orders, Tone};
+pub use panels::{Lower, Overlay, Panel};
 
 use super::{
     Exit,
     action::Action,
-    advice::{self, Verdict},
+    advice::Verdict,
     format,
-    keymap::Context,
-    layout::{Places, Tier},
+    layout::{Needs, Places},
     legend,
 };
 use crate::{
-    model::{FailureKind, PersonaIndex, UnixMillis},
+    model::{EndpointIndex, FailureKind, PersonaIndex, UnixMillis},
     protocol::{CommandId, Delta, Order, PROTOCOL_VERSION, Snapshot, Update},
 };
 use ratatui::layout::Size;
@@ -38,6 +44,9 @@ use std::path::PathBuf;
 
 /// How long an outcome is news, in milliseconds: for so long it has the place of what can wait.
 const FRESH_MS: i64 = 8_000;
+
+/// How long the outcome of another command does not take the place of a refusal.
+const REFUSAL_STANDS_MS: i64 = 1_000;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,51 +103,6 @@ pub enum Effect {
     Alarm(String),
 }
 
-/// A panel that can have the focus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Panel {
-    Grid,
-    Rates,
-    Errors,
-    Log,
-}
-
-impl Panel {
-    /// In the order of the Tab key.
-    pub const ALL: [Self; 4] = [Self::Grid, Self::Rates, Self::Errors, Self::Log];
-
-    /// Its word on a tab.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Grid => "Personas",
-            Self::Rates => "Rates",
-            Self::Errors => "Errors",
-            Self::Log => "Log",
-        }
-    }
-}
-
-/// What the lower panel shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lower {
-    Persona,
-    Panel(Panel),
-}
-
-/// What lies over the dashboard.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Overlay {
-    #[default]
-    None,
-    Quit,
-    Help {
-        scroll: usize,
-    },
-    Find {
-        typed: String,
-    },
-}
-
 /// The stop that was asked for from here: when the run has ended, the dashboard leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopping {
@@ -173,12 +137,18 @@ pub struct UiState {
     pub frozen: Option<Frozen>,
     pub verdict: Verdict,
     pub error_selected: Option<FailureKind>,
+    /// The line of the endpoints that the keys are on.
+    pub endpoint_selected: usize,
+    /// The endpoint that the tuning keys act on alone.
+    pub only: Option<EndpointIndex>,
     /// Log lines between the last one and the last one shown.
     pub log_back: usize,
     pub stopping: Stopping,
     pub engine_gone: bool,
     /// As far as the terminal says; it counts as looked at until it says otherwise.
     pub focused: bool,
+    /// Whether somebody was called since nothing has come back.
+    alarm_raised: bool,
     keep_open: bool,
     now: UnixMillis,
 }
@@ -189,7 +159,7 @@ impl UiState {
         Self {
             run: None,
             size,
-            places: Places::of(size),
+            places: Places::of(size, Needs::default()),
             grid: GridView::default(),
             focus: Panel::Grid,
             behind: Panel::Errors,
@@ -201,10 +171,13 @@ impl UiState {
             frozen: None,
             verdict: Verdict::default(),
             error_selected: None,
+            endpoint_selected: 0,
+            only: None,
             log_back: 0,
             stopping: Stopping::No,
             engine_gone: false,
             focused: true,
+            alarm_raised: false,
             keep_open,
             now,
         }
@@ -230,11 +203,8 @@ impl UiState {
             }
             Input::Written { copied, result } => self.written(copied, result),
         }
-        if let Some(run) = &self.run
-            && self.frozen.is_none()
-        {
-            self.verdict.observe(advice::binds(run, self.now), self.now);
-        }
+        self.arrange();
+        self.watch_run(&mut effects);
         self.watch_persona(&mut effects);
         effects
     }
@@ -264,35 +234,24 @@ impl UiState {
         self.notice.as_ref().filter(|notice| self.now.0 - notice.at.0 < FRESH_MS)
     }
 
-    /// What is open, and so which keys count.
-    pub const fn context(&self) -> Context {
-        match self.overlay {
-            Overlay::Quit => Context::Quit,
-            Overlay::Help { .. } => Context::Help,
-            Overlay::Find { .. } => Context::Find,
-            Overlay::None if self.inspector_open => Context::Inspector,
-            Overlay::None => Context::Dashboard,
-        }
-    }
-
-    /// What the lower panel shows.
-    pub fn lower(&self) -> Lower {
-        let persona = self.grid.cursor.is_some_and(|cursor| cursor.exact);
-        match (self.places.tier, self.focus) {
-            (Tier::Everything, Panel::Log) => Lower::Panel(Panel::Log),
-            (Tier::Everything, _) if persona => Lower::Persona,
-            (Tier::Everything, _) => Lower::Panel(Panel::Log),
-            (Tier::Switched, Panel::Grid) if persona => Lower::Persona,
-            (Tier::Switched, Panel::Grid) => Lower::Panel(self.behind),
-            (_, panel) => Lower::Panel(panel),
-        }
-    }
-
     /// The persona that is to be looked at: that of the cursor, where a panel shows it.
     fn watched(&self) -> Option<PersonaIndex> {
         let cursor = self.grid.cursor.filter(|cursor| cursor.exact)?;
         let shown = self.inspector_open || (self.lower() == Lower::Persona);
         shown.then_some(cursor.persona)
+    }
+
+    /// Judges what holds the run back, and calls somebody once when nothing comes back.
+    fn watch_run(&mut self, effects: &mut Vec<Effect>) {
+        let Some(run) = self.run.as_ref().filter(|_| self.frozen.is_none()) else { return };
+        let situation = run.situation(self.now);
+        self.verdict.observe((!run.ended()).then_some(situation), self.now);
+        let alarm = situation.alarm().filter(|_| !run.ended());
+        if let Some(alarm) = alarm.filter(|_| !self.alarm_raised) {
+            let words = alarm.words(self.now, None);
+            effects.push(Effect::Alarm(format!("voxpop: {}: {words}", run.header.run)));
+        }
+        self.alarm_raised = alarm.is_some();
     }
 
     fn watch_persona(&mut self, effects: &mut Vec<Effect>) {
@@ -317,16 +276,6 @@ impl UiState {
         }
     }
 
-    fn resize(&mut self, size: Size) {
-        self.size = size;
-        self.places = Places::of(size);
-        if self.places.tier == Tier::Everything && self.focus == Panel::Rates {
-            self.focus = Panel::Grid;
-        }
-        self.fit_grid();
-        self.clamp_scroll();
-    }
-
     fn fit_grid(&mut self) {
         if let Some(run) = &self.run {
             self.grid.fit(&run.statuses, legend::cells(self.places.grid, run.total()));
@@ -345,13 +294,13 @@ impl UiState {
             }
             Update::Applied { id, outcome } => {
                 let (order, notice) = self.orders.answered(id, outcome, self.now);
-                if let (Some(Order::Inspect { persona }), Some(notice)) = (order, &notice)
+                if let (Some(Order::Inspect { persona }), Some(notice)) = (&order, &notice)
                     && let Some(inspection) = &mut self.inspection
-                    && inspection.persona == persona
+                    && inspection.persona == *persona
                 {
                     inspection.refused = Some(notice.text.clone());
                 }
-                self.notice = notice.or(self.notice.take());
+                self.notify(order.as_ref(), notice);
             }
         }
     }
@@ -389,7 +338,8 @@ impl UiState {
             None => delta,
             Some(mut frozen) => {
                 // What the run as a whole does is never held back.
-                let thaw = delta.phase != run.phase || delta.summary.is_some();
+                let alarm = delta.meters.nothing_since.is_some() && !self.alarm_raised;
+                let thaw = delta.phase != run.phase || delta.summary.is_some() || alarm;
                 let merged = match frozen.held.take() {
                     Some(mut held) => {
                         held.merge(delta);
@@ -413,7 +363,9 @@ impl UiState {
         let was_running = !run.ended();
         let fresh = delta.log.len();
         let grid = &mut self.grid;
+        let lines = self.overlay.lines(run);
         let fits = run.apply(delta, self.now, |persona, from, to| grid.changed(persona, from, to));
+        self.overlay.grown(lines, run);
         if self.log_back > 0 {
             self.log_back = (self.log_back + fresh).min(run.log.len());
         }
@@ -443,6 +395,28 @@ impl UiState {
         if let Some(Frozen { held: Some(delta), .. }) = self.frozen.take() {
             self.take_in(delta, effects);
         }
+    }
+
+    /// Shows the outcome of a command. One key press may have been several commands, a command for
+    /// each endpoint: what was refused is not hidden by the others.
+    fn notify(&mut self, order: Option<&Order>, notice: Option<Notice>) {
+        let Some(mut notice) = notice else { return };
+        let refused = |shown: &Notice| {
+            shown.tone == Tone::Refused && self.now.0 - shown.at.0 < REFUSAL_STANDS_MS
+        };
+        if notice.tone == Tone::Applied && self.notice.as_ref().is_some_and(refused) {
+            return;
+        }
+        if let (Some(Order::SetLimit { endpoint: Some(endpoint), .. }), Some(run)) =
+            (order, &self.run)
+            && run.meters.endpoints.len() > 1
+        {
+            let name = run.endpoint_name(*endpoint);
+            if !notice.text.contains(&name) {
+                notice.text = format!("{name}: {}", notice.text);
+            }
+        }
+        self.notice = Some(notice);
     }
 
     fn say(&mut self, tone: Tone, text: impl Into<String>) {

@@ -2,11 +2,12 @@
 //! every command's outcome is shown.
 
 use crate::{
+    advice,
     model::{EndpointIndex, LimitName, PerMinute, Slots, UnixMillis},
     protocol::{CommandId, CommandOutcome, EndpointMeters, LimitValue, Meters, Order},
     ui::steps,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What became of the last command, for the footer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,58 +44,71 @@ const DELTAS_TO_SETTLE: u8 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
     sent: BTreeMap<CommandId, Order>,
-    slots: Option<Target>,
-    requests: Option<Target>,
-    tokens: Option<Target>,
+    targets: HashMap<(EndpointIndex, LimitName), Target>,
     /// Pause (`true`) or resume (`false`), asked for and not yet answered.
     pause: Option<bool>,
+    /// Adaptation on or off, likewise.
+    adaptation: Option<bool>,
 }
 
 impl Orders {
-    /// The limit that one more key press asks for: one step from what was last asked for, or else
-    /// from what holds. The error says why there is none.
+    /// What one more key press asks for, of one endpoint or of each: one step from what was last
+    /// asked for, or else from what holds. The error says why there is nothing to ask for.
     pub fn step(
         &mut self,
         limit: LimitName,
         more: bool,
+        only: Option<EndpointIndex>,
         meters: &Meters,
-    ) -> Result<Order, &'static str> {
-        let Some(endpoint) = meters.endpoints.first() else {
-            return Err("no endpoint has said anything yet; try again in a moment");
-        };
-        let from = self.asked(limit).or_else(|| holds(limit, endpoint));
-        let to = match (from, more) {
-            (Some(from), true) => steps::up(from),
-            (Some(from), false) => steps::down(from),
-            (None, true) => return Err("this rate has no limit to raise; lower it to set one"),
-            (None, false) => steps::down(used_now(limit, endpoint)),
-        };
-        let most = if limit == LimitName::Slots { Slots::MAX } else { PerMinute::MAX };
-        let to = to.clamp(1, most);
-        if from == Some(to) {
-            return Err(if more { "that is the most there can be" } else { "1 is the least" });
+    ) -> Result<Vec<Order>, &'static str> {
+        let mut orders = Vec::new();
+        let mut why = "no endpoint has said anything yet; try again in a moment";
+        for (index, endpoint) in (0..=u16::MAX).map(EndpointIndex).zip(&meters.endpoints) {
+            if only.is_some_and(|only| only != index) {
+                continue;
+            }
+            match next(self.target_of(index, limit), limit, more, endpoint) {
+                Ok(to) => {
+                    self.targets.insert((index, limit), Target { to, id: None, applied: None });
+                    let to = LimitValue::Exactly(to);
+                    orders.push(Order::SetLimit { endpoint: Some(index), limit, to });
+                }
+                Err(because) => why = because,
+            }
         }
-        *self.target(limit) = Some(Target { to, id: None, applied: None });
-        // Every endpoint gets the same value: one of them alone is not on this screen.
-        let endpoint = (meters.endpoints.len() == 1).then_some(EndpointIndex(0));
-        Ok(Order::SetLimit { endpoint, limit, to: LimitValue::Exactly(to) })
+        if orders.is_empty() { Err(why) } else { Ok(orders) }
     }
 
-    /// What was asked for and does not show in the meters yet.
-    pub fn asked(&self, limit: LimitName) -> Option<u32> {
-        match limit {
-            LimitName::Slots => self.slots,
-            LimitName::RequestsPerMinute => self.requests,
-            LimitName::TokensPerMinute => self.tokens,
-        }
-        .map(|target| target.to)
+    fn target_of(&self, endpoint: EndpointIndex, limit: LimitName) -> Option<u32> {
+        self.targets.get(&(endpoint, limit)).map(|target| target.to)
     }
 
-    const fn target(&mut self, limit: LimitName) -> &mut Option<Target> {
+    /// What was asked for, of one endpoint or of all together, and does not show in the meters
+    /// yet.
+    pub fn asked(
+        &self,
+        limit: LimitName,
+        only: Option<EndpointIndex>,
+        meters: &Meters,
+    ) -> Option<u32> {
+        if let Some(only) = only {
+            return self.target_of(only, limit);
+        }
+        if !self.targets.keys().any(|(_, name)| *name == limit) {
+            return None;
+        }
+        let mut asked = meters.endpoints.clone();
+        for (index, endpoint) in (0..=u16::MAX).map(EndpointIndex).zip(&mut asked) {
+            if let Some(to) = self.target_of(index, limit) {
+                show(limit, to, endpoint);
+            }
+        }
+        let load = advice::Load::of_all(&asked);
+        let rate = |rate: advice::Rate| rate.limit.map(saturate);
         match limit {
-            LimitName::Slots => &mut self.slots,
-            LimitName::RequestsPerMinute => &mut self.requests,
-            LimitName::TokensPerMinute => &mut self.tokens,
+            LimitName::Slots => Some(load.slots.target),
+            LimitName::RequestsPerMinute => rate(load.requests),
+            LimitName::TokensPerMinute => rate(load.tokens),
         }
     }
 
@@ -105,10 +119,17 @@ impl Orders {
         if pause { Order::Pause } else { Order::Resume }
     }
 
+    /// Adaptation on or off, likewise.
+    pub fn toggle_adaptation(&mut self, adapting: bool) -> Order {
+        let on = !self.adaptation.unwrap_or(adapting);
+        self.adaptation = Some(on);
+        Order::SetAdaptation { on }
+    }
+
     /// The link took an order.
     pub fn sent(&mut self, id: CommandId, order: Order) {
-        if let Order::SetLimit { limit, .. } = order
-            && let Some(target) = self.target(limit)
+        if let Order::SetLimit { endpoint: Some(endpoint), limit, .. } = order
+            && let Some(target) = self.targets.get_mut(&(endpoint, limit))
         {
             target.id = Some(id);
         }
@@ -124,17 +145,21 @@ impl Orders {
     ) -> (Option<Order>, Option<Notice>) {
         let order = self.sent.remove(&id);
         let refused = matches!(outcome, CommandOutcome::Refused { .. });
-        match order {
-            Some(Order::SetLimit { limit, .. }) => {
-                let target = self.target(limit);
-                match target {
-                    Some(held) if held.id == Some(id) && refused => *target = None,
-                    Some(held) if held.id == Some(id) => held.applied = Some(0),
-                    // A later key press is on its way: its answer counts.
-                    _ => {}
+        match &order {
+            Some(Order::SetLimit { endpoint: Some(endpoint), limit, .. }) => {
+                let key = (*endpoint, *limit);
+                // Where a later key press is on its way, its answer counts.
+                if let Some(target) = self.targets.get_mut(&key).filter(|t| t.id == Some(id)) {
+                    target.applied = Some(0);
+                    if refused {
+                        self.targets.remove(&key);
+                    }
                 }
             }
-            Some(Order::Pause | Order::Resume) if !self.pausing() => self.pause = None,
+            Some(Order::Pause | Order::Resume) if !self.waits_for(is_pausing) => self.pause = None,
+            Some(Order::SetAdaptation { .. }) if !self.waits_for(is_adapting) => {
+                self.adaptation = None;
+            }
             // What the screen asks for on its own account needs no word, unless it failed.
             Some(Order::Inspect { .. } | Order::SendSnapshot) if !refused => {
                 return (order, None);
@@ -149,27 +174,58 @@ impl Orders {
         (order, Some(Notice { at, tone, text }))
     }
 
-    fn pausing(&self) -> bool {
-        self.sent.values().any(|order| matches!(order, Order::Pause | Order::Resume))
+    fn waits_for(&self, kind: fn(&Order) -> bool) -> bool {
+        self.sent.values().any(kind)
     }
 
     /// New meters arrived: targets that they show, or have had time to show, are no longer asked
     /// for but hold.
     pub fn settle(&mut self, meters: &Meters) {
-        for limit in [LimitName::Slots, LimitName::RequestsPerMinute, LimitName::TokensPerMinute] {
-            let shown = meters.endpoints.first().and_then(|endpoint| holds(limit, endpoint));
-            let target = self.target(limit);
-            if let Some(Target { to, applied: Some(deltas), .. }) = target {
-                *deltas += 1;
-                if shown == Some(*to) || *deltas >= DELTAS_TO_SETTLE {
-                    *target = None;
-                }
-            }
-        }
+        self.targets.retain(|(endpoint, limit), target| {
+            let Some(deltas) = &mut target.applied else { return true };
+            *deltas += 1;
+            let endpoint = meters.endpoints.get(endpoint.as_usize());
+            let shown = endpoint.and_then(|endpoint| in_force(*limit, endpoint));
+            shown != Some(target.to) && *deltas < DELTAS_TO_SETTLE
+        });
     }
 }
 
-fn holds(limit: LimitName, endpoint: &EndpointMeters) -> Option<u32> {
+const fn is_pausing(order: &Order) -> bool {
+    matches!(order, Order::Pause | Order::Resume)
+}
+
+const fn is_adapting(order: &Order) -> bool {
+    matches!(order, Order::SetAdaptation { .. })
+}
+
+/// One step from what was asked for, or else from what holds: down from the limit in force, so
+/// that the step is felt, and up from the one that was set where that is higher, since a limit
+/// that adaptation or a header keeps down is a ceiling that would not be reached.
+fn next(
+    asked: Option<u32>,
+    limit: LimitName,
+    more: bool,
+    endpoint: &EndpointMeters,
+) -> Result<u32, &'static str> {
+    let holds = in_force(limit, endpoint);
+    let ceiling = holds.map(|holds| holds.max(configured(limit, endpoint).unwrap_or(0)));
+    let from = asked.or(if more { ceiling } else { holds });
+    let to = match (from, more) {
+        (Some(from), true) => steps::up(from),
+        (Some(from), false) => steps::down(from),
+        (None, true) => return Err("this rate has no limit to raise; lower it to set one"),
+        (None, false) => steps::down(used_now(limit, endpoint)),
+    };
+    let most = if limit == LimitName::Slots { Slots::MAX } else { PerMinute::MAX };
+    let to = to.clamp(1, most);
+    if from == Some(to) {
+        return Err(if more { "that is the most there can be" } else { "1 is the least" });
+    }
+    Ok(to)
+}
+
+fn in_force(limit: LimitName, endpoint: &EndpointMeters) -> Option<u32> {
     match limit {
         LimitName::Slots => Some(endpoint.slots.target),
         LimitName::RequestsPerMinute => endpoint.requests.limit.map(PerMinute::get),
@@ -177,11 +233,33 @@ fn holds(limit: LimitName, endpoint: &EndpointMeters) -> Option<u32> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a `as` saturates")]
+fn configured(limit: LimitName, endpoint: &EndpointMeters) -> Option<u32> {
+    match limit {
+        LimitName::Slots => endpoint.slots.configured,
+        LimitName::RequestsPerMinute => endpoint.requests.configured.map(PerMinute::get),
+        LimitName::TokensPerMinute => endpoint.tokens.configured.map(PerMinute::get),
+    }
+}
+
+/// Puts a limit into meters, as if it held.
+fn show(limit: LimitName, to: u32, endpoint: &mut EndpointMeters) {
+    let rate = Some(PerMinute::clamped(i64::from(to)));
+    match limit {
+        LimitName::Slots => endpoint.slots.target = to,
+        LimitName::RequestsPerMinute => endpoint.requests.limit = rate,
+        LimitName::TokensPerMinute => endpoint.tokens.limit = rate,
+    }
+}
+
 fn used_now(limit: LimitName, endpoint: &EndpointMeters) -> u32 {
     match limit {
         LimitName::Slots => endpoint.slots.target,
-        LimitName::RequestsPerMinute => endpoint.requests.now as u32,
-        LimitName::TokensPerMinute => endpoint.tokens.now as u32,
+        LimitName::RequestsPerMinute => saturate(endpoint.requests.now),
+        LimitName::TokensPerMinute => saturate(endpoint.tokens.now),
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a `as` saturates")]
+const fn saturate(value: f64) -> u32 {
+    value as u32
 }

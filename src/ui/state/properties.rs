@@ -4,7 +4,7 @@ use super::{tests::Desk, *};
 use crate::{
     model::{InterviewStatus as S, RunPhase, StatusCounts},
     ui::{
-        fixture::{self, delta, last_delta},
+        fixture::{self, delta, last_delta, several_delta},
         glyphs::Glyphs,
         screen::Screen,
         theme, view,
@@ -76,14 +76,22 @@ proptest! {
     fn nothing_that_happens_breaks_the_state_or_the_drawing(
         steps in proptest::collection::vec(step(), 0..60),
         ascii in any::<bool>(),
+        several in any::<bool>(),
     ) {
         let look = fixture::look(
             if ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
             theme::DEFAULT,
         );
-        let mut desk = Desk::new(120);
+        let mut desk =
+            if several { Desk::of(fixture::several(120, 40)) } else { Desk::new(120) };
         for step in steps {
             match step {
+                // Every other delta is of a run with three endpoints, which may come and go.
+                Step::Delta(changes) if changes.len() % 2 == 0 => desk.delta(Delta {
+                    statuses: delta(&changes).statuses,
+                    changes: fixture::changes(),
+                    ..several_delta()
+                }),
                 Step::Delta(changes) => desk.delta(delta(&changes)),
                 Step::Press(action) => desk.press(action),
                 Step::Type(c) => desk.apply(Input::Typed(c)),

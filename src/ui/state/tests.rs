@@ -2,7 +2,10 @@ use super::*;
 use crate::{
     model::{InterviewStatus as S, LimitName, PauseReason, RunPhase, StopReason},
     protocol::{CommandOutcome, LimitValue},
-    ui::fixture::{self, NOW, delta, last_delta, snapshot},
+    ui::{
+        fixture::{self, NOW, delta, last_delta, snapshot},
+        keymap::Context,
+    },
 };
 
 const WIDE: (u16, u16) = (120, 40);
@@ -15,7 +18,11 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(total: u32) -> Self {
-        Self { state: fixture::state(WIDE.0, WIDE.1, total), last_id: 0 }
+        Self::of(fixture::state(WIDE.0, WIDE.1, total))
+    }
+
+    pub(super) const fn of(state: UiState) -> Self {
+        Self { state, last_id: 0 }
     }
 
     pub(super) fn apply(&mut self, input: Input) -> Vec<Effect> {
@@ -34,7 +41,7 @@ impl Desk {
         self.update(Update::Delta(Box::new(delta)))
     }
 
-    fn outcome(&mut self, outcome: CommandOutcome) {
+    pub(super) fn outcome(&mut self, outcome: CommandOutcome) {
         self.update(Update::Applied { id: CommandId(self.last_id), outcome });
     }
 
@@ -43,8 +50,12 @@ impl Desk {
         self.apply(Input::Ticked(now))
     }
 
-    fn notice(&self) -> &str {
+    pub(super) fn notice(&self) -> &str {
         self.state.notice.as_ref().map_or("", |notice| &notice.text)
+    }
+
+    fn asked(&self, limit: LimitName) -> Option<u32> {
+        self.state.orders.asked(limit, None, &self.state.run.as_ref().unwrap().meters)
     }
 
     fn cursor(&self) -> Option<u32> {
@@ -105,7 +116,7 @@ fn what_somebody_else_set_holds_once_it_has_shown_for_a_while() {
     for _ in 0..5 {
         desk.delta(later.clone());
     }
-    assert_eq!(desk.state.orders.asked(LimitName::Slots), None);
+    assert_eq!(desk.asked(LimitName::Slots), None);
     assert_eq!(desk.press(Action::MoreSlots), limit(LimitName::Slots, 22));
 }
 
@@ -138,9 +149,13 @@ fn retry_means_what_the_run_needs() {
     let mut desk = Desk::new(200);
     assert_eq!(desk.press(Action::Retry), [Effect::Send(Order::RetryFailed)]);
     let failure = crate::model::Failure::new(FailureKind::QuotaExhausted, "no money");
-    let reason = PauseReason::ProviderRefuses { failure };
-    desk.delta(Delta { phase: RunPhase::Paused { reason }, ..delta(&[]) });
-    assert_eq!(desk.press(Action::Retry), [Effect::Send(Order::Resume)]);
+    let (spent, budget) = (crate::model::Usd::ZERO, crate::model::Usd::ZERO);
+    for reason in
+        [PauseReason::ProviderRefuses { failure }, PauseReason::BudgetSpent { spent, budget }]
+    {
+        desk.delta(Delta { phase: RunPhase::Paused { reason }, ..delta(&[]) });
+        assert_eq!(desk.press(Action::Retry), [Effect::Send(Order::Resume)]);
+    }
     desk.delta(last_delta(RunPhase::Finished));
     assert_eq!(desk.press(Action::Retry), [Effect::Send(Order::RetryFailed)]);
 

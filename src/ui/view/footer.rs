@@ -2,33 +2,39 @@
 
 use super::Look;
 use crate::ui::{
-    advice, alerts,
+    alerts,
     alerts::Loudness,
     format,
     keymap::Context,
     state::{Notice, Overlay, Tone, UiState},
     text,
     theme::Role,
-    widget::{Piece, line},
+    widget::{Piece, line, width},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws the lines.
 pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
     let places = &state.places;
-    let alert = alerts::alert(state, &look.keys);
-    match (alert, state.fresh_notice()) {
-        // An alert may take both lines, while nobody waits for an outcome.
+    let alert = alerts::alert(state, &look.keys, &look.zone);
+    let advice = state.verdict.words(&look.keys);
+    let said = match alert {
+        Some((loudness, words)) => Some((Some(loudness), words)),
+        None if !advice.is_empty() => Some((None, advice.clone())),
+        None => None,
+    };
+    match (said, state.fresh_notice()) {
+        // What is said may take both lines, while nobody waits for an outcome.
         (Some((loudness, words)), None) if !places.outcome.is_empty() => {
             let width = usize::from(places.notice.width).saturating_sub(2);
-            let lines = text::wrap(&words, width);
-            let (first, rest) = lines.split_first().map_or(("", &[][..]), |(f, r)| (f.as_str(), r));
-            let second = rest.join(" ");
-            draw_alert(frame, places.notice, loudness, first, look);
-            if second.is_empty() {
-                draw_outcome(frame, state, look);
+            let (first, second) = in_two(&words, width);
+            draw_said(frame, places.notice, loudness, &first, look);
+            if !second.is_empty() {
+                draw_said(frame, places.outcome, loudness, &second, look);
+            } else if loudness.is_some() && !advice.is_empty() {
+                draw_said(frame, places.outcome, None, &advice, look);
             } else {
-                draw_alert(frame, places.outcome, loudness, &second, look);
+                draw_outcome(frame, state, look);
             }
         }
         _ => {
@@ -46,9 +52,23 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
             pieces.extend(keys(look, Context::Find));
             pieces
         }
-        _ => fitting(keys(look, state.context()), places.keys.width),
+        _ => {
+            // On small screens this is the only place that says it.
+            let mut pieces: Vec<Piece> = tuned_alone(state).into_iter().collect();
+            let used = u16::try_from(width(&pieces)).unwrap_or(u16::MAX);
+            let room = places.keys.width.saturating_sub(used);
+            pieces.extend(fitting(keys(look, state.context()), room));
+            pieces
+        }
     };
     line(frame, places.keys, &bottom, look);
+}
+
+/// The endpoint that the tuning keys act on, where it is one alone.
+fn tuned_alone(state: &UiState) -> Option<Piece> {
+    let tuning = matches!(state.context(), Context::Dashboard | Context::Inspector);
+    let (only, run) = (state.only.filter(|_| tuning)?, state.run.as_ref()?);
+    Some((Role::Warning, format!(" {} alone:", run.endpoint_name(only))))
 }
 
 /// Draws the most important line: alert, then a fresh outcome where it has no line of its own,
@@ -56,31 +76,56 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
 pub fn draw_notice(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let own_line = !state.places.outcome.is_empty();
     let fresh = state.fresh_notice().filter(|_| !own_line);
-    match (alerts::alert(state, &look.keys), fresh) {
+    match (alerts::alert(state, &look.keys, &look.zone), fresh) {
         (Some((Loudness::Alert, words)), _) => {
-            draw_alert(frame, area, Loudness::Alert, &words, look);
+            draw_said(frame, area, Some(Loudness::Alert), &words, look);
         }
         (_, Some(notice)) => {
             line(frame, area, &outcome(notice, look), look);
         }
-        (Some((loudness, words)), None) => draw_alert(frame, area, loudness, &words, look),
+        (Some((loudness, words)), None) => draw_said(frame, area, Some(loudness), &words, look),
         (None, None) => {
-            if let Some(run) = &state.run {
-                let advice = advice::advice(state.verdict.shown(), run, state.now(), &look.keys);
-                line(frame, area, &[(Role::Info, format!(" {advice}"))], look);
-            }
+            let room = usize::from(area.width).saturating_sub(2);
+            let advice = state.verdict.words(&look.keys);
+            draw_said(frame, area, None, whole_clauses(&advice, room), look);
         }
     }
 }
 
-fn draw_alert(frame: &mut Buffer, area: Rect, loudness: Loudness, words: &str, look: &Look) {
+/// Words in two lines, the second empty where one is enough: between two clauses where both lines
+/// have room, or else where the first is full.
+fn in_two(words: &str, room: usize) -> (String, String) {
+    let (first, second) = words.split_at(whole_clauses(words, room).len());
+    if let Some(second) = second.strip_prefix([':', ';', ',']) {
+        let (first, second) = (&words[..first.len() + 1], second.trim_start());
+        if text::width(first) <= room && text::width(second) <= room {
+            return (first.to_owned(), second.to_owned());
+        }
+    }
+    let mut lines = text::wrap(words, room).into_iter();
+    (lines.next().unwrap_or_default(), lines.collect::<Vec<_>>().join(" "))
+}
+
+/// As many clauses as fit; the first is cut where even that does not.
+fn whole_clauses(words: &str, room: usize) -> &str {
+    if text::width(words) <= room {
+        return words;
+    }
+    let mut ends = words.rmatch_indices([':', ';', ',']).map(|(at, _)| at);
+    let fits = |at: &usize| words[at + 1..].starts_with(' ') && text::width(&words[..*at]) <= room;
+    ends.find(fits).map_or(words, |at| &words[..at])
+}
+
+/// Draws an alert, or without a loudness advice.
+fn draw_said(frame: &mut Buffer, area: Rect, loudness: Option<Loudness>, words: &str, look: &Look) {
     let words = format!(" {words}");
     let piece = match loudness {
-        Loudness::Alert => {
+        Some(Loudness::Alert) => {
             (Role::Alert, text::pad(&words, usize::from(area.width), look.glyphs.ellipsis))
         }
-        Loudness::Warning => (Role::Warning, words),
-        Loudness::Good => (Role::Good, words),
+        Some(Loudness::Warning) => (Role::Warning, words),
+        Some(Loudness::Good) => (Role::Good, words),
+        None => (Role::Info, words),
     };
     line(frame, area, &[piece], look);
 }
@@ -130,4 +175,25 @@ fn fitting(pieces: Vec<Piece>, width: u16) -> Vec<Piece> {
         last.truncate(last.trim_end().len());
     }
     fitting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_lines_part_between_clauses_where_both_have_room() {
+        for (words, room, lines) in [
+            ("one: two; three", 20, ("one: two; three", "")),
+            ("one: two; three", 11, ("one: two;", "three")),
+            ("one: two; three", 9, ("one: two;", "three")),
+            ("one: two; three four five", 10, ("one: two;", "three four five")),
+            ("onetwothree", 6, ("onetwo", "three")),
+        ] {
+            let (first, second) = in_two(words, room);
+            assert_eq!((first.as_str(), second.as_str()), lines, "{words} in {room}");
+        }
+        assert_eq!(whole_clauses("one: two; three", 9), "one: two");
+        assert_eq!(whole_clauses("onetwothree", 6), "onetwothree");
+    }
 }

@@ -46,11 +46,28 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     };
     pieces.insert(0, (Role::Title, name));
     let used = line(frame, area, &pieces, look);
-    let right = asked(run);
-    let width = u16::try_from(text::width(&right)).unwrap_or(u16::MAX).saturating_add(1);
-    if used.saturating_add(width).saturating_add(2) <= area.width {
+    // What does not fit gives way to what changes.
+    let right = [both(asked(run, state), mode(run)), mode(run).to_owned(), asked(run, state)];
+    let room = area.width.saturating_sub(used.saturating_add(2));
+    let width = |words: &String| u16::try_from(text::width(words) + 1).unwrap_or(u16::MAX);
+    if let Some(right) = right.into_iter().find(|words| !words.is_empty() && width(words) <= room) {
+        let width = width(&right);
         let right_area = Rect { x: area.right() - width, width, ..area };
-        line(frame, right_area, &[(Role::Dim, right)], look);
+        let role = if state.only.is_some() { Role::Info } else { Role::Dim };
+        line(frame, right_area, &[(role, right)], look);
+    }
+}
+
+fn both(asked: String, mode: &str) -> String {
+    if asked.is_empty() || mode.is_empty() { asked + mode } else { format!("{asked}  {mode}") }
+}
+
+/// Whether limits adapt to what the providers say; empty where there is nothing left to adapt.
+pub fn mode(run: &Mirror) -> &'static str {
+    match run.meters.adapting {
+        _ if run.ended() || run.meters.endpoints.is_empty() => "",
+        true => "adapting",
+        false => "fixed limits",
     }
 }
 
@@ -85,11 +102,17 @@ pub fn ends(run: &Mirror, state: &UiState, look: &Look, roomy: bool) -> Option<S
     })
 }
 
-/// Which model, and where.
-fn asked(run: &Mirror) -> String {
+/// Which model, and where; or which of the endpoints is tuned alone.
+fn asked(run: &Mirror, state: &UiState) -> String {
+    if let Some(only) = state.only {
+        return format!("{} alone is tuned", run.endpoint_name(only));
+    }
     match run.meters.endpoints.as_slice() {
         [] => String::new(),
         [one] => format!("{} at {}", one.model, one.name),
-        [one, others @ ..] => format!("{} at {} and {} more", one.model, one.name, others.len()),
+        [one, others @ ..] if others.iter().all(|other| other.model == one.model) => {
+            format!("{} at {} endpoints", one.model, others.len() + 1)
+        }
+        all => format!("{} endpoints", all.len()),
     }
 }

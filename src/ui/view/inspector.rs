@@ -3,7 +3,7 @@
 use super::Look;
 use crate::ui::{
     detail, legend,
-    state::UiState,
+    state::{Mirror, UiState},
     theme::Role,
     widget::{Piece, boxed, clear, line, row},
 };
@@ -38,9 +38,9 @@ pub fn content(state: &UiState, look: &Look, width: usize) -> (Vec<Piece>, Vec<d
     };
     let status = state.run.as_ref().and_then(|run| run.status(inspection.persona));
     if let Some(shown) = &inspection.detail {
-        let support = state.run.as_ref().map_or("", |run| &run.header.support);
+        let about = state.run.as_ref().map_or_else(Default::default, Mirror::about);
         let role = status.map_or(Role::Title, Role::of);
-        let lines = detail::lines(shown, support, width, &look.glyphs, &look.zone, state.now());
+        let lines = detail::lines(shown, about, width, &look.glyphs, &look.zone, state.now());
         return (vec![(role, detail::title(shown))], lines);
     }
     let title = vec![(Role::Title, format!("Persona {}", inspection.persona))];

@@ -1,11 +1,14 @@
-//! How long answers take, and what they have cost in tokens so far.
+//! How long answers take, and what they have cost so far, in money and in tokens.
 
 use super::Look;
-use crate::ui::{
-    format,
-    state::{Mirror, UiState},
-    theme::Role,
-    widget::{Piece, boxed, line, row},
+use crate::{
+    advice::Cost,
+    ui::{
+        format,
+        state::{Mirror, UiState},
+        theme::Role,
+        widget::{Piece, boxed, line, row},
+    },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -16,11 +19,50 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
         boxed(frame, area, &title, &[], false, look);
         return;
     };
-    let count = format::thousands(run.meters.latency.count);
-    let right = vec![(Role::Text, format!("{count} answers"))];
+    // Where the panel has but one line, the money takes the place of what can be told from it.
+    let one_line = area.height <= 3;
+    let money = run.meters.money.map(|money| Cost::of(&money));
+    let right = match &money {
+        Some(cost) if cost.over_budget => vec![(Role::Alert, " over the budget ".to_owned())],
+        Some(cost) if one_line => vec![(Role::Text, cost.spent.clone())],
+        _ => {
+            let count = format::thousands(run.meters.latency.count);
+            vec![(Role::Text, format!("{count} answers"))]
+        }
+    };
     let inner = boxed(frame, area, &title, &right, false, look);
     line(frame, row(inner, 0), &quantiles(run, 2), look);
-    line(frame, row(inner, 1), &tokens(run), look);
+    let mut cost = cost(run);
+    cost.insert(0, (Role::Dim, "cost   ".to_owned()));
+    // Of two lines the second is for what there is to say.
+    let (second, third) = match &money {
+        None => (tokens(run), cost),
+        Some(_) => (cost, tokens(run)),
+    };
+    line(frame, row(inner, 1), &second, look);
+    line(frame, row(inner, 2), &third, look);
+}
+
+/// `$1.27 of $5.00, $5.30 at the end`, with an alert where that is over the budget.
+pub fn cost(run: &Mirror) -> Vec<Piece> {
+    let Some(money) = &run.meters.money else {
+        let why = match run.meters.endpoints.as_slice() {
+            [] => "not known",
+            _ => "not known: an endpoint has no price",
+        };
+        return vec![(Role::Dim, why.to_owned())];
+    };
+    let cost = Cost::of(money);
+    let mut pieces = vec![(Role::Text, cost.spent)];
+    if let Some(end) = cost.end {
+        pieces.push((Role::Text, ", ".to_owned()));
+        pieces.push(if cost.over_budget {
+            (Role::Alert, format!("! {end}"))
+        } else {
+            (Role::Text, end)
+        });
+    }
+    pieces
 }
 
 /// p50, p90 and p99 in one unit, with so many blanks between them.

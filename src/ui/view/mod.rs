@@ -2,11 +2,13 @@
 //! a view reads the state and writes cells.
 
 mod counters;
+mod endpoints;
 mod errors;
 mod footer;
 mod grid;
 mod header;
 mod help;
+mod history;
 mod inspector;
 mod latency;
 mod log;
@@ -82,6 +84,7 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
             slots::draw(frame, places.slots, state, look);
             latency::draw(frame, places.latency, state, look);
             errors::draw(frame, places.errors, state, look);
+            endpoints::draw(frame, places.endpoints, state, look);
         }
     }
     if state.inspector_open {
@@ -94,6 +97,7 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
         Overlay::None | Overlay::Find { .. } => {}
         Overlay::Quit => quit::draw(frame, places.body, state, look),
         Overlay::Help { scroll } => help::draw(frame, places.body, *scroll, look),
+        Overlay::History { scroll } => history::draw(frame, places.history(), *scroll, state, look),
     }
     if look.glyphs.ascii {
         to_ascii(frame);
@@ -106,6 +110,7 @@ fn lower(frame: &mut Buffer, state: &UiState, look: &Look) {
         Lower::Persona => persona::draw(frame, area, state, look),
         Lower::Panel(Panel::Grid) => grid::draw(frame, area, state, look),
         Lower::Panel(Panel::Rates) => rates::draw(frame, area, state, look),
+        Lower::Panel(Panel::Endpoints) => endpoints::draw(frame, area, state, look),
         Lower::Panel(Panel::Errors) => errors::draw(frame, area, state, look),
         Lower::Panel(Panel::Log) => log::draw(frame, area, state, look),
     }

@@ -2,15 +2,15 @@
 
 use super::Look;
 use crate::{
+    advice::{Binds, Load, Rate},
     model::{InterviewStatus, LimitName},
     protocol::RateSample,
     ui::{
-        advice::{self, Binds, Rate},
         format,
         state::{Mirror, UiState},
         text,
         theme::Role,
-        widget::{Chart, Piece, boxed, columns, line},
+        widget::{Chart, Piece, Titles, boxed, columns, fitting, line, under},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -26,7 +26,7 @@ pub struct Which {
     pub name: &'static str,
     pub role: Role,
     pub sample: fn(&RateSample) -> f32,
-    pub rate: fn(&advice::Load) -> Rate,
+    pub rate: fn(&Load) -> Rate,
 }
 
 /// Requests a minute.
@@ -53,10 +53,17 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look, which:
         boxed(frame, area, &[(Role::Title, which.name.to_owned())], &[], false, look);
         return;
     };
-    let rate = (which.rate)(&advice::load(run));
-    let mut title = vec![(Role::Title, format!("{} ", which.name))];
-    title.extend(numbers(&rate, state, look, which));
-    let inner = boxed(frame, area, &title, &marks(&rate, state, which), false, look);
+    let rate = (which.rate)(&run.load(state.only));
+    let (share, binds) = (share(&rate), binds(state, which.limit));
+    let parts = Parts {
+        name: (Role::Title, format!("{} ", which.name)),
+        numbers: numbers(&rate, state, look, which),
+        set: set(&rate, state, which),
+        load: share,
+        binds,
+        limit: which.limit,
+    };
+    let inner = parts.boxed(frame, area, run, state, look);
     let axis_row = u16::from(inner.height >= 4);
     let plot = Rect {
         x: inner.x + AXIS.min(inner.width),
@@ -64,11 +71,16 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look, which:
         height: inner.height - axis_row,
         ..inner
     };
-    if run.history.is_empty() {
-        line(frame, inner, &[(Role::Dim, "no second of the run is over yet".to_owned())], look);
+    let seconds = run.seconds(state.only);
+    if seconds.is_empty() {
+        let why = match state.only {
+            Some(_) => "no second of this endpoint alone was seen yet",
+            None => "no second of the run is over yet",
+        };
+        line(frame, inner, &[(Role::Dim, why.to_owned())], look);
         return;
     }
-    let samples = run.history.iter().map(|s| f64::from((which.sample)(s)));
+    let samples = seconds.iter().map(|s| f64::from((which.sample)(s)));
     let columns = columns(samples, run.samples_seen, plot.width);
     let chart = Chart { columns: &columns, limit: rate.limit, role: which.role };
     chart.draw(frame, plot, look);
@@ -87,7 +99,7 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look, which:
         let place = Rect { y: plot.bottom(), height: 1, ..plot };
         draw_axis(frame, place, columns.seconds, look);
         if which.limit == LimitName::RequestsPerMinute {
-            mark_failures(frame, place, run, look);
+            mark_failures(frame, place, run, state, look);
         }
     }
 }
@@ -102,9 +114,9 @@ fn draw_axis(frame: &mut Buffer, area: Rect, seconds: usize, look: &Look) {
 }
 
 /// Marks the columns on the axis in which attempts failed.
-fn mark_failures(frame: &mut Buffer, area: Rect, run: &Mirror, look: &Look) {
+fn mark_failures(frame: &mut Buffer, area: Rect, run: &Mirror, state: &UiState, look: &Look) {
     let area = area.intersection(frame.area);
-    let failures = run.history.iter().map(|sample| f64::from(sample.failures));
+    let failures = run.seconds(state.only).iter().map(|sample| f64::from(sample.failures));
     let failures = columns(failures, run.samples_seen, area.width);
     let style = look.style(Role::BackingOff);
     let glyph = look.glyphs.status(InterviewStatus::Failed);
@@ -115,7 +127,13 @@ fn mark_failures(frame: &mut Buffer, area: Rect, run: &Mirror, look: &Look) {
     }
 }
 
-/// `498 of 500`, with what is asked for and what was configured, where they differ.
+/// The name of the endpoint whose numbers these are, where it is one alone.
+fn alone(state: &UiState, run: &Mirror) -> Option<Piece> {
+    let only = state.only?;
+    Some((Role::Info, format!("{} ", run.endpoint_name(only))))
+}
+
+/// `498 of 500`, with what is asked for.
 pub fn numbers(rate: &Rate, state: &UiState, look: &Look, which: Which) -> Vec<Piece> {
     let now = format!("{:>5}", format::compact(rate.now));
     let mut pieces = vec![(Role::Text, now)];
@@ -123,26 +141,97 @@ pub fn numbers(rate: &Rate, state: &UiState, look: &Look, which: Which) -> Vec<P
         Some(limit) => (Role::Text, format!(" of {}", format::compact(limit))),
         None => (Role::Dim, ", no limit".to_owned()),
     });
-    if let Some(asked) = state.orders.asked(which.limit) {
+    if let Some(asked) = asked(state, which.limit) {
         let asked = format::compact(f64::from(asked));
         pieces.push((Role::Info, format!(" {} {asked}", look.glyphs.arrow)));
-    } else if let Some(configured) = rate.configured.filter(|c| Some(*c) != rate.limit) {
-        pieces.push((Role::Warning, format!(" (set {})", format::compact(configured))));
     }
     pieces
 }
 
-/// The share of the limit, and whether this is what binds.
-pub fn marks(rate: &Rate, state: &UiState, which: Which) -> Vec<Piece> {
+/// ` (set 500)`, where another limit is in force.
+pub fn set(rate: &Rate, state: &UiState, which: Which) -> Option<Piece> {
+    let configured = rate.configured.filter(|_| asked(state, which.limit).is_none())?;
+    Some((Role::Warning, format!(" (set {})", format::compact(configured))))
+}
+
+/// What a key press has asked for and the engine has not shown yet.
+pub fn asked(state: &UiState, limit: LimitName) -> Option<u32> {
+    state.orders.asked(limit, state.only, &state.run.as_ref()?.meters)
+}
+
+/// `set 500, held by adaptation: 429 requests`: the first part where it has no room elsewhere.
+fn note(set: Option<Piece>, run: &Mirror, state: &UiState, limit: LimitName) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    if rate.limit.is_some() {
-        let share = (rate.share() * 100.0).round().min(999.0);
-        pieces.push((Role::Text, format!("{share:>3.0} %")));
+    if let Some((role, words)) = set {
+        pieces.push((role, words.trim_matches([' ', '(', ')']).to_owned()));
     }
-    if binding(state, which.limit) {
-        pieces.push((Role::Warning, "  binds".to_owned()));
+    if let Some(why) = run.held_by(state.only, limit) {
+        let comma = if pieces.is_empty() { "" } else { ", " };
+        pieces.push((Role::Dim, format!("{comma}{why}")));
     }
     pieces
+}
+
+/// The share of the limit that is used.
+fn share(rate: &Rate) -> Option<Piece> {
+    rate.limit?;
+    let share = (rate.share() * 100.0).round().min(999.0);
+    Some((Role::Text, format!("{share:>3.0} %")))
+}
+
+/// The mark of what binds.
+pub fn binds(state: &UiState, limit: LimitName) -> Option<Piece> {
+    binding(state, limit).then(|| (Role::Warning, "binds".to_owned()))
+}
+
+/// What the border of a limit's panel says.
+pub struct Parts {
+    pub name: Piece,
+    pub numbers: Vec<Piece>,
+    pub set: Option<Piece>,
+    /// To the right, and before the mark of what binds, which is never left out.
+    pub load: Option<Piece>,
+    pub binds: Option<Piece>,
+    pub limit: LimitName,
+}
+
+impl Parts {
+    /// Draws the box; what has no room above goes below, or gives way to what binds. The area
+    /// inside.
+    pub fn boxed(
+        self,
+        frame: &mut Buffer,
+        area: Rect,
+        run: &Mirror,
+        state: &UiState,
+        look: &Look,
+    ) -> Rect {
+        let title = |alone: Option<Piece>, set: Option<Piece>| {
+            let mut title = vec![self.name.clone()];
+            title.extend(alone);
+            title.extend(self.numbers.iter().cloned());
+            title.extend(set);
+            title
+        };
+        let binds: Vec<Piece> = self.binds.into_iter().collect();
+        let mut marks: Vec<Piece> = self.load.into_iter().collect();
+        if !marks.is_empty() && !binds.is_empty() {
+            marks.push((Role::Text, "  ".to_owned()));
+        }
+        marks.extend(binds.iter().cloned());
+        let alone = alone(state, run);
+        let wanted: [Titles; 4] = [
+            (title(alone.clone(), self.set.clone()), marks.clone()),
+            (title(alone.clone(), None), marks),
+            (title(alone, None), binds.clone()),
+            (title(None, None), binds),
+        ];
+        let chosen = fitting(area, &wanted);
+        let (title, right) = &wanted[chosen];
+        let inner = boxed(frame, area, title, right, false, look);
+        under(frame, area, &note(self.set.filter(|_| chosen > 0), run, state, self.limit), look);
+        inner
+    }
 }
 
 /// Whether this limit is what holds the run back.

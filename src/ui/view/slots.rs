@@ -2,9 +2,9 @@
 
 use super::{Look, rate};
 use crate::{
+    advice::SlotLoad,
     model::LimitName,
     ui::{
-        advice::{self, Load},
         format,
         state::UiState,
         theme::Role,
@@ -15,40 +15,47 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws the panel.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
-    let mut title = vec![(Role::Title, "Slots ".to_owned())];
-    let mut right = Vec::new();
-    let mut load = Load::default();
-    if let Some(run) = &state.run {
-        load = advice::load(run);
-        title.extend(numbers(&load, state, look));
-        right.push((Role::Text, waiting(&load)));
-        if rate::binding(state, LimitName::Slots) {
-            right.push((Role::Warning, "  binds".to_owned()));
-        }
-    }
-    let inner = boxed(frame, area, &title, &right, false, look);
-    gauge(frame, inner, share(&load), look);
+    let name = (Role::Title, "Slots ".to_owned());
+    let Some(run) = &state.run else {
+        let inner = boxed(frame, area, &[name], &[], false, look);
+        gauge(frame, inner, 0.0, look);
+        return;
+    };
+    let slots = run.load(state.only).slots;
+    let parts = rate::Parts {
+        name,
+        numbers: numbers(&slots, state, look),
+        set: set(&slots, state),
+        load: Some((Role::Text, waiting(&slots))),
+        binds: rate::binds(state, LimitName::Slots),
+        limit: LimitName::Slots,
+    };
+    let inner = parts.boxed(frame, area, run, state, look);
+    gauge(frame, inner, slots.share(), look);
 }
 
 /// `41 of 50`, with what is asked for.
-pub fn numbers(load: &Load, state: &UiState, look: &Look) -> Vec<Piece> {
-    let target = format::thousands(u64::from(load.target));
-    let held = format::thousands(u64::from(load.held));
+pub fn numbers(slots: &SlotLoad, state: &UiState, look: &Look) -> Vec<Piece> {
+    let target = format::thousands(u64::from(slots.target));
+    let held = format::thousands(u64::from(slots.held));
     let mut pieces = vec![(Role::Text, format!("{held:>5} of {target}"))];
-    if let Some(asked) = state.orders.asked(LimitName::Slots) {
+    if let Some(asked) = rate::asked(state, LimitName::Slots) {
         pieces.push((Role::Info, format!(" {} {asked}", look.glyphs.arrow)));
-    } else if load.held > load.target {
+    } else if slots.held > slots.target {
         pieces.push((Role::Warning, " (shrinking)".to_owned()));
     }
     pieces
 }
 
-/// `3 waiting`
-pub fn waiting(load: &Load) -> String {
-    format!("{:>4} waiting", format::thousands(u64::from(load.waiting)))
+/// ` (set 80)`, where another number is in force.
+pub fn set(slots: &SlotLoad, state: &UiState) -> Option<Piece> {
+    let configured = slots
+        .configured
+        .filter(|_| rate::asked(state, LimitName::Slots).is_none() && slots.held <= slots.target)?;
+    Some((Role::Warning, format!(" (set {})", format::thousands(u64::from(configured)))))
 }
 
-/// The share of the slots that is held.
-pub fn share(load: &Load) -> f64 {
-    if load.target == 0 { 0.0 } else { f64::from(load.held) / f64::from(load.target) }
+/// `3 waiting`
+pub fn waiting(slots: &SlotLoad) -> String {
+    format!("{:>4} waiting", format::thousands(u64::from(slots.waiting)))
 }

@@ -14,7 +14,8 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
         .run
         .as_ref()
         .map_or(0, |run| run.meters.failures.iter().map(|tally| tally.attempts).sum::<u64>());
-    let pieces: Vec<Piece> = Panel::ALL
+    let pieces: Vec<Piece> = state
+        .panels()
         .into_iter()
         .flat_map(|panel| {
             let mut name = panel.label().to_owned();

@@ -147,21 +147,34 @@ fn says(state: &UiState, words: &str) {
 #[test]
 fn the_reason_of_a_standstill_and_the_key_are_on_the_screen() {
     let failure = |kind, words| Failure::new(kind, words);
+    let usd = |text: &str| text.parse().unwrap();
     for (reason, words) in [
         (PauseReason::User, "PAUSED. p resumes"),
         (
             PauseReason::ProviderRefuses {
                 failure: failure(FailureKind::QuotaExhausted, "check your plan"),
             },
-            "PAUSED, once mended, press r: the provider refuses: quota exhausted: check your plan",
+            "PAUSED, add credit or raise the spending limit, then r resumes: the provider \
+             refuses: quota exhausted",
+        ),
+        (
+            PauseReason::ProviderRefuses { failure: failure(FailureKind::KeyRefused, "no") },
+            "PAUSED, mend the key or its rights at the provider, then r resumes: the provider \
+             refuses: key refused: no",
         ),
         (
             PauseReason::Unreachable { failure: failure(FailureKind::Connection, "refused") },
-            "press r: nothing can be reached: connection: refused",
+            "once it answers again, r resumes: nothing can be reached: connection: refused",
         ),
         (
             PauseReason::CannotStore { message: "No space left on device".to_owned() },
-            "PAUSED, 7 answers held; make room, then press r: cannot write the run file: No space left on device",
+            "PAUSED, 7 answers held; make room, then r resumes: cannot write the run file: No \
+             space left on device",
+        ),
+        (
+            PauseReason::BudgetSpent { spent: usd("4.99"), budget: usd("5") },
+            "PAUSED, the budget is spent: $4.99 of $5.00, and the next call could go beyond \
+             ($4.90 at the end). q, then",
         ),
     ] {
         for (width, height) in [(120, 40), (80, 24)] {
@@ -177,13 +190,139 @@ fn the_reason_of_a_standstill_and_the_key_are_on_the_screen() {
 
 #[test]
 fn a_run_without_answers_for_a_minute_raises_an_alarm() {
-    let mut state = fixture::state(120, 40, 200);
-    state.apply(Input::Ticked(UnixMillis(NOW.0 + 58_000)));
-    says(&state, "ends in");
-    assert!(crate::ui::alerts::alert(&state, &Keymap::built_in().unwrap()).is_none());
-    state.apply(Input::Ticked(UnixMillis(NOW.0 + 71_700)));
-    says(&state, "Nothing answered for 01:12:");
-    says(&state, "last error 429 tokens");
+    let mut quiet = delta(&[]);
+    quiet.meters.nothing_since = Some(UnixMillis(NOW.0 - 72_000));
+    for (width, height) in SIZES {
+        let mut state = fixture::state(width, height, 200);
+        state.apply(Input::Update(Update::Delta(Box::new(quiet.clone()))));
+        says(&state, "Nothing answered for 01:12");
+        let mono = drawn(&state, &fixture::look(Glyphs::ASCII, theme::MONO));
+        let y = state.places.notice.y;
+        assert!(mono[(2, y)].modifier.contains(Modifier::REVERSED), "loud without colours");
+        if width >= 80 {
+            says(&state, "since 12:02:08");
+            says(&state, "last error 429 tokens: Rate limit reached");
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_out_of_service_is_told_with_the_remedy_and_advice_is_not_lost() {
+    let state = fixture::several(120, 40);
+    says(
+        &state,
+        "openai-2 is OUT OF SERVICE: mend the key or its rights at the provider, then r resumes: \
+         key refused: Incorrect",
+    );
+    let state = fixture::several(200, 60);
+    says(&state, "Incorrect API key provided");
+    says(&state, "binds at 97 %");
+}
+
+#[test]
+fn limits_that_something_holds_down_show_what_was_set_and_who_holds_them() {
+    for (width, words) in [
+        (120, &["212 of 255", "set 500", "held by adaptation"][..]),
+        (200, &["212 of 255 (set 500)", "held by adaptation: 429 requests"]),
+        (80, &["212 of 255 (500)", "30 of 40"]),
+        (60, &["212 of 255 (set 500), held by adapt"]),
+    ] {
+        let mut state = fixture::several(width, if width > 120 { 60 } else { 40 });
+        state.apply(Input::Resized(Size { width, height: state.size.height }));
+        while state.focus != Panel::Endpoints {
+            state.apply(Input::Act(Action::NextPanel));
+        }
+        state.apply(Input::Act(Action::Open));
+        if width == 60 {
+            while state.focus != Panel::Rates {
+                state.apply(Input::Act(Action::NextPanel));
+            }
+        }
+        for words in words {
+            says(&state, words);
+        }
+        if width == 120 {
+            says(&state, " binds ┐");
+        }
+    }
+}
+
+#[test]
+fn several_endpoints_and_the_history_of_their_limits() {
+    for (width, height) in SIZES.into_iter().chain([(120, 30)]) {
+        let look = fixture::look(Glyphs::UNICODE, theme::DEFAULT);
+        let mut state = fixture::several(width, height);
+        if height > 10 {
+            while state.focus != Panel::Endpoints {
+                state.apply(Input::Act(Action::NextPanel));
+            }
+            state.apply(Input::Act(Action::Open));
+        }
+        let picture = text(&drawn(&state, &look));
+        insta::assert_snapshot!(format!("{width}x{height}_endpoints"), picture);
+        state.apply(Input::Act(Action::History));
+        let picture = text(&drawn(&state, &look));
+        insta::assert_snapshot!(format!("{width}x{height}_history"), picture);
+    }
+}
+
+#[test]
+fn money_over_the_budget_is_loud_without_colours_too() {
+    let mut over = delta(&[]);
+    if let Some(money) = &mut over.meters.money {
+        money.projected = Some("5.30".parse().unwrap());
+    }
+    for (width, height) in [(120, 40), (120, 30), (80, 24)] {
+        let mut state = fixture::state(width, height, 200);
+        says(&state, "$1.27 of $5.00");
+        state.apply(Input::Update(Update::Delta(Box::new(over.clone()))));
+        let mono = drawn(&state, &fixture::look(Glyphs::ASCII, theme::MONO));
+        let loud = |words: &str| {
+            (0..height).any(|y| {
+                let line: String = (0..width).map(|x| mono[(x, y)].symbol()).collect();
+                line.find(words).is_some_and(|at| {
+                    mono[(u16::try_from(at).unwrap(), y)].modifier.contains(Modifier::REVERSED)
+                })
+            })
+        };
+        assert!(loud("! $5.30 at the end") || loud("over the budget"), "{}", text(&mono));
+    }
+}
+
+#[test]
+fn what_became_of_an_attempt_is_in_words() {
+    let mut detail = fixture::detail(41, S::Failed);
+    let mut more = detail.attempts[0].clone();
+    more.number = 3;
+    more.stage = crate::model::Stage::Repair;
+    detail.attempts[0].failure = Some(Failure::new(FailureKind::CutOff, "at 600 tokens"));
+    detail.attempts[1].failure = Some(Failure::new(FailureKind::Overloaded, "try later"));
+    detail.attempts[1].endpoint = crate::model::EndpointIndex(1);
+    detail.attempts.push(more);
+    let mut state = fixture::several(120, 60);
+    state.apply(Input::Act(Action::NextFailed));
+    state.apply(Input::Act(Action::Open));
+    state.apply(Input::Update(Update::Detail(Box::new(detail))));
+    for words in [
+        "200 cut off: at 600 tokens",
+        "200 with a higher output cap, overloaded: try later",
+        "at azure-sweden, request",
+        "200 repair call, malformed: no",
+    ] {
+        says(&state, words);
+    }
+}
+
+#[test]
+fn the_header_says_whether_limits_adapt() {
+    for (width, height) in [(120, 40), (80, 24)] {
+        let mut state = fixture::state(width, height, 200);
+        says(&state, "adapting");
+        let mut fixed = delta(&[]);
+        fixed.meters.adapting = false;
+        state.apply(Input::Update(Update::Delta(Box::new(fixed))));
+        says(&state, "fixed limits");
+    }
 }
 
 #[test]
@@ -213,9 +352,12 @@ fn an_empty_panel_says_why_it_is_empty() {
         "nothing was logged yet",
         "no second of the run is over yet",
         "no answer yet",
+        "cost not known",
     ] {
         says(&state, words);
     }
+    state.apply(Input::Act(Action::History));
+    says(&state, "no limit has changed, and adaptation is off");
 }
 
 #[test]
@@ -225,6 +367,17 @@ fn text_from_elsewhere_cannot_reach_the_terminal_as_it_is() {
     snapshot.header.run = hostile.to_owned();
     snapshot.meters.endpoints[0].model = hostile.to_owned();
     snapshot.meters.failures[0].last_message = hostile.to_owned();
+    snapshot.meters.endpoints = fixture::three_endpoints();
+    for endpoint in &mut snapshot.meters.endpoints {
+        endpoint.name = hostile.to_owned();
+        endpoint.group = Some(hostile.to_owned());
+    }
+    let failure = Failure::new(FailureKind::KeyRefused, hostile);
+    snapshot.meters.endpoints[2].service = crate::model::Service::OutOfService { failure };
+    snapshot.changes = fixture::changes();
+    snapshot.changes[0].reason = hostile.to_owned();
+    let mut change = snapshot.changes[0].clone();
+    change.endpoint = crate::model::EndpointIndex(9);
     let line = LogLine { at: NOW, level: LogLevel::Warn, text: hostile.to_owned() };
     snapshot.log.push(line.clone());
     let mut detail = fixture::detail(41, S::Failed);
@@ -247,6 +400,7 @@ fn text_from_elsewhere_cannot_reach_the_terminal_as_it_is() {
             let mut more = delta(&[]);
             more.log.push(line.clone());
             more.meters = snapshot.meters.clone();
+            more.changes.push(change.clone());
             let reason = PauseReason::CannotStore { message: hostile.to_owned() };
             more.phase = RunPhase::Paused { reason };
             state.apply(Input::Update(Update::Delta(Box::new(more))));
@@ -264,7 +418,12 @@ fn text_from_elsewhere_cannot_reach_the_terminal_as_it_is() {
                     );
                 }
                 state.apply(Input::Act(Action::MoveDown));
+                state.apply(Input::Act(Action::NextPanel));
             }
+            state.apply(Input::Act(Action::History));
+            let frame = drawn(&state, &look);
+            let safe = |symbol: &str| !symbol.chars().any(|c| c.is_control() || c == '\u{202e}');
+            assert!(frame.content.iter().all(|cell| safe(cell.symbol())));
         }
     }
 }
@@ -319,12 +478,21 @@ proptest! {
 
     #[test]
     fn every_size_can_be_drawn(
-        width in 0_u16..300, height in 0_u16..300, ascii in any::<bool>(), open in 0_usize..5,
+        width in 0_u16..300, height in 0_u16..300, ascii in any::<bool>(), open in 0_usize..6,
+        several: bool,
     ) {
         let glyphs = if ascii { Glyphs::ASCII } else { Glyphs::UNICODE };
         let look = fixture::look(glyphs, theme::DEFAULT);
-        let mut state = usual(width, height);
-        let actions = [Action::Back, Action::Open, Action::Help, Action::Quit, Action::NextPanel];
+        let mut state =
+            if several { fixture::several(width, height) } else { usual(width, height) };
+        let actions = [
+            Action::Back,
+            Action::Open,
+            Action::Help,
+            Action::Quit,
+            Action::NextPanel,
+            Action::History,
+        ];
         state.apply(Input::Act(actions[open]));
         let frame = drawn(&state, &look);
         prop_assert!(width < 3 || height == 0 || !text(&frame).trim().is_empty());

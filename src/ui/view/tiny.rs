@@ -32,7 +32,7 @@ fn summary(state: &UiState, look: &Look) -> Vec<Piece> {
             return footer::keys(look, state.context());
         }
         Overlay::Find { typed } => return vec![(Role::Text, format!("find: {typed}_"))],
-        Overlay::None | Overlay::Help { .. } => {}
+        Overlay::None | Overlay::Help { .. } | Overlay::History { .. } => {}
     }
     let Some(run) = &state.run else { return vec![(Role::Dim, "voxpop starting".to_owned())] };
     let (over, total) = (u64::from(run.counts.over()), u64::from(run.total()));
@@ -47,7 +47,8 @@ fn summary(state: &UiState, look: &Look) -> Vec<Piece> {
         let glyph = look.glyphs.status(S::Failed);
         pieces.push((Role::Failed, format!(" {glyph}{failed}")));
     }
-    if alerts::alert(state, &look.keys).is_some_and(|(loud, _)| loud == alerts::Loudness::Alert) {
+    let alert = alerts::alert(state, &look.keys, &look.zone);
+    if alert.is_some_and(|(loud, _)| loud == alerts::Loudness::Alert) {
         pieces.push((Role::Alert, " !".to_owned()));
     }
     if let Some(end) = header::ends(run, state, look, false) {

@@ -80,30 +80,51 @@ pub fn boxed(
         frame[(x, y)].set_symbol(symbol).set_style(style);
     }
     let room = usize::from(area.width.saturating_sub(4));
-    let used = put_title(frame, area.x + 1, top, room, title, look);
-    let wanted: usize = right.iter().map(|(_, words)| text::width(words)).sum::<usize>() + 2;
-    if !right.is_empty() && used + wanted < room {
+    put_title(frame, area.x + 1, top, room, title, look);
+    if !right.is_empty() && both_fit(area, title, right) {
+        let wanted = width(right) + 2;
         let x = right_x - u16::try_from(wanted).unwrap_or(0);
         put_title(frame, x, top, wanted, right, look);
     }
     legend::inside(area)
 }
 
-fn put_title(
-    frame: &mut Buffer,
-    x: u16,
-    y: u16,
-    room: usize,
-    title: &[Piece],
-    look: &Look,
-) -> usize {
-    if title.is_empty() || room < 3 {
-        return 0;
+/// Writes into the lower border of a box.
+pub fn under(frame: &mut Buffer, area: Rect, pieces: &[Piece], look: &Look) {
+    let area = area.intersection(frame.area);
+    if area.width >= 2 && area.height >= 2 {
+        let room = usize::from(area.width.saturating_sub(4));
+        put_title(frame, area.x + 1, area.bottom() - 1, room, pieces, look);
     }
-    let wanted = title.iter().map(|(_, words)| text::width(words)).sum::<usize>().min(room - 2);
+}
+
+/// Cells for pieces one after the other.
+pub fn width(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|(_, words)| text::width(words)).sum()
+}
+
+/// The titles of a box, to the left and to the right.
+pub type Titles = (Vec<Piece>, Vec<Piece>);
+
+/// The place in the list of the first titles that both fit into a border; the last one, where
+/// none do.
+pub fn fitting(area: Rect, wanted: &[Titles]) -> usize {
+    let fits = |(title, right): &Titles| both_fit(area, title, right);
+    wanted.iter().position(fits).unwrap_or(wanted.len().saturating_sub(1))
+}
+
+fn both_fit(area: Rect, title: &[Piece], right: &[Piece]) -> bool {
+    let right = if right.is_empty() { 0 } else { width(right) + 2 };
+    width(title) + 2 + right < usize::from(area.width.saturating_sub(4))
+}
+
+fn put_title(frame: &mut Buffer, x: u16, y: u16, room: usize, title: &[Piece], look: &Look) {
+    if title.is_empty() || room < 3 {
+        return;
+    }
+    let wanted = width(title).min(room - 2);
     let used = u16::try_from(wanted).unwrap_or(0);
     let place = Rect { x, y, width: used + 2, height: 1 };
     clear(frame, place);
     line(frame, Rect { x: x + 1, width: used, ..place }, title, look);
-    usize::from(place.width)
 }

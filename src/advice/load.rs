@@ -1,0 +1,188 @@
+//! What is used of the limits, summed over endpoints.
+
+use crate::{
+    model::{PerMinute, Service},
+    protocol::{EndpointMeters, RateMeter},
+};
+
+/// The live numbers of one endpoint or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Load {
+    pub slots: SlotLoad,
+    pub requests: Rate,
+    pub tokens: Rate,
+}
+
+/// Slots, held and allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotLoad {
+    pub held: u32,
+    pub target: u32,
+    /// How many calls more could start now.
+    pub free: u32,
+    /// Calls that want a permit and have none.
+    pub waiting: u32,
+    /// As configured, where another number is in force.
+    pub configured: Option<u32>,
+}
+
+/// A rate and its limit, a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rate {
+    pub now: f64,
+    /// `None` is "no limit".
+    pub limit: Option<f64>,
+    /// As configured, where another one is in force.
+    pub configured: Option<f64>,
+}
+
+/// The share of each limit that is used, 0 to 1; `None` where there is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Used {
+    pub slots: Option<f64>,
+    pub requests_per_minute: Option<f64>,
+    pub tokens_per_minute: Option<f64>,
+}
+
+impl SlotLoad {
+    /// The share of the slots that is held.
+    pub fn share(&self) -> f64 {
+        if self.target == 0 { 0.0 } else { f64::from(self.held) / f64::from(self.target) }
+    }
+}
+
+impl Rate {
+    /// The share of the limit that is used; 0 without one. It goes beyond 1 for a moment, since
+    /// a rate is an average over some seconds.
+    pub fn share(&self) -> f64 {
+        self.limit.map_or(0.0, |limit| if limit > 0.0 { self.now / limit } else { 0.0 })
+    }
+
+    /// Whether something else than the settings keeps the limit down.
+    pub fn held_down(&self) -> bool {
+        self.limit.zip(self.configured).is_some_and(|(limit, set)| limit < set)
+    }
+}
+
+/// Adds up rates; `None`, "no limit", swallows everything.
+#[derive(Clone, Copy)]
+struct Sum {
+    now: f64,
+    limit: Option<f64>,
+    configured: Option<f64>,
+}
+
+impl Sum {
+    const NOTHING: Self = Self { now: 0.0, limit: Some(0.0), configured: Some(0.0) };
+
+    fn add(&mut self, meter: &RateMeter, counts: Counts) {
+        let value = |limit: Option<PerMinute>| limit.map(|l| f64::from(l.get()));
+        let sum = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
+        if counts.used {
+            self.now += meter.now;
+        }
+        if counts.in_force {
+            self.limit = sum(self.limit, value(meter.limit));
+        }
+        if counts.configured {
+            self.configured = sum(self.configured, value(meter.configured.or(meter.limit)));
+        }
+    }
+
+    fn rate(self) -> Rate {
+        let configured = self.configured.filter(|_| self.configured != self.limit);
+        Rate { now: self.now, limit: self.limit, configured }
+    }
+}
+
+/// What an endpoint adds.
+#[derive(Clone, Copy)]
+struct Counts {
+    used: bool,
+    in_force: bool,
+    configured: bool,
+}
+
+impl Load {
+    /// All endpoints together. Endpoints of a group share one quota, so its limits count once.
+    /// Those of an endpoint that serves nobody at present are configured, but not in force, and
+    /// what it has used of them a moment ago says nothing about the others.
+    pub fn of_all(endpoints: &[EndpointMeters]) -> Self {
+        let mut load = Self::default();
+        if endpoints.is_empty() {
+            return load;
+        }
+        let serves = serving(endpoints);
+        let group = |endpoint: &EndpointMeters| endpoint.group.clone();
+        // What an endpoint has used of a quota that others still draw on is used all the same.
+        let drawn_on: Vec<String> =
+            endpoints.iter().filter(|e| serves(e)).filter_map(group).collect();
+        let draws = |e: &EndpointMeters| e.group.as_ref().is_some_and(|g| drawn_on.contains(g));
+        let (mut requests, mut tokens) = (Sum::NOTHING, Sum::NOTHING);
+        let mut configured = 0;
+        let mut in_force_groups: Vec<&str> = Vec::new();
+        let mut groups: Vec<&str> = Vec::new();
+        for endpoint in endpoints {
+            let slots = endpoint.slots;
+            let serves = serves(endpoint);
+            if serves {
+                load.slots.held += slots.held;
+                load.slots.target += slots.target;
+                load.slots.free += slots.target.saturating_sub(slots.held);
+            }
+            // All endpoints share one line.
+            load.slots.waiting = load.slots.waiting.max(slots.waiting);
+            configured += slots.configured.unwrap_or(slots.target);
+            let counts = Counts {
+                used: serves || draws(endpoint),
+                in_force: serves && first_of_group(endpoint, &mut in_force_groups),
+                configured: first_of_group(endpoint, &mut groups),
+            };
+            requests.add(&endpoint.requests, counts);
+            tokens.add(&endpoint.tokens, counts);
+        }
+        load.slots.configured = Some(configured).filter(|&all| all != load.slots.target);
+        load.requests = requests.rate();
+        load.tokens = tokens.rate();
+        load
+    }
+
+    /// One endpoint alone.
+    pub fn of_one(endpoint: &EndpointMeters) -> Self {
+        Self::of_all(std::slice::from_ref(endpoint))
+    }
+
+    /// How far each limit is used.
+    pub fn used(&self) -> Used {
+        let rate = |rate: &Rate| rate.limit.map(|_| rate.share().clamp(0.0, 1.0));
+        Used {
+            slots: (self.slots.target > 0).then(|| self.slots.share().clamp(0.0, 1.0)),
+            requests_per_minute: rate(&self.requests),
+            tokens_per_minute: rate(&self.tokens),
+        }
+    }
+}
+
+/// Who serves: those in service, or else those that will by themselves, or else nobody is told
+/// apart.
+fn serving(endpoints: &[EndpointMeters]) -> impl Fn(&EndpointMeters) -> bool {
+    let in_service = |e: &EndpointMeters| e.service == Service::InService;
+    let will_serve = |e: &EndpointMeters| !matches!(e.service, Service::OutOfService { .. });
+    let (some_serve, some_will) =
+        (endpoints.iter().any(in_service), endpoints.iter().any(will_serve));
+    move |endpoint| match (some_serve, some_will) {
+        (true, _) => in_service(endpoint),
+        (false, true) => will_serve(endpoint),
+        (false, false) => true,
+    }
+}
+
+/// Whether this is the first endpoint of its group; one without a group stands for itself.
+fn first_of_group<'a>(endpoint: &'a EndpointMeters, seen: &mut Vec<&'a str>) -> bool {
+    let Some(group) = endpoint.group.as_deref() else { return true };
+    let first = !seen.contains(&group);
+    if first {
+        seen.push(group);
+    }
+    first
+}
