@@ -32,6 +32,9 @@ impl Supervisor {
                     self.resume();
                     applied("resumed")
                 }
+                RunPhase::Running if self.limiter.put_back() > 0 => {
+                    applied("asking the endpoints that were out of service again")
+                }
                 _ => refused("the run is not paused"),
             },
             Order::RetryFailed => self.retry_failed(),

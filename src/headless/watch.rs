@@ -200,7 +200,6 @@ const fn needs_a_person(phase: &RunPhase) -> bool {
             reason: PauseReason::ProviderRefuses { .. }
                 | PauseReason::BudgetSpent { .. }
                 | PauseReason::Unreachable { .. }
-                | PauseReason::BudgetSpent { .. }
                 | PauseReason::CannotRead { .. }
         }
     )

@@ -256,9 +256,9 @@ impl Limiter {
         self.shared().change(|line, _| line.take_out(endpoint, failure, whole_group))
     }
 
-    /// Puts every endpoint back into service that was taken out.
-    pub fn put_back(&self) {
-        self.shared().change(|line, _| line.put_back());
+    /// Puts every endpoint back into service that was taken out. How many there were.
+    pub fn put_back(&self) -> usize {
+        self.shared().change(|line, _| line.put_back())
     }
 
     /// Whether an endpoint has served somebody within this time.

@@ -69,10 +69,9 @@ impl Health {
         *self = Self::Out { failure };
     }
 
-    pub(super) fn put_back(&mut self) {
-        if matches!(self, Self::Out { .. }) {
-            *self = Self::default();
-        }
+    /// A person has mended what was wrong; `Some` where it had been out.
+    pub(super) fn put_back(&mut self) -> Option<()> {
+        self.is_out().then(|| *self = Self::default())
     }
 
     pub(super) const fn is_out(&self) -> bool {
@@ -151,7 +150,7 @@ mod tests {
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert_eq!(health.ready_at(0, at(9e9)), None);
         assert!(matches!(health.service(), Service::OutOfService { .. }));
-        health.put_back();
+        assert_eq!(health.put_back(), Some(()));
         assert_eq!(health.ready_at(0, at(0.0)), Some(at(0.0)));
     }
 }

@@ -126,11 +126,9 @@ impl Line {
         self.endpoints.iter().filter(|endpoint| !endpoint.health.is_out()).count()
     }
 
-    /// A person has mended what was wrong.
-    pub(super) fn put_back(&mut self) {
-        for endpoint in &mut self.endpoints {
-            endpoint.health.put_back();
-        }
+    /// A person has mended what was wrong. How many endpoints come back.
+    pub(super) fn put_back(&mut self) -> usize {
+        self.endpoints.iter_mut().filter_map(|endpoint| endpoint.health.put_back()).count()
     }
 
     /// Rates are of a quota, and changed for the first endpoint that uses it.
