@@ -85,8 +85,19 @@ impl Supervisor {
                 for change in changes {
                     self.keep_change(change);
                 }
-                let value = value.map_or_else(|| "unlimited".to_owned(), |v| v.to_string());
-                applied(&format!("{} now {value}", limit.label()))
+                let words = |value: Option<u32>| {
+                    value.map_or_else(|| "unlimited".to_owned(), |value| value.to_string())
+                };
+                // What the provider allows may be less.
+                let asked = endpoint.unwrap_or(EndpointIndex(0));
+                let holds = self.limiter.limits(asked).map(|limits| limits.get(limit));
+                let held = match holds {
+                    Some(holds) if holds != value => {
+                        format!("; in force is {}", words(holds))
+                    }
+                    _ => String::new(),
+                };
+                applied(&format!("{} now {}{held}", limit.label(), words(value)))
             }
             Err(error) => refused(&error.to_string()),
         }

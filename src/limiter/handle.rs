@@ -310,16 +310,15 @@ fn set(
     now: Moment,
 ) -> Option<(Option<u32>, Option<u32>)> {
     let plain = |rate: Option<PerMinute>| rate.map(PerMinute::get);
-    let (from, to) = match new {
+    match new {
         NewLimit::Slots(slots) => {
-            let before = endpoint.target();
+            let (from, to) = (endpoint.target(), slots.get());
             endpoint.steering.set_to(slots);
-            (Some(before), Some(endpoint.target()))
+            (from != to).then_some((Some(from), Some(to)))
         }
         NewLimit::Rate(rate) => {
             let (from, to) = quota.set(limit, rate, now)?;
-            (plain(from), plain(to))
+            Some((plain(from), plain(to)))
         }
-    };
-    (from != to).then_some((from, to))
+    }
 }

@@ -236,7 +236,8 @@ impl Quota {
         if self.adapting { self.adaptation.factor() } else { 1.0 }
     }
 
-    /// Somebody set a rate: a ceiling from now on, whatever it was.
+    /// Somebody set a rate: a ceiling from now on, whatever it was. What was in force and what was
+    /// asked for, where that is news; what holds may be less, where the provider allows less.
     pub(super) fn set(
         &mut self,
         limit: LimitName,
@@ -247,13 +248,14 @@ impl Quota {
             LimitName::TokensPerMinute => &mut self.tokens,
             _ => &mut self.requests,
         };
-        rate.set = to;
+        let (in_force, before) = (rate.in_force, std::mem::replace(&mut rate.set, to));
         rate.guessed = false;
         self.start_over();
         let factor = self.adaptation.factor();
         let [requests, tokens] = [&mut self.requests, &mut self.tokens]
             .map(|rate| rate.settle(self.adapting, factor, now));
-        if limit == LimitName::TokensPerMinute { tokens } else { requests }
+        let moved = if limit == LimitName::TokensPerMinute { tokens } else { requests };
+        (moved.is_some() || before != to).then_some((in_force, to))
     }
 
     /// Switches adaptation on or off.

@@ -92,6 +92,15 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// One limit as a plain number; `None` is "no limit".
+    pub fn get(&self, limit: LimitName) -> Option<u32> {
+        match limit {
+            LimitName::Slots => Some(self.slots.get()),
+            LimitName::RequestsPerMinute => self.requests_per_minute.map(PerMinute::get),
+            LimitName::TokensPerMinute => self.tokens_per_minute.map(PerMinute::get),
+        }
+    }
+
     /// Sets one limit, as a change on file has it; `None` is "no limit", which slots do not have.
     pub fn set(&mut self, limit: LimitName, to: Option<u32>) {
         let rate = |value| PerMinute::clamped(i64::from(value));
