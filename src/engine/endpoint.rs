@@ -4,8 +4,8 @@ use crate::{
     config::EndpointSettings,
     model::{AuthHeader, Price, Slots, Tokens, Usage, Usd},
     provider::{
-        AnswerFormat, Client, ClientError, ClientSettings, Dialect, RequestTemplate,
-        TemplateSettings, Unsupported,
+        Client, ClientError, ClientSettings, Dialect, RequestTemplate, TemplateSettings,
+        Unsupported,
     },
 };
 use arc_swap::ArcSwap;
@@ -47,8 +47,7 @@ impl Endpoint {
             connections: Slots::MAX as usize,
         })
         .map_err(|source| EndpointError::Client { name: name(), source })?;
-        let dialect =
-            Dialect { format: AnswerFormat::JsonSchema, cap: settings.kind.output_cap_field() };
+        let dialect = Dialect::new(settings.kind.output_cap_field());
         let template = RequestTemplate::new(template, dialect)
             .map_err(|source| EndpointError::Request { name: name(), source })?;
         Ok(Self {

@@ -88,7 +88,8 @@ pub(super) fn unsupported(status: u16, body: &[u8]) -> Option<Unsupported> {
     let names = |word: &str| param.contains(word) || param.is_empty() && text.contains(word);
     if names("response_format") || names("json_schema") || names("json_object") {
         Some(Unsupported::AnswerFormat)
-    } else if names("max_completion_tokens") || names("max_tokens") {
+    } else if (names("max_completion_tokens") || names("max_tokens")) && !text.contains("too large")
+    {
         Some(Unsupported::OutputCap)
     } else {
         None
@@ -145,6 +146,7 @@ mod tests {
             (400, r#"{"error":{"message":"use max_completion_tokens","param":"max_tokens"}}"#, cap),
             (400, r#"{"error":{"message":"response_format ...","param":"messages"}}"#, None),
             (400, r#"{"error":{"message":"no such model"}}"#, None),
+            (400, r#"{"error":{"message":"max_tokens is too large","param":"max_tokens"}}"#, None),
             (500, r#"{"error":{"param":"response_format"}}"#, None),
         ] {
             assert_eq!(named(status, body), expected, "{status} {body}");

@@ -19,6 +19,8 @@ pub enum AnswerFormat {
 pub struct Dialect {
     pub format: AnswerFormat,
     pub cap: OutputCapField,
+    /// The other name was refused: a server that turns down this one too means something else.
+    other_cap_refused: bool,
 }
 
 /// A part of a request that a server does not know.
@@ -29,6 +31,11 @@ pub enum Unsupported {
 }
 
 impl Dialect {
+    /// The way to begin with.
+    pub const fn new(cap: OutputCapField) -> Self {
+        Self { format: AnswerFormat::JsonSchema, cap, other_cap_refused: false }
+    }
+
     /// The next way to try, where there is one.
     pub const fn without(self, unsupported: Unsupported) -> Option<Self> {
         match (unsupported, self.format, self.cap) {
@@ -38,13 +45,16 @@ impl Dialect {
             (Unsupported::AnswerFormat, AnswerFormat::JsonObject, _) => {
                 Some(Self { format: AnswerFormat::Text, ..self })
             }
-            (Unsupported::OutputCap, _, OutputCapField::MaxCompletionTokens) => {
-                Some(Self { cap: OutputCapField::MaxTokens, ..self })
+            (Unsupported::OutputCap, _, cap) if !self.other_cap_refused => {
+                let cap = match cap {
+                    OutputCapField::MaxCompletionTokens => OutputCapField::MaxTokens,
+                    OutputCapField::MaxTokens => OutputCapField::MaxCompletionTokens,
+                };
+                Some(Self { cap, other_cap_refused: true, ..self })
             }
-            (Unsupported::OutputCap, _, OutputCapField::MaxTokens) => {
-                Some(Self { cap: OutputCapField::MaxCompletionTokens, ..self })
+            (Unsupported::OutputCap, _, _) | (Unsupported::AnswerFormat, AnswerFormat::Text, _) => {
+                None
             }
-            (Unsupported::AnswerFormat, AnswerFormat::Text, _) => None,
         }
     }
 

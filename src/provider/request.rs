@@ -183,8 +183,8 @@ mod tests {
             system_prompt: system_prompt.into(),
             answer_schema: Arc::new(json!({"name": "answer"})),
         };
-        let cap = OutputCapField::MaxCompletionTokens;
-        RequestTemplate::new(settings, Dialect { format, cap }).unwrap()
+        let dialect = Dialect { format, ..Dialect::new(OutputCapField::MaxCompletionTokens) };
+        RequestTemplate::new(settings, dialect).unwrap()
     }
 
     fn body(template: &RequestTemplate, question: &Question<'_>) -> serde_json::Value {
@@ -231,6 +231,7 @@ mod tests {
         let text = object.without(Unsupported::AnswerFormat).unwrap();
         let old = text.without(Unsupported::OutputCap).unwrap();
         assert!(old.without(Unsupported::AnswerFormat).is_none());
+        assert!(old.without(Unsupported::OutputCap).is_none(), "no going back and forth");
         let question = Question { user_prompt: "u", output_cap: 7, repair: None };
         assert_eq!(body(&object, &question)["response_format"], json!({"type": "json_object"}));
         let last = body(&old, &question);
