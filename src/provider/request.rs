@@ -183,7 +183,8 @@ mod tests {
             system_prompt: system_prompt.into(),
             answer_schema: Arc::new(json!({"name": "answer"})),
         };
-        let dialect = Dialect { format, ..Dialect::new(OutputCapField::MaxCompletionTokens) };
+        let mut dialect = Dialect::new(OutputCapField::MaxCompletionTokens);
+        dialect.format = format;
         RequestTemplate::new(settings, dialect).unwrap()
     }
 
