@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::{runtime::Builder, sync::mpsc, task::JoinSet};
 use voxpop::{
-    limiter::{EndpointSpec, Limiter, PermitRequest, Priority},
+    limiter::{Avoided, EndpointSpec, Limiter, PermitRequest, Priority},
     model::{Limits, PerMinute, PersonaIndex, Slots, Tokens},
 };
 
@@ -81,6 +81,7 @@ async fn run(load: Load) -> Measured {
                 priority: Priority::New,
                 tokens: Tokens(1_000),
                 most: Tokens(1_000),
+                avoided: Avoided::default(),
             };
             while started.elapsed() < SPAN {
                 let mut permit = limiter.permit(request).await;

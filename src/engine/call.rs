@@ -14,7 +14,7 @@ use super::{
     retry::{self, Decision, Progress},
 };
 use crate::{
-    limiter::{Feedback, Outcome, Permit, PermitRequest, Priority},
+    limiter::{Avoided, Feedback, Outcome, Permit, PermitRequest, Priority},
     model::{
         Answer, Attempt, AttemptTiming, EndpointIndex, Failure, FailureKind, Fate, PersonaIndex,
         Stage, Tokens, UnixMillis, Usage,
@@ -32,6 +32,9 @@ const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// Within this time after an answer, a 403 is about one text and not about the key.
 const LATELY: Duration = Duration::from_secs(30);
+
+/// So many 403s without an answer between them are not about a text.
+const FORBIDDEN_IN_A_ROW: u32 = 3;
 
 /// How much higher a cap is raised for an answer that was cut off.
 const RAISED_CAP: u32 = 2;
@@ -55,6 +58,8 @@ struct Tried {
     answer: Option<Answer>,
     /// The endpoint does not know a part of the request and has another way to be asked.
     other_dialect: bool,
+    /// The body is what the model said, and not what a server or a proxy did.
+    is_the_models: bool,
 }
 
 /// What an attempt goes out with.
@@ -84,7 +89,8 @@ impl<'a> Call<'a> {
             };
             *self.attempts += 1;
             let endpoint = permit.endpoint();
-            let Tried { attempt, answer, other_dialect } = self.attempt(permit, money).await;
+            let Tried { attempt, answer, other_dialect, is_the_models } =
+                self.attempt(permit, money).await;
             let Some(failure) = attempt.failure.clone() else {
                 let fate = match answer {
                     Some(answer) => Fate::Answered(answer),
@@ -101,10 +107,19 @@ impl<'a> Call<'a> {
                 continue;
             }
             self.progress.failed += 1;
+            if self.is_the_endpoints_fault(&attempt) {
+                if !self.take_out(endpoint, &failure) {
+                    return (Some(attempt), Ending::ProviderRefused(failure));
+                }
+                self.again(attempt);
+                continue;
+            }
             let bounds = &self.interviewer.bounds;
             let decision = retry::decide(&failure, &self.progress, bounds, fastrand::f64());
             let ending = match decision {
-                Decision::RetryIn(_) | Decision::Repair | Decision::RaiseCap if self.stopping() => {
+                Decision::RetryIn(_) | Decision::Rejoin | Decision::Repair | Decision::RaiseCap
+                    if self.stopping() =>
+                {
                     Ending::GaveBack
                 }
                 Decision::RetryIn(wait) => {
@@ -112,9 +127,15 @@ impl<'a> Call<'a> {
                     self.back_off(attempt, wait).await;
                     continue;
                 }
+                Decision::Rejoin => {
+                    self.again(attempt);
+                    continue;
+                }
                 Decision::Repair => {
                     self.progress.repaired = true;
-                    self.to_repair = attempt.body.clone().map(|reply| (reply, failure.message));
+                    // What is not the model's own words is asked for again as it was.
+                    let reply = attempt.body.clone().filter(|_| is_the_models);
+                    self.to_repair = reply.map(|reply| (reply, failure.message));
                     self.again(attempt);
                     continue;
                 }
@@ -152,6 +173,8 @@ impl<'a> Call<'a> {
         let prompt = self.prompt_tokens();
         let first = self.progress.failed == 0 && *self.attempts == 0;
         let mut priority = if first { Priority::New } else { Priority::FollowUp };
+        // Where the budget has no room for this call; a cheaper endpoint may do.
+        let mut dear = Avoided::default();
         loop {
             let mut settled = std::pin::pin!(ledger.settled());
             let permit = limiter
@@ -160,14 +183,19 @@ impl<'a> Call<'a> {
                     priority,
                     tokens: self.interviewer.output.reserve(self.stage(), prompt),
                     most: Tokens(prompt.0 + u64::from(self.output_cap)),
+                    avoided: dear,
                 })
                 .await;
             settled.as_mut().enable();
             let endpoint = self.endpoint(permit.endpoint());
-            match ledger.reserve(endpoint.most(safely(prompt), self.output_cap)) {
+            match ledger.reserve(endpoint.most(self.at_most(), self.output_cap)) {
                 Ok(money) => return Ok(Clearance { permit, money }),
                 Err(Short::ForGood { spent, budget }) => {
-                    return Err(Ending::OverBudget { spent, budget });
+                    dear = dear.with(permit.endpoint());
+                    if !limiter.serves_beside(dear) {
+                        return Err(Ending::OverBudget { spent, budget });
+                    }
+                    priority = Priority::FollowUp;
                 }
                 Err(Short::ForNow) => {
                     drop(permit);
@@ -199,6 +227,10 @@ impl<'a> Call<'a> {
         let Exchange { status, request_id, usage, on_the_wire, result, .. } = exchange;
         let parsing = Instant::now();
         let mut other_dialect = false;
+        let is_the_models = result.is_ok();
+        if is_the_models {
+            endpoint.answered();
+        }
         let read = match result {
             Ok(completion) => prompt::read_answer(&interviewer.survey, &completion.content)
                 .map_err(|error| {
@@ -235,7 +267,7 @@ impl<'a> Call<'a> {
             body,
         });
         attempt_log::log(&attempt);
-        Tried { attempt, answer, other_dialect }
+        Tried { attempt, answer, other_dialect, is_the_models }
     }
 
     /// Gives the slot back and settles tokens and money by what the provider counted.
@@ -255,6 +287,11 @@ impl<'a> Call<'a> {
             // Nobody was there to count a token.
             (None, Some(FailureKind::Connection)) => {
                 permit.settle(Tokens(0));
+                drop(money);
+            }
+            // A proxy's page is not billed.
+            (Some(200), Some(FailureKind::Connection)) => {
+                drop(permit);
                 drop(money);
             }
             // It may have been answered, and billed, all the same.
@@ -289,15 +326,28 @@ impl<'a> Call<'a> {
     }
 
     /// Whether it is this persona alone that is refused: a gateway may forbid (403) one text while
-    /// it serves the others.
+    /// it serves the others. Several in a row are about the key.
     fn is_about_one_text(&self, attempt: &Attempt) -> bool {
         attempt.status == Some(403)
+            && self.endpoint(attempt.endpoint).forbade() < FORBIDDEN_IN_A_ROW
             && self.interviewer.limiter.has_served_within(attempt.endpoint, LATELY)
+    }
+
+    /// Whether nobody would fare better there: nobody has ever been answered, and what came back
+    /// is about the address, the model or the account, and not about the question.
+    fn is_the_endpoints_fault(&self, attempt: &Attempt) -> bool {
+        let of_the_endpoint = matches!(attempt.status, Some(300..=399 | 402 | 404 | 405));
+        of_the_endpoint && !self.endpoint(attempt.endpoint).has_answered()
     }
 
     /// Takes the endpoint out of service. True where another one is left.
     fn take_out(&self, endpoint: EndpointIndex, failure: &Failure) -> bool {
-        let whole_group = failure.kind != FailureKind::KeyRefused;
+        let whole_group = matches!(
+            failure.kind,
+            FailureKind::QuotaExhausted
+                | FailureKind::RateLimitedRequests
+                | FailureKind::RateLimitedTokens
+        );
         let left = self.interviewer.limiter.take_out(endpoint, failure, whole_group);
         if left > 0 {
             tracing::warn!("{} is out of service: {failure}", self.endpoint(endpoint).name);
@@ -333,6 +383,17 @@ impl<'a> Call<'a> {
     fn prompt_tokens(&self) -> Tokens {
         let repeated = self.to_repair.as_ref().map_or(0, |(reply, _)| reply.len());
         self.interviewer.prompt_tokens.estimate(self.length() + repeated)
+    }
+
+    /// No less than the prompt has, for money to rest on.
+    fn at_most(&self) -> Tokens {
+        let Tokens(prompt) = self.interviewer.prompt_bound.of(self.prompt);
+        // What is repeated is the model's own text, and a token is at least a byte.
+        let repeated = self
+            .to_repair
+            .as_ref()
+            .map_or(0, |(reply, problem)| (reply.len() + problem.len()) as u64 + 200);
+        Tokens(prompt + repeated)
     }
 
     fn request_id(&self) -> String {
@@ -371,10 +432,5 @@ fn speaks_otherwise(
 }
 
 const fn total(usage: &Usage) -> Tokens {
-    Tokens(usage.prompt_tokens + usage.completion_tokens)
-}
-
-/// An estimate that money may rest on: half as much again, so that it is not too low.
-const fn safely(prompt: Tokens) -> Tokens {
-    Tokens(prompt.0 + prompt.0 / 2)
+    Tokens(usage.prompt_tokens.saturating_add(usage.completion_tokens))
 }

@@ -9,13 +9,23 @@ use crate::{
     },
 };
 use arc_swap::ArcSwap;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 /// One endpoint as interviews use it.
 pub(super) struct Endpoint {
     pub name: String,
     pub client: Client,
     template: ArcSwap<RequestTemplate>,
+    /// It has answered in the present dialect, and so knows it: a 400 is about something else.
+    understood: AtomicBool,
+    /// 403s since it last answered.
+    forbidden: AtomicU32,
     /// `None` where nobody knows.
     price: Option<Price>,
 }
@@ -54,6 +64,8 @@ impl Endpoint {
             name: name(),
             client,
             template: ArcSwap::from_pointee(template),
+            understood: AtomicBool::new(false),
+            forbidden: AtomicU32::new(0),
             price: settings.price,
         })
     }
@@ -66,6 +78,9 @@ impl Endpoint {
     /// The endpoint does not know a part of the request `asked`. True where there is another way
     /// to ask, which all calls take from now on; whoever finds out second changes nothing.
     pub(super) fn learn(&self, asked: &Arc<RequestTemplate>, unsupported: Unsupported) -> bool {
+        if self.understood.load(Ordering::Relaxed) {
+            return false;
+        }
         let now = self.template.load();
         if now.dialect() != asked.dialect() {
             return true;
@@ -78,6 +93,22 @@ impl Endpoint {
         );
         self.template.compare_and_swap(asked, Arc::new(next));
         true
+    }
+
+    /// A completion came back, whatever is in it.
+    pub(super) fn answered(&self) {
+        self.understood.store(true, Ordering::Relaxed);
+        self.forbidden.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether it has ever answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.understood.load(Ordering::Relaxed)
+    }
+
+    /// A 403 came back. How many there were since an answer.
+    pub(super) fn forbade(&self) -> u32 {
+        self.forbidden.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
     /// The most that a call can cost; nothing where no price is known.

@@ -8,6 +8,7 @@ use super::{
     endpoint::Endpoint,
     fact::{Ending, Fact},
     ledger::Ledger,
+    prompt_bound::PromptBound,
 };
 use crate::{
     config::RetryBounds,
@@ -29,6 +30,7 @@ pub(super) struct Interviewer {
     pub ledger: Ledger,
     pub output: OutputEstimate,
     pub prompt_tokens: TokenEstimate,
+    pub prompt_bound: PromptBound,
     /// One for each endpoint, in the limiter's order.
     pub endpoints: Vec<Endpoint>,
     pub facts: UnboundedSender<Fact>,

@@ -41,6 +41,7 @@ pub(super) struct RunMeters {
     /// Interviews that ended in each of the last seconds, the current one last.
     ended: VecDeque<u32>,
     failures_this_second: u32,
+    failed_since_success: u64,
 }
 
 /// What does not change during a run, and readings need.
@@ -77,6 +78,7 @@ impl RunMeters {
             last_success: None,
             ended: VecDeque::from([0]),
             failures_this_second: 0,
+            failed_since_success: 0,
         }
     }
 
@@ -102,6 +104,11 @@ impl RunMeters {
         self.last_success
     }
 
+    /// Attempts that failed since one gave an answer.
+    pub(super) const fn failed_since_success(&self) -> u64 {
+        self.failed_since_success
+    }
+
     /// Counts an attempt.
     pub(super) fn attempted(&mut self, attempt: &Attempt) {
         if let Some(usage) = &attempt.usage {
@@ -115,9 +122,11 @@ impl RunMeters {
                 let ms = u64::try_from(attempt.timing.on_the_wire.as_millis()).unwrap_or(u64::MAX);
                 self.latency.saturating_record(ms.max(1));
                 self.last_success = Some(UnixMillis::now());
+                self.failed_since_success = 0;
             }
             Some(failure) => {
                 self.failures_this_second += 1;
+                self.failed_since_success += 1;
                 let wire_ms = i64::try_from(attempt.timing.on_the_wire.as_millis()).unwrap_or(0);
                 let at = UnixMillis(attempt.sent_at.0 + wire_ms);
                 let tally = self.tally(failure, attempt.persona);

@@ -21,6 +21,7 @@ mod interview;
 mod ledger;
 mod meters;
 mod orders;
+mod prompt_bound;
 mod publisher;
 mod reading;
 mod retry;

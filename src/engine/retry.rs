@@ -2,7 +2,7 @@
 
 use crate::{
     config::RetryBounds,
-    model::{Failure, Treatment},
+    model::{Failure, FailureKind, Treatment},
 };
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ const FIRST_SPAN: Duration = Duration::from_millis(500);
 
 /// No span is longer than this.
 const LONGEST_SPAN: Duration = Duration::from_secs(30);
+
+/// An endpoint that asks for a longer wait is out of service.
+const LONGEST_FLOOR: Duration = Duration::from_secs(60 * 60);
 
 /// How much of a Retry-After is added at random, so that those who were told the same do not
 /// come back together.
@@ -21,6 +24,8 @@ const RETRY_AFTER_JITTER: f64 = 0.1;
 pub(super) enum Decision {
     /// Wait without a slot, then ask again.
     RetryIn(Duration),
+    /// Stand in the line again, which waits as long as the provider asked for.
+    Rejoin,
     /// Ask again at once, and say what was wrong.
     Repair,
     /// Ask again at once, with a higher output cap.
@@ -66,8 +71,14 @@ pub(super) fn decide(
     }
     let floor = failure.retry_after.unwrap_or_default();
     // An endpoint that says to come back next year serves nobody now, and no persona is to blame.
-    if floor > bounds.total {
+    if floor > LONGEST_FLOOR.max(bounds.total) {
         return Decision::AskElsewhere;
+    }
+    // Nor is one where the whole quota has to wait: the limiter holds all of its calls back.
+    let of_the_quota =
+        matches!(failure.kind, FailureKind::RateLimitedRequests | FailureKind::RateLimitedTokens);
+    if of_the_quota && floor > bounds.total {
+        return Decision::Rejoin;
     }
     let doublings = progress.failed.saturating_sub(1).min(16);
     let span = (FIRST_SPAN * 2_u32.pow(doublings)).min(LONGEST_SPAN);
@@ -81,7 +92,6 @@ pub(super) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::FailureKind;
     use proptest::prelude::*;
 
     const BOUNDS: RetryBounds = RetryBounds { attempts: 6, total: Duration::from_secs(600) };
@@ -119,6 +129,8 @@ mod tests {
         failure.retry_after = Some(Duration::from_secs(24 * 60 * 60));
         let progress = Progress { failed: 6, ..Progress::default() };
         assert_eq!(decide(&failure, &progress, &BOUNDS, 0.5), Decision::AskElsewhere);
+        failure.retry_after = Some(Duration::from_secs(700));
+        assert_eq!(decide(&failure, &progress, &BOUNDS, 0.5), Decision::Rejoin);
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use super::{
     interview::Interviewer,
     ledger::Ledger,
     meters::{RunMeters, Terms},
+    prompt_bound::PromptBound,
     publisher::Publisher,
     reading,
     run_state::RunState,
@@ -13,12 +14,12 @@ use super::{
 use crate::{
     config::{Config, EndpointSettings},
     limiter::{EndpointSpec, Limiter, OutputEstimate},
-    model::{LogRing, PersonaIndex, RunPhase, Survey, Tokens, UnixMillis, Usd},
+    model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{self, PromptError, Prompts},
     protocol::{Command, Outlet, RunHeader},
     provider::TemplateSettings,
     store::{OpenRun, RunReader, StoreError},
-    tokens::{TokenCounter, TokenEstimate},
+    tokens::TokenEstimate,
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -68,7 +69,13 @@ impl Supervisor {
             cap_is_charged: settings.iter().any(|endpoint| endpoint.charges_cap),
             priced: settings.iter().all(|endpoint| endpoint.price.is_some()),
         };
-        let spent = if fresh { Usd::ZERO } else { spent(&reader, &endpoints)? };
+        let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
+        let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
+        let spent = if fresh {
+            Usd::ZERO
+        } else {
+            spent(&reader, &endpoints, &prompt_bound, terms.output_cap)?
+        };
 
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
@@ -85,7 +92,8 @@ impl Supervisor {
             run: header.run.clone(),
             ledger: Ledger::new(budget, spent),
             output: OutputEstimate::new(survey.max_output_tokens),
-            prompt_tokens: estimate(budget.is_some(), &settings, &survey, &prompts),
+            prompt_tokens: TokenEstimate::new(),
+            prompt_bound,
             survey,
             prompts,
             bounds: retry,
@@ -163,28 +171,21 @@ fn spec(settings: &EndpointSettings) -> EndpointSpec {
     }
 }
 
-/// What the run has cost so far, by what is on file.
-fn spent(reader: &RunReader, endpoints: &[Endpoint]) -> Result<Usd, StoreError> {
-    let usage = reader.usage_by_endpoint()?;
-    let cost = usage.iter().map(|(endpoint, usage)| {
-        endpoints.get(endpoint.as_usize()).map_or(Usd::ZERO, |endpoint| endpoint.cost(usage))
-    });
-    Ok(cost.sum())
-}
-
-/// How many tokens a prompt has. Where money depends on it from the first call on, they are
-/// counted once, which takes a tenth of a second; else the provider's own count does.
-fn estimate(
-    counted: bool,
-    settings: &[EndpointSettings],
-    survey: &Survey,
-    prompts: &Prompts,
-) -> TokenEstimate {
-    let estimate = TokenEstimate::new();
-    if let (true, Some(endpoint)) = (counted, settings.first()) {
-        let counter = TokenCounter::for_model(&endpoint.model);
-        let Tokens(shared) = counter.shared(prompts.system(), &prompt::answer_schema(survey));
-        estimate.observe(prompts.system().len(), Tokens(shared));
-    }
-    estimate
+/// What the run has cost so far, by what is on file. An attempt that nobody counted counts as
+/// dear as it can have been, for a prompt without a persona.
+fn spent(
+    reader: &RunReader,
+    endpoints: &[Endpoint],
+    bound: &PromptBound,
+    output_cap: u32,
+) -> Result<Usd, StoreError> {
+    let at = |index: EndpointIndex| endpoints.get(index.as_usize());
+    let counted = reader.usage_by_endpoint()?;
+    let counted = counted.iter().filter_map(|(index, usage)| Some(at(*index)?.cost(usage)));
+    let uncounted = reader.uncounted_by_endpoint()?;
+    let most = bound.of("");
+    let uncounted = uncounted
+        .iter()
+        .filter_map(|(index, many)| Some(at(*index)?.most(most, output_cap).times(*many)));
+    Ok(counted.chain(uncounted).sum())
 }

@@ -190,12 +190,18 @@ impl Supervisor {
         let asking = [InterviewStatus::InFlight, InterviewStatus::BackingOff]
             .map(|status| self.state.counts().get(status))
             .iter()
-            .any(|&count| count > 0);
+            .any(|&count| count > 0)
+            || self.meters.failed_since_success() > 0;
         let since = self.meters.last_success().max(Some(self.running_since));
         let silent = self.state.phase == RunPhase::Running
             && asking
             && since.is_some_and(|since| UnixMillis::now().since(since) >= SILENCE);
-        let raised = since.filter(|_| silent);
+        // Once raised, it stands until somebody is answered or the run no longer runs: where every
+        // call fails at once, there are moments in which none is under way.
+        let stands = self.nothing_since.is_some()
+            && self.nothing_since == since
+            && self.state.phase == RunPhase::Running;
+        let raised = since.filter(|_| silent || stands);
         if raised == self.nothing_since {
             return;
         }

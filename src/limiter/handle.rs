@@ -7,7 +7,7 @@ use super::{
     feedback::Feedback,
     line::{Granted, HeadWaited, Line, Next, Waiting},
     meters::EndpointReading,
-    permit::{Grant, Permit, PermitRequest, Spent},
+    permit::{Avoided, Grant, Permit, PermitRequest, Spent},
     quota::Quota,
 };
 use crate::model::{
@@ -259,6 +259,15 @@ impl Limiter {
     /// Puts every endpoint back into service that was taken out. How many there were.
     pub fn put_back(&self) -> usize {
         self.shared().change(|line, _| line.put_back())
+    }
+
+    /// Whether an endpoint that is not among these is in service, cooling ones included.
+    pub fn serves_beside(&self, avoided: Avoided) -> bool {
+        let line = self.shared().line();
+        (0..=u16::MAX)
+            .map(EndpointIndex)
+            .zip(&line.endpoints)
+            .any(|(index, endpoint)| !avoided.has(index) && !endpoint.health.is_out())
     }
 
     /// Whether an endpoint has served somebody within this time.

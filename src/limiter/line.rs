@@ -4,7 +4,7 @@
 use super::{
     clock::Moment,
     endpoint::{Endpoint, EndpointSpec},
-    permit::{Grant, Permit, PermitRequest, PermitWaits, Priority, Spent},
+    permit::{Avoided, Grant, Permit, PermitRequest, PermitWaits, Priority, Spent},
     quota::Quota,
 };
 use crate::model::{EndpointIndex, LimitChange, PersonaIndex};
@@ -249,7 +249,7 @@ impl Line {
         let (on, next) = if self.gate == Gate::Paused {
             (None, Next::OnChange)
         } else {
-            match choose(&mut self.endpoints, &self.quotas, now) {
+            match choose(&mut self.endpoints, &self.quotas, head.request.avoided, now) {
                 Choice::Wait(on) => (Some(on), Next::OnChange),
                 Choice::Ask { index, at, on } => {
                     head.wait_on(None, now);
@@ -294,10 +294,13 @@ enum Choice {
 
 /// Of the endpoints with a free slot that are in service, the one that is ready first; among
 /// those that are ready, or have been since the same moment, the one whose slots are least taken.
-fn choose(endpoints: &mut [Endpoint], quotas: &[Quota], now: Moment) -> Choice {
+fn choose(endpoints: &mut [Endpoint], quotas: &[Quota], avoided: Avoided, now: Moment) -> Choice {
     let mut best: Option<(Moment, f64, Choice)> = None;
     let mut no_slot = false;
     for (index, endpoint) in (0..=u16::MAX).zip(endpoints) {
+        if avoided.has(EndpointIndex(index)) {
+            continue;
+        }
         let Some((at, on)) = endpoint.ready_at(&quotas[endpoint.quota], now) else { continue };
         if !endpoint.has_free_slot() {
             no_slot = true;
@@ -331,6 +334,7 @@ mod tests {
             priority: Priority::New,
             tokens: Tokens(1),
             most: Tokens(1),
+            avoided: Avoided::default(),
         };
         let mut calls = Vec::new();
         for _ in 0..3_000 {

@@ -38,4 +38,4 @@ pub use feedback::{Feedback, Outcome};
 pub use handle::{Limiter, SetLimitError};
 pub use line::{Constraint, HeadWaited};
 pub use meters::{EndpointReading, RateReading};
-pub use permit::{Permit, PermitRequest, PermitWaits, Priority};
+pub use permit::{Avoided, Permit, PermitRequest, PermitWaits, Priority};

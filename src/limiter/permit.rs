@@ -13,6 +13,23 @@ pub enum Priority {
     New,
 }
 
+/// Endpoints that a call does not want, by their places; those beyond the 64th cannot be named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Avoided(u64);
+
+impl Avoided {
+    /// This one too.
+    #[must_use]
+    pub const fn with(self, endpoint: EndpointIndex) -> Self {
+        if endpoint.0 < u64::BITS as u16 { Self(self.0 | 1 << endpoint.0) } else { self }
+    }
+
+    /// Whether it is not wanted.
+    pub const fn has(self, endpoint: EndpointIndex) -> bool {
+        endpoint.0 < u64::BITS as u16 && self.0 & 1 << endpoint.0 != 0
+    }
+}
+
 /// What a call asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PermitRequest {
@@ -22,6 +39,9 @@ pub struct PermitRequest {
     pub tokens: Tokens,
     /// The prompt and the output cap, which some providers charge whatever is used.
     pub most: Tokens,
+    /// Where it must not go. At least one endpoint in service must be left: see
+    /// [`super::Limiter::serves_beside`].
+    pub avoided: Avoided,
 }
 
 /// Where the time before a permit went. The parts follow each other and overlap nowhere.

@@ -51,6 +51,8 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Syste
         429 if kind_of_limit == "tokens" => FailureKind::RateLimitedTokens,
         429 => FailureKind::RateLimitedRequests,
         401 | 403 => FailureKind::KeyRefused,
+        // Gemini's compatibility layer says it so.
+        400 if said.contains("API key not valid") => FailureKind::KeyRefused,
         413 => FailureKind::TooLarge,
         503 | 529 => FailureKind::Overloaded,
         408 | 409 | 500..=599 => FailureKind::ServerError,
@@ -128,6 +130,11 @@ mod tests {
             (400, r#"{"error":{"code":17}}"#, FailureKind::BadRequest),
             (400, r#"{"error":{"code":"content_filter"}}"#, FailureKind::Refused),
             (404, "", FailureKind::BadRequest),
+            (
+                400,
+                r#"{"error":{"message":"API key not valid. Please pass a valid API key."}}"#,
+                FailureKind::KeyRefused,
+            ),
             (422, "", FailureKind::BadRequest),
         ] {
             assert_eq!(kind(status, body), expected, "{status} {body}");

@@ -240,11 +240,13 @@ impl Exchange {
         error: &reqwest::Error,
         part: &[u8],
     ) -> Self {
-        let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::Connection };
-        let message = if kind == FailureKind::Timeout && !error.is_connect() {
-            format!("no complete reply within {:.0} s", sent.elapsed().as_secs_f64())
+        // A connection that could not be made in time was never sent anything.
+        let late = error.is_timeout() && !error.is_connect();
+        let (kind, message) = if late {
+            let waited = sent.elapsed().as_secs_f64();
+            (FailureKind::Timeout, format!("no complete reply within {waited:.0} s"))
         } else {
-            root_cause(error)
+            (FailureKind::Connection, root_cause(error))
         };
         Self::unanswered(status, request_id, sent, Failure::new(kind, message), part)
     }

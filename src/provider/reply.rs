@@ -39,6 +39,22 @@ struct UsageBody {
     prompt_tokens_details: Option<PromptDetails>,
 }
 
+/// No call has more tokens; what a server says beyond it must not upset any sum.
+const MOST_TOKENS: u64 = 100_000_000;
+
+impl UsageBody {
+    /// `None` where nothing was counted: an empty object is no count of zero.
+    fn believed(self) -> Option<Usage> {
+        let cached = self.prompt_tokens_details.and_then(|details| details.cached_tokens);
+        let usage = Usage {
+            prompt_tokens: self.prompt_tokens.min(MOST_TOKENS),
+            completion_tokens: self.completion_tokens.min(MOST_TOKENS),
+            cached_tokens: cached.unwrap_or(0).min(MOST_TOKENS),
+        };
+        (usage != Usage::default()).then_some(usage)
+    }
+}
+
 #[derive(Deserialize)]
 struct PromptDetails {
     #[serde(default)]
@@ -65,11 +81,7 @@ pub(super) fn read(body: &[u8]) -> (Option<Usage>, Result<Completion, Failure>) 
             return (None, Err(failure));
         }
     };
-    let usage = reply.usage.map(|usage| Usage {
-        prompt_tokens: usage.prompt_tokens,
-        completion_tokens: usage.completion_tokens,
-        cached_tokens: usage.prompt_tokens_details.and_then(|d| d.cached_tokens).unwrap_or(0),
-    });
+    let usage = reply.usage.and_then(UsageBody::believed);
     let Some(choice) = reply.choices.into_iter().next() else {
         let failure = Failure::new(FailureKind::Malformed, "the reply has no choices");
         return (usage, Err(failure));
@@ -129,6 +141,15 @@ mod tests {
         ] {
             assert_eq!(kind(body), expected.map(str::to_owned), "{body}");
         }
+    }
+
+    #[test]
+    fn what_a_server_counts_is_believed_within_reason() {
+        let usage = |text: &str| read(format!(r#"{{"choices":[],"usage":{text}}}"#).as_bytes()).0;
+        assert_eq!(usage("{}"), None);
+        assert_eq!(usage("null"), None);
+        let absurd = usage(r#"{"prompt_tokens":18446744073709551615}"#).unwrap();
+        assert_eq!(absurd.prompt_tokens, MOST_TOKENS);
     }
 
     #[test]

@@ -93,6 +93,11 @@ pub(super) fn usage_of_endpoint(row: &Row<'_>) -> Result<(EndpointIndex, Usage)>
     Ok((EndpointIndex(row.get(0)?), usage))
 }
 
+/// An endpoint's number, and a count.
+pub(super) fn count_of_endpoint(row: &Row<'_>) -> Result<(EndpointIndex, u64)> {
+    Ok((EndpointIndex(row.get(0)?), count(row, 1)?))
+}
+
 /// The columns that [`limit_change`] reads.
 pub(super) const LIMIT_CHANGE_COLUMNS: &str =
     "at, endpoint, limit_name, changed_from, changed_to, set_by, reason";

@@ -169,6 +169,21 @@ impl RunReader {
         )
     }
 
+    /// How many attempts of each endpoint may have been billed without anybody saying how much:
+    /// those that timed out, or whose reply broke off or was no completion.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn uncounted_by_endpoint(&self) -> Result<Vec<(EndpointIndex, u64)>, StoreError> {
+        self.all(
+            "SELECT endpoint, COUNT(*) FROM attempt WHERE prompt_tokens IS NULL \
+             AND (status IS NULL OR status = 200) \
+             AND COALESCE(json_extract(failure, '$.kind'), '') <> 'connection' GROUP BY endpoint",
+            [],
+            decode::count_of_endpoint,
+        )
+    }
+
     /// At most `most` personas in order, beginning with the one at `from`.
     ///
     /// # Errors

@@ -51,3 +51,22 @@ fn what_was_spent_before_counts_after_a_resume() {
     assert_eq!(outcome.code, 4, "{outcome:?}");
     assert!(provider.server.count() <= asked + 1, "there is no money for another");
 }
+
+#[test]
+fn what_one_endpoint_has_no_money_for_goes_to_a_cheaper_one() {
+    let (dear, own) = (Provider::kind(), Provider::kind());
+    let place = Place::new();
+    let more = format!(
+        "limits: {}\nbudget: 0.02\nendpoints:\n  - {{ name: dear, base_url: \"{}\", price: \
+         {{ input: 1.00, cached_input: 1.00, output: 10.00 }} }}\n  - {{ name: own, base_url: \
+         \"{}\", price: {{ input: 0, cached_input: 0, output: 0 }} }}",
+        limits(2),
+        dear.base_url(),
+        own.base_url()
+    );
+    place.survey("http://127.0.0.1:9/v1", &more);
+    place.people(120);
+    let outcome = place.ask(&["--json"]);
+    assert_eq!((outcome.code, &outcome.last_json()["done"]), (0, &json!(120)), "{outcome:?}");
+    assert!(dear.server.count() > 0 && own.server.count() > 60);
+}

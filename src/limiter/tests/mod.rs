@@ -58,6 +58,7 @@ fn request(persona: u32, tokens: u64) -> PermitRequest {
         priority: Priority::New,
         tokens: Tokens(tokens),
         most: Tokens(tokens),
+        avoided: Avoided::default(),
     }
 }
 
