@@ -15,9 +15,11 @@ use voxpop::{
 /// How requests are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// This limiter, told the limits.
-    Adaptive,
-    /// This limiter, with one request a second as a first guess.
+    /// This limiter, with the limits set.
+    Set,
+    /// This limiter, with half the limits as a first guess that headers put right.
+    Preset,
+    /// This limiter, with 60 requests a minute as a first guess.
     Unknown,
     /// This limiter, adaptation off.
     Fixed,
@@ -57,7 +59,7 @@ pub fn start(scheme: Scheme, rates: Rates, provider: &Arc<Provider>) -> JoinSet<
                 tasks.spawn(async move { source.call(&provider, rng_of(caller)).await });
             }
         }
-        Scheme::Adaptive | Scheme::Unknown | Scheme::Fixed => {
+        Scheme::Set | Scheme::Preset | Scheme::Unknown | Scheme::Fixed => {
             let (waits, mut head_waits) = mpsc::unbounded_channel();
             let (limiter, dispatcher) = Limiter::new(vec![endpoint(scheme, rates, crowd)], waits);
             limiter.set_adaptation(scheme != Scheme::Fixed);
@@ -74,18 +76,20 @@ pub fn start(scheme: Scheme, rates: Rates, provider: &Arc<Provider>) -> JoinSet<
 
 fn endpoint(scheme: Scheme, rates: Rates, crowd: Crowd) -> EndpointSpec {
     let slots = Slots::clamped(i64::from(crowd.slots));
+    let (rates, guessed) = match scheme {
+        Scheme::Preset => (rates.times(0.5), true),
+        Scheme::Unknown => (Rates::requests(60), true),
+        Scheme::Set | Scheme::Fixed | Scheme::Source => (rates, false),
+    };
     let limit = |rate: Option<u32>| rate.map(|rate| PerMinute::clamped(i64::from(rate)));
-    let set = Limits {
+    let limits = Limits {
         slots,
         requests_per_minute: limit(rates.requests),
         tokens_per_minute: limit(rates.tokens),
     };
-    if scheme != Scheme::Unknown {
-        return EndpointSpec::new("endpoint", "model", set);
-    }
-    let guess = Limits { slots, requests_per_minute: limit(Some(60)), tokens_per_minute: None };
-    let guessed = Guessed { requests_per_minute: true, ..Guessed::default() };
-    EndpointSpec { guessed, ..EndpointSpec::new("endpoint", "model", guess) }
+    let guessed =
+        Guessed { slots: false, requests_per_minute: guessed, tokens_per_minute: guessed };
+    EndpointSpec { guessed, ..EndpointSpec::new("endpoint", "model", limits) }
 }
 
 fn rng_of(caller: u32) -> fastrand::Rng {
@@ -99,7 +103,8 @@ fn size(rng: &mut fastrand::Rng) -> u64 {
 /// The wait after so many failed attempts, as the engine waits: exponential with full jitter, not
 /// below what was asked for.
 fn back_off(failed: u32, retry_after: Duration, rng: &mut fastrand::Rng) -> Duration {
-    let span = (Duration::from_millis(500) * 2_u32.pow(failed.min(16))).min(Duration::from_secs(30));
+    let span =
+        (Duration::from_millis(500) * 2_u32.pow(failed.min(16))).min(Duration::from_secs(30));
     let random = rng.f64();
     span.mul_f64(random).max(retry_after.mul_f64(1.0 + 0.1 * random))
 }
@@ -128,7 +133,10 @@ async fn call(caller: u32, limiter: &Limiter, provider: &Provider) {
                     break;
                 }
                 Err(failure) => {
-                    permit.learned(&Feedback { outcome: Outcome::Limited { failure: &failure }, said });
+                    permit.learned(&Feedback {
+                        outcome: Outcome::Limited { failure: &failure },
+                        said,
+                    });
                     drop(permit);
                     let retry_after = failure.retry_after.unwrap_or_default();
                     sleep(back_off(failed, retry_after, &mut rng)).await;

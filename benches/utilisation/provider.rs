@@ -35,12 +35,35 @@ pub enum Headers {
     Lying,
 }
 
-/// The verdicts of one moment.
+/// What became of one request.
 #[derive(Clone, Copy)]
 struct Verdict {
     at: Duration,
     /// What was let in, in the unit of the limit that binds; `None` is a 429.
     admitted: Option<u64>,
+}
+
+/// What became of the requests, in the order in which they came.
+#[derive(Clone, Default)]
+pub struct Log(Vec<Verdict>);
+
+impl Log {
+    fn between(&self, from: Duration, to: Duration) -> &[Verdict] {
+        let [from, to] = [from, to].map(|at| self.0.partition_point(|verdict| verdict.at < at));
+        &self.0[from..to]
+    }
+
+    /// What was let in from `from` to `to`.
+    pub fn admitted(&self, from: Duration, to: Duration) -> u64 {
+        self.between(from, to).iter().filter_map(|verdict| verdict.admitted).sum()
+    }
+
+    /// The share of 429s from `from` to `to`.
+    pub fn denied(&self, from: Duration, to: Duration) -> f64 {
+        let verdicts = self.between(from, to);
+        let denied = verdicts.iter().filter(|verdict| verdict.admitted.is_none()).count();
+        denied as f64 / verdicts.len().max(1) as f64
+    }
 }
 
 pub struct Provider {
@@ -49,7 +72,7 @@ pub struct Provider {
     /// Whether what is used is counted in tokens.
     in_tokens: bool,
     started: Instant,
-    log: Mutex<Vec<Verdict>>,
+    log: Mutex<Log>,
 }
 
 /// A reply.
@@ -69,6 +92,32 @@ impl Provider {
     pub fn set_rates(&self, rates: Rates) {
         let mut limits = self.limits.lock().unwrap();
         limits.set_rates(rates.requests, rates.tokens, Instant::now());
+    }
+
+    /// What would be let in for `span` from now on of requests that come at 99 % of the rate, by
+    /// a client that knows when it is let in and waits for that.
+    pub fn ideal(&self, rates: Rates, span: Duration) -> Log {
+        let Some(per_minute) = rates.requests else { return Log::default() };
+        let mut limits = self.limits.lock().unwrap().clone();
+        let mut now = Instant::now();
+        let end = now + span;
+        let mut log = Log::default();
+        while now < end {
+            now += match limits.admit(1, now) {
+                Ok(()) => {
+                    log.0.push(Verdict { at: now - self.started, admitted: Some(1) });
+                    Duration::from_secs(60).div_f64(0.99 * f64::from(per_minute))
+                }
+                Err(Denial::Later { wait, .. }) => wait,
+                Err(Denial::TooLarge { .. }) => span,
+            };
+        }
+        log
+    }
+
+    /// What has become of the requests so far.
+    pub fn log(&self) -> Log {
+        self.log.lock().unwrap().clone()
     }
 
     /// One exchange. A 429 comes at once; an answer takes 0.2 to 2 s, most of which is the time
@@ -95,23 +144,8 @@ impl Provider {
         let mut limits = self.limits.lock().unwrap();
         let verdict = limits.admit_held(tokens, now);
         let admitted = verdict.is_ok().then_some(if self.in_tokens { tokens } else { 1 });
-        self.log.lock().unwrap().push(Verdict { at: now - self.started, admitted });
+        self.log.lock().unwrap().0.push(Verdict { at: now - self.started, admitted });
         (verdict.map_err(|denial| failure(&denial)), limits.gauges(now))
-    }
-
-    /// What was let in from `from` to `to`.
-    pub fn admitted(&self, from: Duration, to: Duration) -> u64 {
-        let log = self.log.lock().unwrap();
-        let [from, to] = [from, to].map(|at| log.partition_point(|verdict| verdict.at < at));
-        log[from..to].iter().filter_map(|verdict| verdict.admitted).sum()
-    }
-
-    /// The share of 429s from `from` to `to`.
-    pub fn denied(&self, from: Duration, to: Duration) -> f64 {
-        let log = self.log.lock().unwrap();
-        let [from, to] = [from, to].map(|at| log.partition_point(|verdict| verdict.at < at));
-        let denied = log[from..to].iter().filter(|verdict| verdict.admitted.is_none()).count();
-        denied as f64 / (to - from).max(1) as f64
     }
 }
 

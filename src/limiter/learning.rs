@@ -2,6 +2,7 @@
 
 use super::{
     clock::Moment,
+    endpoint::Endpoint,
     feedback::{Feedback, Outcome},
     line::Line,
     permit::Grant,
@@ -19,22 +20,27 @@ impl Line {
     pub(super) fn learn(&mut self, grant: &Grant, feedback: &Feedback<'_>, now: Moment) -> bool {
         let index = grant.endpoint;
         let others = self.endpoints.len() > 1;
-        let Some(endpoint) = self.endpoints.get_mut(index.as_usize()) else { return false };
+        let Self { endpoints, quotas, .. } = self;
+        let Some(place) = endpoints.get(index.as_usize()).map(|endpoint| endpoint.quota) else {
+            return false;
+        };
+        let quota = &mut quotas[place];
+        let pace = || pace(endpoints, place, now);
+        let mut changed = quota.hear(&feedback.said, pace, grant.at, now);
+        if let Outcome::Limited { failure } = feedback.outcome {
+            let told = (failure.kind, failure.retry_after);
+            let sent = (grant.at, grant.reserved);
+            changed.extend(quota.limited(told, pace(), sent, fastrand::f64(), now));
+        }
+        let endpoint = &mut endpoints[index.as_usize()];
         let before = endpoint.target();
-        let quota = &mut self.quotas[endpoint.quota];
-        let mut changed = quota.hear(&feedback.said, grant.at, now);
         let mut moved = None;
         match feedback.outcome {
             Outcome::Served { first_byte } => {
                 endpoint.served(now);
                 moved = endpoint.steering.served(first_byte, now);
             }
-            Outcome::Limited { failure } => {
-                endpoint.count_failure();
-                let pace = endpoint.pace(now);
-                let told = (failure.kind, failure.retry_after);
-                changed.extend(quota.limited(told, pace, grant.at, fastrand::f64(), now));
-            }
+            Outcome::Limited { .. } => endpoint.count_failure(),
             Outcome::Overloaded { failure } => {
                 endpoint.count_failure();
                 if let Some(wait) = failure.retry_after {
@@ -54,9 +60,8 @@ impl Line {
             }
             Outcome::NothingLearned => {}
         }
-        let quota = endpoint.quota;
         let look = !changed.is_empty() || moved.is_some();
-        self.keep_rates(quota, changed);
+        self.keep_rates(place, changed);
         self.keep_slots(index, before, moved);
         look
     }
@@ -176,4 +181,12 @@ impl Line {
         let at = UnixMillis::now();
         self.changes.push(LimitChange { at, endpoint, limit, from, to, set_by, reason });
     }
+}
+
+/// What all that share a quota use a minute now: requests and tokens.
+fn pace(endpoints: &[Endpoint], quota: usize, now: Moment) -> (f64, f64) {
+    (endpoints.iter())
+        .filter(|endpoint| endpoint.quota == quota)
+        .map(|endpoint| endpoint.pace(now))
+        .fold((0.0, 0.0), |sum, pace| (sum.0 + pace.0, sum.1 + pace.1))
 }

@@ -262,9 +262,6 @@ impl Line {
                         let grant = Grant { endpoint: index, reserved, at: now, waits };
                         return Served::Granted((reply, grant));
                     }
-                    if on != Constraint::Pause {
-                        quota.hold_back();
-                    }
                     (Some(on), Next::At(at))
                 }
             }

@@ -145,7 +145,8 @@ impl Steering {
     /// while the rates would have let them go.
     pub(super) fn second_passed(&mut self, held: u32, wanted: bool, now: Moment) -> Option<Moved> {
         let before = self.slots();
-        let used = f64::from(held) >= IN_USE * f64::from(before);
+        // One more: it is mostly a slot that came free that has somebody look.
+        let used = f64::from(held + 1) >= IN_USE * f64::from(before);
         let most = f64::from(match (self.terms.guessed, self.terms.set.get()) {
             (true, set) => set.max(GUESS_MOST),
             (false, set) => set,
@@ -232,6 +233,13 @@ mod tests {
         }
         assert_eq!(steering.slots(), 19, "5, 6, 7, 9, 12, 15, 19");
         assert_eq!(steering.second_passed(3, true, at(13.0)), None, "most are free");
+    }
+
+    #[test]
+    fn few_slots_grow_although_one_has_come_free() {
+        let mut steering = steering(2, true, false);
+        assert_eq!(steering.second_passed(1, true, at(1.0)), Some(Moved::TakesMore));
+        assert_eq!(steering.slots(), 3);
     }
 
     #[test]
