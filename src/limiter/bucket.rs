@@ -179,6 +179,11 @@ impl Bucket {
         self.since <= at
     }
 
+    /// How long so many cells take to come back.
+    pub(super) fn time_of(&self, cells: u64) -> Duration {
+        Duration::from_nanos(cells.saturating_mul(self.interval))
+    }
+
     /// Changes the rate from now on. The cells owed stay the same, so the wait for the next one
     /// grows or shrinks with their price. The wait is what is rescaled, not TAT - now: that one
     /// holds the tolerance too, and going from 10,000/s to 10/s would stall for 5 s.

@@ -93,10 +93,6 @@ impl Endpoint {
         self.spec.group.as_deref()
     }
 
-    pub(super) const fn held(&self) -> u32 {
-        self.held
-    }
-
     pub(super) fn target(&self) -> u32 {
         self.steering.slots()
     }

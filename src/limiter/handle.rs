@@ -321,9 +321,9 @@ fn set(
     let plain = |rate: Option<PerMinute>| rate.map(PerMinute::get);
     match new {
         NewLimit::Slots(slots) => {
-            let (from, to) = (endpoint.target(), slots.get());
+            let (from, before, to) = (endpoint.target(), endpoint.steering.set(), slots.get());
             endpoint.steering.set_to(slots);
-            (from != to).then_some((Some(from), Some(to)))
+            (from != to || before != slots).then_some((Some(from), Some(to)))
         }
         NewLimit::Rate(rate) => {
             let (from, to) = quota.set(limit, rate, now)?;

@@ -74,6 +74,10 @@ impl Health {
         self.is_out().then(|| *self = Self::default())
     }
 
+    pub(super) const fn is_well(&self) -> bool {
+        matches!(self, Self::Well { .. })
+    }
+
     pub(super) const fn is_out(&self) -> bool {
         matches!(self, Self::Out { .. })
     }

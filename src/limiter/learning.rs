@@ -2,6 +2,7 @@
 
 use super::{
     clock::Moment,
+    endpoint::Endpoint,
     feedback::{Feedback, Outcome},
     line::Line,
     permit::Grant,
@@ -18,27 +19,35 @@ impl Line {
     #[must_use]
     pub(super) fn learn(&mut self, grant: &Grant, feedback: &Feedback<'_>, now: Moment) -> bool {
         let index = grant.endpoint;
-        let others = self.endpoints.len() > 1;
-        let Some(endpoint) = self.endpoints.get_mut(index.as_usize()) else { return false };
+        let Self { endpoints, quotas, .. } = self;
+        // Where there is nowhere else to go, a pause helps nobody.
+        let others = (0..=u16::MAX)
+            .zip(endpoints.iter())
+            .any(|(other, endpoint)| EndpointIndex(other) != index && !endpoint.health.is_out());
+        let Some(place) = endpoints.get(index.as_usize()).map(|endpoint| endpoint.quota) else {
+            return false;
+        };
+        let quota = &mut quotas[place];
+        let pace = || pace(endpoints, place, now);
+        let mut changed = quota.hear(&feedback.said, pace, grant.at, now);
+        if let Outcome::Limited { failure } = feedback.outcome {
+            let told = (failure.kind, failure.retry_after);
+            let sent = (grant.at, grant.reserved);
+            changed.extend(quota.limited(told, pace(), sent, fastrand::f64(), now));
+        }
+        let endpoint = &mut endpoints[index.as_usize()];
         let before = endpoint.target();
-        let quota = &mut self.quotas[endpoint.quota];
-        let mut changed = quota.hear(&feedback.said, grant.at, now);
+        let was_well = endpoint.health.is_well();
         let mut moved = None;
         match feedback.outcome {
             Outcome::Served { first_byte } => {
                 endpoint.served(now);
                 moved = endpoint.steering.served(first_byte, now);
             }
-            Outcome::Limited { failure } => {
-                endpoint.count_failure();
-                let pace = endpoint.pace(now);
-                let told = (failure.kind, failure.retry_after);
-                changed.extend(quota.limited(told, pace, grant.at, fastrand::f64(), now));
-            }
+            Outcome::Limited { .. } => endpoint.count_failure(),
             Outcome::Overloaded { failure } => {
                 endpoint.count_failure();
                 moved = endpoint.steering.overloaded(grant.at, now);
-                // Where there is nowhere else to go, a pause helps nobody.
                 if others {
                     endpoint.broke(failure, now);
                 }
@@ -49,11 +58,10 @@ impl Line {
                     endpoint.broke(failure, now);
                 }
             }
-            Outcome::NothingLearned => {}
+            Outcome::NothingLearned => endpoint.count_failure(),
         }
-        let quota = endpoint.quota;
-        let look = !changed.is_empty() || moved.is_some();
-        self.keep_rates(quota, changed);
+        let look = !changed.is_empty() || moved.is_some() || was_well != endpoint.health.is_well();
+        self.keep_rates(place, changed);
         self.keep_slots(index, before, moved);
         look
     }
@@ -72,7 +80,7 @@ impl Line {
             let endpoint = &mut self.endpoints[index.as_usize()];
             let wanted = std::mem::take(&mut endpoint.wanted);
             let before = endpoint.target();
-            let moved = endpoint.steering.second_passed(endpoint.held(), wanted, now);
+            let moved = endpoint.steering.second_passed(wanted, now);
             self.keep_slots(index, before, moved);
         }
     }
@@ -95,13 +103,8 @@ impl Line {
             let to = endpoint.target();
             if to != before {
                 let reason = "adaptation switched off".to_owned();
-                self.keep(
-                    index,
-                    LimitName::Slots,
-                    (Some(before), Some(to)),
-                    LimitSetBy::User,
-                    reason,
-                );
+                let values = (Some(before), Some(to));
+                self.keep(index, LimitName::Slots, values, LimitSetBy::Adaptation, reason);
             }
         }
     }
@@ -128,7 +131,14 @@ impl Line {
 
     /// A person has mended what was wrong. How many endpoints come back.
     pub(super) fn put_back(&mut self) -> usize {
-        self.endpoints.iter_mut().filter_map(|endpoint| endpoint.health.put_back()).count()
+        let Self { endpoints, quotas, .. } = self;
+        let back = endpoints.iter_mut().filter_map(|endpoint| {
+            endpoint.health.put_back()?;
+            // What it was told to wait for may be over too: whoever mended it knows better.
+            quotas[endpoint.quota].end_pause();
+            Some(())
+        });
+        back.count()
     }
 
     /// Rates are of a quota, and changed for the first endpoint that uses it.
@@ -171,4 +181,12 @@ impl Line {
         let at = UnixMillis::now();
         self.changes.push(LimitChange { at, endpoint, limit, from, to, set_by, reason });
     }
+}
+
+/// What all that share a quota use a minute now: requests and tokens.
+fn pace(endpoints: &[Endpoint], quota: usize, now: Moment) -> (f64, f64) {
+    (endpoints.iter())
+        .filter(|endpoint| endpoint.quota == quota)
+        .map(|endpoint| endpoint.pace(now))
+        .fold((0.0, 0.0), |sum, pace| (sum.0 + pace.0, sum.1 + pace.1))
 }

@@ -211,6 +211,7 @@ impl Line {
             return false;
         };
         let earlier = endpoint.give_back(&mut self.quotas[endpoint.quota], grant, spent, now);
+        // Also where its health is why it was passed over: the last one to come back frees it.
         let slot = self.wants_slot && endpoint.has_free_slot();
         if slot {
             self.wants_slot = false;
@@ -262,15 +263,23 @@ impl Line {
                         let grant = Grant { endpoint: index, reserved, at: now, waits };
                         return Served::Granted((reply, grant));
                     }
-                    if on != Constraint::Pause {
-                        quota.hold_back();
-                    }
                     (Some(on), Next::At(at))
                 }
             }
         };
-        // One at a time is what an endpoint takes that comes back from a pause.
-        self.wants_slot = self.endpoints.iter().any(|e| !e.has_free_slot() || e.held() == 1);
+        // An endpoint that comes back from a pause takes one at a time, whatever is free.
+        let may_change = |endpoint: &Endpoint| {
+            !endpoint.has_free_slot() || !endpoint.health.is_well() && !endpoint.health.is_out()
+        };
+        self.wants_slot = self.endpoints.iter().any(may_change);
+        // While limits adapt, seconds must pass for those who wait, whatever else happens.
+        let next = match next {
+            Next::At(at) if self.adapting => Next::At(at.min(self.next_second)),
+            Next::OnChange if self.adapting && self.gate == Gate::Open => {
+                Next::At(self.next_second)
+            }
+            next => next,
+        };
         head.wait_on(on, now);
         let head_waited = head.tell(on.unwrap_or(Constraint::Pause));
         queue.push_front(head);

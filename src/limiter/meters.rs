@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The longest span that is read.
 const MINUTE: u64 = 60;
 /// The span that stands for "now": short enough to show a change, long enough not to flicker.
-const RECENT: u64 = 15;
+pub(super) const RECENT: u64 = 15;
 /// A power of two that holds a minute and the second it began in.
 const SECONDS: usize = 64;
 

@@ -5,20 +5,18 @@
 //! preset or a default is a guess that the provider's word replaces.
 
 use super::{
-    adaptation::{Adaptation, Knowledge},
-    bucket::{Bucket, Pace},
+    adaptation::{Adaptation, Denial, Knowledge, Second},
     clock::Moment,
+    intake::Unit,
     line::Constraint,
+    meters::RECENT,
+    rate::{FromTo, Rate, USED_UP},
 };
 use crate::model::{
     FailureKind, Guessed, LimitName, LimitSetBy, Limits, PerMinute, QuotaSaid, Tokens, UnixMillis,
     WindowSaid,
 };
 use std::time::Duration;
-
-/// The share of a quota that is asked for while limits adapt: replies and clocks jitter, and a
-/// sliding window of 600 that gets exactly 600 a minute says no now and then.
-const MARGIN: f64 = 0.99;
 
 /// A Retry-After is a floor: this much of it is added at random at most, so that those who were
 /// told the same do not come back together.
@@ -27,18 +25,6 @@ const JITTER: f64 = 0.1;
 /// Where nothing is left, the reset header tells when all of it is there again, which for a token
 /// bucket is far too long to wait. A 429 that comes after this tells the exact time.
 const LONGEST_RESET: Duration = Duration::from_secs(1);
-
-/// One of the two rates of a quota.
-struct Rate {
-    limit: LimitName,
-    /// As it was set: a ceiling, or a guess.
-    set: Option<PerMinute>,
-    guessed: bool,
-    /// The provider's word.
-    said: Option<PerMinute>,
-    in_force: Option<PerMinute>,
-    bucket: Option<Bucket>,
-}
 
 /// The end of the last pause, past or to come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,66 +53,12 @@ pub(super) struct Quota {
     pause: Pause,
     adaptation: Adaptation,
     adapting: bool,
-    /// A header of a request sent before this is older than what is known.
+    /// What comes back for a request sent before this is older than what is known.
     said_at: Option<Moment>,
-    /// Whether the rates held a request back since the last second passed.
-    held_back: bool,
-}
-
-impl Rate {
-    fn new(limit: LimitName, set: Option<PerMinute>, guessed: bool, now: Moment) -> Self {
-        let bucket = set.map(|rate| Bucket::new(rate, now));
-        Self { limit, set, guessed, said: None, in_force: set, bucket }
-    }
-
-    /// What would hold without adaptation.
-    fn base(&self, adapting: bool) -> Option<PerMinute> {
-        match (self.set, self.said) {
-            (set, _) if !adapting => set,
-            (Some(set), Some(said)) if !self.guessed => Some(set.min(said)),
-            (set, said) => said.or(set),
-        }
-    }
-
-    /// Whether the size of the quota is known, from whomever.
-    fn is_known(&self) -> bool {
-        self.said.is_some() || !self.guessed
-    }
-
-    /// Brings what is in force into line with what is known. The change, where there is one.
-    fn settle(
-        &mut self,
-        adapting: bool,
-        factor: f64,
-        now: Moment,
-    ) -> Option<(Option<PerMinute>, Option<PerMinute>)> {
-        let base = self.base(adapting);
-        let factor = if adapting { factor } else { 1.0 };
-        let share = if adapting { factor * MARGIN } else { 1.0 };
-        match (base, &mut self.bucket) {
-            (Some(base), Some(bucket)) => bucket.set_pace(Pace::share_of(base, share), now),
-            (Some(base), bucket) => *bucket = Some(Bucket::new(Pace::share_of(base, share), now)),
-            (None, bucket) => *bucket = None,
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "clamped to what a rate can be")]
-        let to = base.map(|base| {
-            PerMinute::clamped((f64::from(base.get()) * factor).round().max(1.0) as i64)
-        });
-        let from = std::mem::replace(&mut self.in_force, to);
-        (from != to).then_some((from, to))
-    }
-
-    fn ready_at(&self) -> Moment {
-        self.bucket.as_ref().map_or(Moment::default(), Bucket::ready_at)
-    }
-
-    /// The provider's word. True where it is news.
-    fn hear(&mut self, said: &WindowSaid) -> bool {
-        // A limit of 0 would stop everything for ever; some servers send it for "no limit".
-        let Some(limit) = said.limit.filter(|&limit| limit > 0) else { return false };
-        let limit = Some(PerMinute::clamped(i64::from(limit)));
-        std::mem::replace(&mut self.said, limit) != limit
-    }
+    /// Since when the provider's word has been the same.
+    same_since: Moment,
+    /// When the last second passed.
+    second_at: Moment,
 }
 
 impl Quota {
@@ -144,7 +76,8 @@ impl Quota {
             adaptation: Adaptation::new(Knowledge::Known),
             adapting: false,
             said_at: None,
-            held_back: false,
+            same_since: now,
+            second_at: now,
         }
     }
 
@@ -164,24 +97,15 @@ impl Quota {
     /// Takes one request and its tokens, or nothing.
     #[must_use]
     pub(super) fn take(&mut self, tokens: Tokens, now: Moment) -> bool {
-        if self.pause.until > now {
+        if self.pause.until > now || !self.tokens.take(tokens.0, now) {
             return false;
         }
-        if self.tokens.bucket.as_mut().is_some_and(|bucket| !bucket.take(tokens.0, now)) {
+        if !self.requests.take(1, now) {
+            self.tokens.untake(tokens.0, now);
             return false;
         }
-        if self.requests.bucket.as_mut().is_some_and(|bucket| !bucket.take(1, now)) {
-            if let Some(bucket) = &mut self.tokens.bucket {
-                bucket.refund(tokens.0, now);
-            }
-            return false;
-        }
+        self.adaptation.intake().count(tokens);
         true
-    }
-
-    /// A request is held back by the rates.
-    pub(super) const fn hold_back(&mut self) {
-        self.held_back = true;
     }
 
     /// Gives back what was taken at `at` and not used. True where another may go earlier for it.
@@ -192,28 +116,31 @@ impl Quota {
         (reserved, used): (Tokens, Tokens),
         now: Moment,
     ) -> bool {
-        let mut earlier = false;
-        if let Some(bucket) = self.requests.bucket.as_mut().filter(|bucket| bucket.counted(at)) {
-            bucket.refund(requests, now);
-            earlier |= requests > 0;
-        }
-        if let Some(bucket) = self.tokens.bucket.as_mut().filter(|bucket| bucket.counted(at)) {
-            bucket.refund(reserved.0.saturating_sub(used.0), now);
-            bucket.charge(used.0.saturating_sub(reserved.0));
-            earlier |= used < reserved;
-        }
-        earlier
+        self.adaptation.intake().correct(at, requests, (reserved, used));
+        let requests = self.requests.correct(at, requests, 0, now);
+        let tokens = self.tokens.correct(at, reserved.0, used.0, now);
+        requests || tokens
     }
 
-    /// Lets nothing go for `wait` from now on. A shorter pause than the one that holds changes
-    /// nothing.
+    /// Lets nothing go for `wait` from now on, for a reason that tells nothing of the quota. A
+    /// shorter pause than the one that holds changes nothing.
     pub(super) fn pause(&mut self, wait: Duration, now: Moment) {
+        self.adaptation.intake().forget();
+        self.wait(wait, now);
+    }
+
+    fn wait(&mut self, wait: Duration, now: Moment) {
         let until = now.plus(wait);
         if until > self.pause.until {
             let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
             let wall = UnixMillis(UnixMillis::now().0.saturating_add(millis));
             self.pause = Pause { until, wall };
         }
+    }
+
+    /// Lifts the pause.
+    pub(super) fn end_pause(&mut self) {
+        self.pause = Pause::default();
     }
 
     /// The end of the pause, while there is one.
@@ -223,12 +150,12 @@ impl Quota {
 
     /// What is in force: requests and tokens a minute.
     pub(super) const fn in_force(&self) -> (Option<PerMinute>, Option<PerMinute>) {
-        (self.requests.in_force, self.tokens.in_force)
+        (self.requests.in_force(), self.tokens.in_force())
     }
 
     /// The rates as they were set: requests and tokens a minute.
     pub(super) const fn set_rates(&self) -> (Option<PerMinute>, Option<PerMinute>) {
-        (self.requests.set, self.tokens.set)
+        (self.requests.set(), self.tokens.set())
     }
 
     /// What adaptation has made of it: 1 is all.
@@ -243,13 +170,13 @@ impl Quota {
         limit: LimitName,
         to: Option<PerMinute>,
         now: Moment,
-    ) -> Option<(Option<PerMinute>, Option<PerMinute>)> {
+    ) -> Option<FromTo> {
         let rate = match limit {
             LimitName::TokensPerMinute => &mut self.tokens,
             _ => &mut self.requests,
         };
-        let (in_force, before) = (rate.in_force, std::mem::replace(&mut rate.set, to));
-        rate.guessed = false;
+        let (in_force, before) = (rate.in_force(), rate.set());
+        rate.set_to(to);
         self.start_over();
         let factor = self.adaptation.factor();
         let [requests, tokens] = [&mut self.requests, &mut self.tokens]
@@ -266,11 +193,18 @@ impl Quota {
         self.adapting = on;
         self.start_over();
         let reason = if on { "adaptation switched on" } else { "adaptation switched off" };
-        self.settle(LimitSetBy::User, now, |_| reason.to_owned())
+        self.settle(LimitSetBy::Adaptation, now, |_| reason.to_owned())
     }
 
-    /// What a reply's headers say of the quota. `sent_at`: when its request went out.
-    pub(super) fn hear(&mut self, said: &QuotaSaid, sent_at: Moment, now: Moment) -> Vec<Changed> {
+    /// What a reply's headers say of the quota. `sent_at`: when its request went out; `pace`: what
+    /// is used a minute, requests and tokens.
+    pub(super) fn hear(
+        &mut self,
+        said: &QuotaSaid,
+        pace: impl FnOnce() -> (f64, f64),
+        sent_at: Moment,
+        now: Moment,
+    ) -> Vec<Changed> {
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
             return Vec::new();
         }
@@ -278,64 +212,85 @@ impl Quota {
         let mut changes = Vec::new();
         if news.contains(&true) {
             self.said_at = Some(now);
+            self.same_since = now;
             self.start_over();
             changes = self.settle(LimitSetBy::Header, now, |rate| {
-                let said = rate.said.map_or_else(|| "no limit".to_owned(), |n| n.to_string());
+                let said = rate.said().map_or_else(|| "no limit".to_owned(), |n| n.to_string());
                 format!("the provider says {said} a minute")
             });
         }
-        let wait = [(&self.requests, said.requests), (&self.tokens, said.tokens)]
-            .into_iter()
-            .filter(|(_, window)| window.remaining == Some(0))
-            .filter_map(|(rate, window)| {
-                let minute = Duration::from_secs(60);
-                let cell = rate.in_force.map_or(Duration::ZERO, |rate| minute / rate.get());
-                Some(window.reset?.min(cell.max(LONGEST_RESET)))
-            })
-            .max();
-        if let Some(wait) = wait {
-            self.pause(wait, now);
+        if let Some(until) = self.used_up_by_others(said, pace, sent_at, now) {
+            self.wait(until.since(now), now);
         }
         changes
     }
 
-    /// A 429 of this kind, for a request sent at `sent_at`. `random` is uniform in 0..1, `pace`
-    /// what was used a minute, requests and tokens: where there was no limit, one is made of it.
+    /// Until when to wait where nothing is left of a limit and others have used it. Where our own
+    /// requests have, their pace is the answer: a sliding log of 60 has nothing left after every
+    /// other request that comes at the right pace.
+    fn used_up_by_others(
+        &self,
+        said: &QuotaSaid,
+        pace: impl FnOnce() -> (f64, f64),
+        sent_at: Moment,
+        now: Moment,
+    ) -> Option<Moment> {
+        let nothing_left = |window: &WindowSaid| window.remaining == Some(0);
+        // The pace is of the last seconds: it tells nothing where there were none, or another limit.
+        if !(nothing_left(&said.requests) || nothing_left(&said.tokens))
+            || now.since(self.same_since) < Duration::from_secs(RECENT)
+        {
+            return None;
+        }
+        let pace = pace();
+        [(said.requests, pace.0), (said.tokens, pace.1)]
+            .into_iter()
+            .filter(|(window, pace)| {
+                let by_others = |limit| *pace < USED_UP * f64::from(limit);
+                nothing_left(window) && window.limit.is_some_and(by_others)
+            })
+            .filter_map(|(window, _)| Some(sent_at.plus(window.reset?.min(LONGEST_RESET))))
+            .max()
+    }
+
+    /// A 429 of this kind, for a request sent at `sent_at` with so many tokens reserved. `random`
+    /// is uniform in 0..1, `pace` what is used a minute, requests and tokens: where there was no
+    /// limit, one is made of it.
     pub(super) fn limited(
         &mut self,
         (kind, retry_after): (FailureKind, Option<Duration>),
         pace: (f64, f64),
-        sent_at: Moment,
+        (sent_at, reserved): (Moment, Tokens),
         random: f64,
         now: Moment,
     ) -> Vec<Changed> {
+        self.adaptation.intake().correct(sent_at, 1, (reserved, Tokens(0)));
         if let Some(wait) = retry_after {
-            self.pause(wait.saturating_add(wait.mul_f64(JITTER * random)), now);
+            self.wait(wait.saturating_add(wait.mul_f64(JITTER * random)), now);
         }
-        if !self.adapting {
+        // One that was sent before the provider's last word is of a rate that is no more.
+        if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
             return Vec::new();
         }
-        let (rate, pace) = match kind {
-            FailureKind::RateLimitedTokens => (&mut self.tokens, pace.1),
-            _ => (&mut self.requests, pace.0),
+        let (unit, rate, pace) = match kind {
+            FailureKind::RateLimitedTokens => (Unit::Tokens, &mut self.tokens, pace.1),
+            _ => (Unit::Requests, &mut self.requests, pace.0),
         };
         if rate.base(true).is_none() {
-            #[expect(clippy::cast_possible_truncation, reason = "clamped to what a rate can be")]
-            let pace = pace.round() as i64;
-            rate.set = Some(PerMinute::clamped(pace));
-            rate.guessed = true;
+            rate.guess(pace);
             self.start_over();
         }
         if self.adaptation.is_discovering() {
             let found = self.adaptation.rebase();
-            for rate in [&mut self.requests, &mut self.tokens] {
-                rate.set = rate.set.map(|set| {
-                    #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-                    PerMinute::clamped((f64::from(set.get()) * found).round() as i64)
-                });
-            }
+            self.requests.guess_anew(found);
+            self.tokens.guess_anew(found);
         }
-        if !self.adaptation.limited(sent_at, now) {
+        let rate = match unit {
+            Unit::Requests => &self.requests,
+            Unit::Tokens => &self.tokens,
+        };
+        let Some(full) = rate.full() else { return Vec::new() };
+        if !self.adaptation.limited(Denial { sent_at, unit, full }, now) {
             return Vec::new();
         }
         let factor = self.adaptation.factor();
@@ -344,10 +299,26 @@ impl Quota {
         })
     }
 
-    /// A second has passed.
+    /// At least a second has passed since the last time.
     pub(super) fn second_passed(&mut self, now: Moment) -> Vec<Changed> {
-        let held_back = std::mem::take(&mut self.held_back);
-        if !self.adapting || !self.adaptation.second_passed(held_back, now) {
+        let since = std::mem::replace(&mut self.second_at, now);
+        let span = now.since(since);
+        let (requests, tokens) = (self.requests.taken(), self.tokens.taken());
+        if !self.adapting || self.pause.until > since {
+            return Vec::new();
+        }
+        // Where requests are rare, one takes longer than this to become due.
+        let is_due = self.ready_at().0.plus(span.mul_f64(1.0 - USED_UP)) < now;
+        if requests == 0 && !is_due {
+            return Vec::new();
+        }
+        // One more than were taken: the next may be just about to go.
+        let one_more = tokens / requests.max(1);
+        let used_up = requests > 0
+            && (self.requests.is_used_up_by(requests + 1, span)
+                || self.tokens.is_used_up_by(tokens.saturating_add(one_more), span));
+        let second = Second { requests, used_up };
+        if !self.adaptation.second_passed(second) {
             return Vec::new();
         }
         let reason = if self.adaptation.is_discovering() {

@@ -24,9 +24,8 @@ const WINDOW_LEAST: usize = 5;
 const LATE_TIMES: f64 = 2.0;
 const LATE_AT_LEAST: Duration = Duration::from_millis(500);
 
-/// Growth up to the first cut, and the share of the slots that must be in use for it.
+/// Growth up to the first cut.
 const GROWTH: f64 = 1.25;
-const IN_USE: f64 = 0.8;
 /// Growth after it, at least one slot.
 const RECOVERY: f64 = 0.02;
 
@@ -141,16 +140,15 @@ impl Steering {
             .then_some(Moved::Overloaded)
     }
 
-    /// A second has passed; `held` slots are in use, and `wanted` says that calls waited for one
-    /// while the rates would have let them go.
-    pub(super) fn second_passed(&mut self, held: u32, wanted: bool, now: Moment) -> Option<Moved> {
+    /// A second has passed; `wanted` says that every slot was taken and calls waited for one while
+    /// the rates would have let them go.
+    pub(super) fn second_passed(&mut self, wanted: bool, now: Moment) -> Option<Moved> {
         let before = self.slots();
-        let used = f64::from(held) >= IN_USE * f64::from(before);
         let most = f64::from(match (self.terms.guessed, self.terms.set.get()) {
             (true, set) => set.max(GUESS_MOST),
             (false, set) => set,
         });
-        if !self.adapting || !wanted || !used || self.limit >= most {
+        if !self.adapting || !wanted || self.limit >= most {
             return None;
         }
         self.limit = match self.last_cut {
@@ -217,8 +215,7 @@ mod tests {
         steering.overloaded(at(1.0), at(2.0));
         assert_eq!(steering.slots(), 16);
         for second in 3..60 {
-            let held = steering.slots();
-            steering.second_passed(held, true, at(f64::from(second)));
+            steering.second_passed(true, at(f64::from(second)));
         }
         assert_eq!(steering.slots(), 20);
     }
@@ -227,11 +224,16 @@ mod tests {
     fn a_guess_grows_while_calls_want_more_and_stops_when_they_do_not() {
         let mut steering = steering(5, true, false);
         for second in 0..12 {
-            let held = steering.slots();
-            steering.second_passed(held, second < 6, at(f64::from(second)));
+            steering.second_passed(second < 6, at(f64::from(second)));
         }
         assert_eq!(steering.slots(), 19, "5, 6, 7, 9, 12, 15, 19");
-        assert_eq!(steering.second_passed(3, true, at(13.0)), None, "most are free");
+    }
+
+    #[test]
+    fn few_slots_grow_too() {
+        let mut steering = steering(2, true, false);
+        assert_eq!(steering.second_passed(true, at(1.0)), Some(Moved::TakesMore));
+        assert_eq!(steering.slots(), 3);
     }
 
     #[test]
@@ -259,6 +261,6 @@ mod tests {
         steering.adapt(false);
         assert_eq!(steering.slots(), 40);
         assert_eq!(steering.overloaded(at(20.0), at(21.0)), None);
-        assert_eq!(steering.second_passed(40, true, at(30.0)), None);
+        assert_eq!(steering.second_passed(true, at(30.0)), None);
     }
 }

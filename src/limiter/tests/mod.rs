@@ -1,6 +1,7 @@
 //! The limiter as a whole, on tokio's paused clock: minutes pass in milliseconds, and every run
 //! of a test is the same.
 
+mod adaptation;
 mod control;
 mod order;
 mod rates;
@@ -46,8 +47,12 @@ fn start(endpoints: &[Limits]) -> Running {
         .iter()
         .enumerate()
         .map(|(number, limits)| EndpointSpec::new(format!("endpoint {number}"), "model", *limits));
+    start_with(specs.collect())
+}
+
+fn start_with(specs: Vec<EndpointSpec>) -> Running {
     let (waits, head_waits) = mpsc::unbounded_channel();
-    let (limiter, dispatcher) = Limiter::new(specs.collect(), waits);
+    let (limiter, dispatcher) = Limiter::new(specs, waits);
     let dispatcher = tokio::spawn(dispatcher.run());
     Running { limiter, head_waits, dispatcher, started: Instant::now() }
 }

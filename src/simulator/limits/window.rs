@@ -69,11 +69,14 @@ impl Meter for Window {
         Duration::ZERO
     }
 
-    /// The window goes on with what is used of it.
+    /// The window goes on with what is used of it, at most all: the next one counts from nought
+    /// again, but for what was owed already.
     fn set_rate(&mut self, per_minute: u32, now: Instant) {
         self.turn(now);
         self.per_minute = per_minute;
+        let owed = self.used.saturating_sub(self.capacity);
         (self.capacity, self.length) = fitted(per_minute, self.asked);
+        self.used = (self.used - owed).min(self.capacity) + owed;
     }
 
     fn gauge(&mut self, now: Instant) -> Gauge {

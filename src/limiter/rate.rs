@@ -1,0 +1,215 @@
+//! One of the two rates of a quota: what is in force, and what that is made of.
+
+use super::{
+    bucket::{Bucket, Pace},
+    clock::Moment,
+};
+use crate::model::{LimitName, PerMinute, WindowSaid};
+use std::time::Duration;
+
+/// The share of a quota that is asked for while limits adapt: replies and clocks jitter, and a
+/// sliding window of 600 that gets exactly 600 a minute says no now and then.
+pub(super) const MARGIN: f64 = 0.99;
+
+/// Where this share of what a rate allows is taken, it is what holds requests back.
+pub(super) const USED_UP: f64 = 0.8;
+
+/// A rate in force before and after; `None` is no limit.
+pub(super) type FromTo = (Option<PerMinute>, Option<PerMinute>);
+
+pub(super) struct Rate {
+    pub(super) limit: LimitName,
+    /// As it was set: a ceiling, or a guess.
+    set: Option<PerMinute>,
+    guessed: bool,
+    /// The provider's word.
+    said: Option<PerMinute>,
+    in_force: Option<PerMinute>,
+    bucket: Option<Bucket>,
+    /// Cells taken since the last second passed.
+    taken: u64,
+}
+
+impl Rate {
+    pub(super) fn new(
+        limit: LimitName,
+        set: Option<PerMinute>,
+        guessed: bool,
+        now: Moment,
+    ) -> Self {
+        let bucket = set.map(|rate| Bucket::new(rate, now));
+        Self { limit, set, guessed, said: None, in_force: set, bucket, taken: 0 }
+    }
+
+    /// What would hold without adaptation.
+    pub(super) fn base(&self, adapting: bool) -> Option<PerMinute> {
+        match (self.set, self.said) {
+            (set, _) if !adapting => set,
+            (Some(set), Some(said)) if !self.guessed => Some(set.min(said)),
+            (set, said) => said.or(set),
+        }
+    }
+
+    /// Whether the size of the quota is known, from whomever.
+    pub(super) const fn is_known(&self) -> bool {
+        self.said.is_some() || !self.guessed
+    }
+
+    pub(super) const fn set(&self) -> Option<PerMinute> {
+        self.set
+    }
+
+    pub(super) const fn said(&self) -> Option<PerMinute> {
+        self.said
+    }
+
+    pub(super) const fn in_force(&self) -> Option<PerMinute> {
+        self.in_force
+    }
+
+    /// Cells a second at a factor of 1, while limits adapt.
+    pub(super) fn full(&self) -> Option<f64> {
+        self.base(true).map(|base| f64::from(base.get()) * MARGIN / 60.0)
+    }
+
+    /// Somebody set it.
+    pub(super) const fn set_to(&mut self, to: Option<PerMinute>) {
+        self.set = to;
+        self.guessed = false;
+    }
+
+    /// A guess, for want of anything better.
+    pub(super) fn guess(&mut self, per_minute: f64) {
+        #[expect(clippy::cast_possible_truncation, reason = "clamped to what a rate can be")]
+        let guess = PerMinute::clamped(per_minute.round() as i64);
+        self.set = Some(guess);
+        self.guessed = true;
+    }
+
+    /// What was guessed was so many times too little.
+    pub(super) fn guess_anew(&mut self, factor: f64) {
+        if let Some(guess) = self.set.filter(|_| !self.is_known()) {
+            self.guess(f64::from(guess.get()) * factor);
+        }
+    }
+
+    /// The provider's word. True where it is news.
+    pub(super) fn hear(&mut self, said: &WindowSaid) -> bool {
+        // A limit of 0 would stop everything for ever; some servers send it for "no limit".
+        let Some(limit) = said.limit.filter(|&limit| limit > 0) else { return false };
+        let limit = Some(PerMinute::clamped(i64::from(limit)));
+        std::mem::replace(&mut self.said, limit) != limit
+    }
+
+    /// Brings what is in force into line with what is known. The change, where there is one.
+    pub(super) fn settle(&mut self, adapting: bool, factor: f64, now: Moment) -> Option<FromTo> {
+        let base = self.base(adapting);
+        let factor = match (adapting, self.is_known()) {
+            (false, _) => 1.0,
+            // A known quota is a ceiling, however the other one is found out about.
+            (true, true) => factor.min(1.0),
+            (true, false) => factor,
+        };
+        let share = if adapting { factor * MARGIN } else { 1.0 };
+        match (base, &mut self.bucket) {
+            (Some(base), Some(bucket)) => bucket.set_pace(Pace::share_of(base, share), now),
+            (Some(base), bucket) => *bucket = Some(Bucket::new(Pace::share_of(base, share), now)),
+            (None, bucket) => *bucket = None,
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "clamped to what a rate can be")]
+        let to = base.map(|base| {
+            PerMinute::clamped((f64::from(base.get()) * factor).round().max(1.0) as i64)
+        });
+        let from = std::mem::replace(&mut self.in_force, to);
+        (from != to).then_some((from, to))
+    }
+
+    /// When the next cell is there.
+    pub(super) fn ready_at(&self) -> Moment {
+        self.bucket.as_ref().map_or(Moment::default(), Bucket::ready_at)
+    }
+
+    /// Takes cells, where there is one.
+    #[must_use]
+    pub(super) fn take(&mut self, cells: u64, now: Moment) -> bool {
+        let taken = self.bucket.as_mut().is_none_or(|bucket| bucket.take(cells, now));
+        if taken {
+            self.taken = self.taken.saturating_add(cells);
+        }
+        taken
+    }
+
+    /// Gives back cells that were taken just now.
+    pub(super) fn untake(&mut self, cells: u64, now: Moment) {
+        self.taken = self.taken.saturating_sub(cells);
+        if let Some(bucket) = &mut self.bucket {
+            bucket.refund(cells, now);
+        }
+    }
+
+    /// Corrects what was taken at `at` to what was used. True where less was.
+    pub(super) fn correct(&mut self, at: Moment, taken: u64, used: u64, now: Moment) -> bool {
+        let Some(bucket) = self.bucket.as_mut().filter(|bucket| bucket.counted(at)) else {
+            return false;
+        };
+        bucket.refund(taken.saturating_sub(used), now);
+        bucket.charge(used.saturating_sub(taken));
+        used < taken
+    }
+
+    /// Cells taken since this was asked last.
+    pub(super) const fn taken(&mut self) -> u64 {
+        std::mem::replace(&mut self.taken, 0)
+    }
+
+    /// Whether so many cells are all but a fifth of what it allows in `span`.
+    pub(super) fn is_used_up_by(&self, cells: u64, span: Duration) -> bool {
+        let time = self.bucket.as_ref().map(|bucket| bucket.time_of(cells));
+        time.is_some_and(|time| time >= span.mul_f64(USED_UP))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(set: Option<i64>, guessed: bool) -> Rate {
+        let set = set.map(PerMinute::clamped);
+        Rate::new(LimitName::RequestsPerMinute, set, guessed, Moment::default())
+    }
+
+    fn said(limit: u32) -> WindowSaid {
+        WindowSaid { limit: Some(limit), ..WindowSaid::default() }
+    }
+
+    fn in_force(rate: &mut Rate, adapting: bool, factor: f64) -> Option<u32> {
+        rate.settle(adapting, factor, Moment::default());
+        rate.in_force().map(PerMinute::get)
+    }
+
+    #[test]
+    fn what_was_set_is_a_ceiling_and_what_was_guessed_gives_way() {
+        let mut set = rate(Some(600), false);
+        assert!(set.hear(&said(900)) && !set.hear(&said(900)));
+        assert_eq!(in_force(&mut set, true, 3.0), Some(600));
+        assert!(set.hear(&said(300)));
+        assert_eq!(in_force(&mut set, true, 0.5), Some(150));
+        assert_eq!(in_force(&mut set, false, 0.5), Some(600), "no adaptation, no headers");
+
+        let mut guessed = rate(Some(600), true);
+        assert_eq!(in_force(&mut guessed, true, 3.0), Some(1_800));
+        guessed.guess_anew(3.0);
+        assert_eq!(in_force(&mut guessed, true, 1.0), Some(1_800));
+        assert!(guessed.hear(&said(900)) && !guessed.hear(&said(0)));
+        assert_eq!(in_force(&mut guessed, true, 3.0), Some(900));
+    }
+
+    #[test]
+    fn a_rate_is_used_up_by_most_of_what_it_allows() {
+        let second = Duration::from_secs(1);
+        let used_up = |set, cells| rate(set, false).is_used_up_by(cells, second);
+        assert!(used_up(Some(600), 8) && !used_up(Some(600), 7));
+        assert!(used_up(Some(30), 1) && !used_up(Some(30), 0));
+        assert!(!used_up(None, 1_000), "no limit holds nobody back");
+    }
+}
