@@ -193,6 +193,18 @@ fn capacity_can_change_while_the_limits_are_in_use() {
 }
 
 #[test]
+fn a_window_after_one_that_became_too_small_counts_from_nought() {
+    let mut now = Instant::now();
+    let mut limits = RateLimits::new(WINDOW, Some(600), None, now);
+    now += 30 * SECOND;
+    assert_eq!(let_in(&mut limits, &mut now, SECOND)[0], 600);
+    limits.set_rates(Some(300), None, now);
+    assert_eq!(later(&mut limits, 1, now), (Metered::Requests, 29 * SECOND));
+    now += 29 * SECOND;
+    assert_eq!(let_in(&mut limits, &mut now, SECOND)[0], 300);
+}
+
+#[test]
 fn limit_req_counts_as_nginx_does() {
     let mut now = Instant::now();
     // 100 a second is 100 thousandths a millisecond; a burst of 5 is 5,000.
