@@ -1,7 +1,14 @@
-//! Builds engine, link and front end, and sees a run through.
+//! Builds engine, link and front end, and sees a run through: in one process here, in two of
+//! them by `engine_process` and `attached`.
+
+mod attached;
+mod engine_process;
+
+pub use attached::{Target, attach};
+pub use engine_process::{Ready, Started, Terms, serve, start};
 
 use crate::{
-    cli::{Color, DisplayArgs},
+    cli::{Color, DisplayArgs, EngineArgs},
     config::Config,
     engine::{self, EngineParts, RunEnd},
     error::{Exit, Problem},
@@ -51,6 +58,7 @@ impl FrontEnd {
                     Color::Never => ui::ColorChoice::Never,
                 },
                 keep_open: !args.exit,
+                attachment: ui::Attachment::InProcess,
             })
         })
     }
@@ -61,6 +69,34 @@ impl FrontEnd {
             Self::Dashboard(_) => headless::Format::Plain,
             Self::Headless(format) => *format,
         }
+    }
+}
+
+/// Where the engine of a run is, and what shows it.
+pub enum Manner {
+    /// In this process.
+    Foreground(FrontEnd),
+    /// In a process of its own; nothing shows it at first where there is no front end.
+    Own(Option<FrontEnd>),
+}
+
+impl Manner {
+    /// What the flags ask for; or else a process of its own where there is a dashboard that could
+    /// be cut off from it.
+    ///
+    /// # Errors
+    /// As [`FrontEnd::choose`].
+    pub fn choose(display: &DisplayArgs, engine: &EngineArgs) -> Result<Self, Problem> {
+        let front_end = FrontEnd::choose(display)?;
+        let ci = std::env::var("CI").is_ok_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"));
+        Ok(match front_end {
+            _ if engine.detach => Self::Own(None),
+            FrontEnd::Dashboard(options) if !engine.foreground && !ci => {
+                let attachment = ui::Attachment::Control;
+                Self::Own(Some(FrontEnd::Dashboard(ui::Options { attachment, ..options })))
+            }
+            front_end => Self::Foreground(front_end),
+        })
     }
 }
 
@@ -84,16 +120,15 @@ pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Proble
     let format = front_end.closing_format();
     let end = runtime()?.block_on(async {
         signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
-        let (link, outlet, commands) = link::local();
+        let stays = matches!(&front_end, FrontEnd::Dashboard(options) if options.keep_open);
+        let (link, front_ends) = link::in_process(stays);
         let engine = tokio::spawn(engine::run(EngineParts {
             header: run.header,
             config: run.config,
             open: run.open,
             fresh: run.fresh,
-            outlets: vec![Box::new(outlet)],
-            commands,
+            front_ends,
             log: run.log,
-            linger: matches!(&front_end, FrontEnd::Dashboard(options) if options.keep_open),
         }));
         show(link, front_end).await?;
         let end: Result<RunEnd, _> =
@@ -117,8 +152,10 @@ pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Proble
 /// Where the run file cannot be read.
 pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Result<Exit, Problem> {
     runtime()?.block_on(async {
-        let (link, outlet, commands) = link::local();
-        let viewing = engine::view(header, reader, Box::new(outlet), commands);
+        let (link, outlet, mut commands) = link::local();
+        // The outlet has to go when the view is over.
+        let viewing =
+            async move { engine::view(header, reader, &outlet, &mut commands, true).await };
         let showing = async {
             match front_end {
                 FrontEnd::Headless(format) => {
@@ -152,7 +189,7 @@ async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
             let orders = link.orders();
             let exit = on_own_thread(move || ui::run(link, options))?.await;
             let said = match exit {
-                Ok(Ok(ui::Exit::Left | ui::Exit::EngineGone)) => return Ok(()),
+                Ok(Ok(ui::Exit::Left | ui::Exit::EngineGone | ui::Exit::Detached)) => return Ok(()),
                 Ok(Ok(ui::Exit::HungUp)) => None,
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(_) => Some("it crashed".to_owned()),

@@ -33,6 +33,34 @@ pub fn interrupts() -> io::Result<mpsc::UnboundedReceiver<()>> {
     Ok(interrupts)
 }
 
+/// A signal that asks a process without a terminal to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop;
+
+/// Every SIGINT and SIGTERM from now on. SIGHUP does nothing any more: no terminal is to be lost.
+///
+/// # Errors
+/// Where the system lets nobody listen. Must be called inside a tokio runtime.
+pub fn stops() -> io::Result<mpsc::UnboundedReceiver<Stop>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let (out, stops) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => continue,
+            }
+            if out.send(Stop).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(stops)
+}
+
 /// Turns a file-size limit from a sudden death into a failed write, which the store mends like a
 /// full disk: answers are held until there is room.
 ///

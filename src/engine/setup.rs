@@ -15,7 +15,7 @@ use crate::{
     limiter::{EndpointSpec, Limiter, OutputEstimate},
     model::{LogRing, PersonaIndex, RunPhase, Survey, Tokens, UnixMillis, Usd},
     prompt::{self, PromptError, Prompts},
-    protocol::{Command, Outlet, RunHeader},
+    protocol::{Incoming, RunHeader},
     provider::TemplateSettings,
     store::{OpenRun, RunReader, StoreError},
     tokens::{TokenCounter, TokenEstimate},
@@ -48,16 +48,14 @@ pub struct EngineParts {
     pub open: OpenRun,
     /// Whether nobody was asked before.
     pub fresh: bool,
-    pub outlets: Vec<Box<dyn Outlet>>,
-    pub commands: UnboundedReceiver<Command>,
+    /// The front ends: they may come and go.
+    pub front_ends: UnboundedReceiver<Incoming>,
     pub log: LogRing,
-    /// Whether to stay for a front end that still looks at a run which is over.
-    pub linger: bool,
 }
 
 impl Supervisor {
     pub(super) fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
-        let EngineParts { header, config, open, fresh, outlets, commands, log, linger } = parts;
+        let EngineParts { header, config, open, fresh, front_ends, log } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
         let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
@@ -101,7 +99,7 @@ impl Supervisor {
             meters: RunMeters::new(terms),
             running_since: UnixMillis::now(),
             nothing_since: None,
-            publisher: Publisher::new(header.clone(), outlets, log),
+            publisher: Publisher::new(header.clone(), log),
             header,
             writer,
             reading,
@@ -116,7 +114,6 @@ impl Supervisor {
             found_nobody: None,
             stop: None,
             ended: None,
-            linger,
             alone: false,
         };
         tracing::info!(
@@ -125,8 +122,7 @@ impl Supervisor {
             "run started"
         );
         supervisor.enter(RunPhase::Running);
-        supervisor.publish_snapshot();
-        Ok((supervisor, Inbox { commands, facts, waits, notices, found }))
+        Ok((supervisor, Inbox { front_ends, facts, waits, notices, found }))
     }
 }
 

@@ -127,7 +127,7 @@ impl Watcher {
                 }
             }
             Update::Applied { outcome, .. } => self.write(out, Line::Outcome(&outcome)),
-            Update::Detail(_) => {}
+            Update::Detail(_) | Update::Reconnecting => {}
         }
     }
 
