@@ -62,11 +62,7 @@ pub(super) fn engine(command: EngineCommand, runs: &RunsFolder) -> Result<Exit, 
     match prepared {
         Prepared::Run(run, _log_guard) => launch::serve(
             *run,
-            &Terms {
-                grace: args.grace,
-                front_end_comes: !args.detach,
-                crash_log: runs.logs().join("crashes.log"),
-            },
+            &Terms { grace: args.grace, front_end_comes: !args.detach, logs: runs.logs() },
         ),
         Prepared::NothingToDo(exit) => Ok(exit),
     }

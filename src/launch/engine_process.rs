@@ -15,9 +15,9 @@ use crate::{
 use rustix::stdio;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -91,8 +91,8 @@ pub struct Terms {
     pub grace: Duration,
     /// Whether a front end is about to attach: the run begins when it is there.
     pub front_end_comes: bool,
-    /// Where a crash is reported.
-    pub crash_log: PathBuf,
+    /// Where the log is, for whoever hears of a crash.
+    pub logs: PathBuf,
 }
 
 /// Carries a run through in this process, for front ends in others.
@@ -110,7 +110,7 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
     let end = runtime()?.block_on(async {
         signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
         let stops = signals::stops().map_err(Problem::could_not_run)?;
-        leave(&ready, &terms.crash_log).map_err(Problem::could_not_run)?;
+        leave(&ready).map_err(Problem::could_not_run)?;
         tokio::spawn(stop_on(stops, server.orders(), terms.grace));
         if terms.front_end_comes {
             server.wait_for_front_end(FRONT_END_WITHIN).await;
@@ -137,7 +137,7 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
             Err(Problem::could_not_run(error))
         }
         Err(died) => {
-            let why = format!("the engine crashed: see {}", terms.crash_log.display());
+            let why = format!("the engine crashed: see the log in {}", terms.logs.display());
             server.end(Farewell::Failed { why });
             std::panic::resume_unwind(died.into_panic())
         }
@@ -145,9 +145,14 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
 }
 
 /// Leaves the terminal and the session, once whoever started this knows that all is well.
-fn leave(ready: &Ready, crash_log: &Path) -> io::Result<()> {
+fn leave(ready: &Ready) -> io::Result<()> {
     let nothing = File::options().read(true).write(true).open("/dev/null")?;
-    let crashes = OpenOptions::new().create(true).append(true).open(crash_log)?;
+    // A crash is told where somebody can still read it.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |crash| {
+        tracing::error!("crashed: {crash}");
+        report(crash);
+    }));
     // It fails where this process leads a group, as when a shell has started it: then it has no
     // other session to leave.
     let _ = rustix::process::setsid();
@@ -156,7 +161,7 @@ fn leave(ready: &Ready, crash_log: &Path) -> io::Result<()> {
     let _ = io::stdout().write_all(line.as_bytes()).and_then(|()| io::stdout().flush());
     stdio::dup2_stdin(&nothing)?;
     stdio::dup2_stdout(&nothing)?;
-    stdio::dup2_stderr(&crashes)?;
+    stdio::dup2_stderr(&nothing)?;
     Ok(())
 }
 

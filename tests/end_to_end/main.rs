@@ -10,6 +10,7 @@ mod common;
 
 mod answers;
 mod asking;
+mod attach;
 mod bad_input;
 mod dashboard;
 mod endpoints;

@@ -235,7 +235,7 @@ fn a_terminal_that_takes_no_bytes_holds_up_nothing() {
 fn a_run_can_be_stopped_behind_a_terminal_that_takes_no_bytes() {
     let (gate, provider) = held();
     let place = Place::with_survey(&provider.base_url(), 30, 4);
-    let mut terminal = place.watch(WIDE, &[]);
+    let mut terminal = place.watch_in_foreground(WIDE);
     terminal.wait_for("RUNNING");
     provider.wait_for(4);
     let pid = terminal.pid();
@@ -299,7 +299,7 @@ fn drop_the_line(
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--exact", "terminal::child_that_is_a_terminal", "--nocapture"])
-        .env(TERMINAL_ARGS, place.asking(&[]).join("\n"))
+        .env(TERMINAL_ARGS, place.asking(&["--foreground"]).join("\n"))
         .env(TERMINAL_KEYS, keys)
         .env(TERMINAL_RUNS, place.runs());
     let terminal = Running::start(command);
