@@ -82,7 +82,7 @@ fn table(rows: &[Row]) -> String {
                 let percent = 100 * u64::from(counts.over()) / u64::from(counts.total().max(1));
                 text += &format!(
                     "{name:width$}  {:9}  {:4}  {:>17}  {:>5}  {:>6}  {:>6}  {:>7}  {:>6}\n",
-                    state(run),
+                    state(row, run),
                     if run.live { "live" } else { "" },
                     format!("{} of {}", counts.get(InterviewStatus::Done), counts.total()),
                     format!("{percent} %"),
@@ -98,8 +98,9 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-fn state(run: &ListedRun) -> &'static str {
-    match &run.phase {
+fn state(row: &Row, run: &ListedRun) -> &'static str {
+    let engine = row.engine.as_ref().map(|snapshot| &snapshot.phase);
+    match engine.or(run.phase.as_ref()) {
         Some(RunPhase::Finished) => "finished",
         Some(RunPhase::Paused { .. }) if run.live => "paused",
         Some(RunPhase::Draining) if run.live => "stopping",
@@ -136,7 +137,7 @@ fn as_json(row: &Row) -> serde_json::Value {
     serde_json::json!({
             "run": listed.name,
             "run_file": listed.path,
-            "state": state(run),
+            "state": state(row, run),
             "live": run.live,
             "survey": run.survey,
             "created_at_ms": run.created_at,

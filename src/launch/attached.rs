@@ -85,7 +85,7 @@ async fn watch(target: &Target, front_end: FrontEnd, role: Role) -> Result<Seen,
             (ui::Exit::Left, following.await)
         }
         FrontEnd::Dashboard(options) => {
-            let following = tokio::spawn(follower.follow(attachment, stays));
+            let following = tokio::spawn(follower.follow(attachment, true));
             let exit = on_own_thread(move || ui::run(link, options))?.await;
             match exit {
                 Ok(Ok(exit @ (ui::Exit::HungUp | ui::Exit::Detached))) => {
@@ -175,7 +175,7 @@ impl Follower {
         let (outlet, commands) = (&self.outlet, &mut self.commands);
         let followed = follow(attachment, &self.run_file, role, is_live, outlet, commands).await;
         let died = matches!(followed, Following::Died | Following::Refused(_));
-        if !matches!(followed, Following::Left(_)) && (look_on || died) {
+        if look_on && !matches!(followed, Following::Left(_)) {
             let reader = RunReader::open(&self.run_file)?;
             let info = reader.run()?;
             let header = RunHeader {

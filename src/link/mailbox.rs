@@ -134,9 +134,6 @@ impl Mailbox {
 
 impl Waiting {
     fn take(&mut self) -> Option<Taken> {
-        if std::mem::take(&mut self.reconnecting) {
-            return Some(Taken::Update(Update::Reconnecting));
-        }
         if self.gap == Gap::Fresh {
             self.gap = Gap::Told;
             return Some(Taken::Gap);
@@ -145,6 +142,7 @@ impl Waiting {
             .or_else(|| self.applied.pop_front())
             .or_else(|| self.delta.take().map(Update::Delta))
             .or_else(|| self.detail.take().map(Update::Detail))
+            .or_else(|| std::mem::take(&mut self.reconnecting).then_some(Update::Reconnecting))
             .map(Taken::Update)
     }
 

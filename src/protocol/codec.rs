@@ -225,7 +225,16 @@ fn number(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Command, CommandId, Hello, Order, Role};
+    use crate::{
+        model::{
+            EndpointIndex, LimitChange, LimitName, LimitSetBy, LogLevel, LogLine, RunPhase,
+            UnixMillis,
+        },
+        protocol::{
+            Command, CommandId, HISTORY_SECONDS, Hello, LIMIT_CHANGES, LOG_LINES, Meters, Order,
+            PROTOCOL_VERSION, RateSample, Role, RunHeader, Snapshot, Statuses,
+        },
+    };
     use InterviewStatus as S;
     use proptest::prelude::*;
 
@@ -267,6 +276,62 @@ mod tests {
             let _ = changes(&bytes);
             let _ = FromEngine::decode(&bytes, &bytes);
             let _ = FromFrontEnd::decode(&bytes, &[]);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_of_a_million_personas_is_small() {
+        // The worst order that there can be: no two neighbours are the same.
+        let statuses: Vec<_> = (0..1_000_000).map(|n| S::ALL[n % S::COUNT]).collect();
+        let snapshot = snapshot_of(statuses.clone());
+        let message = FromEngine::Update(Update::Snapshot(Box::new(snapshot.clone())));
+        let frame = message.encode().unwrap();
+        assert!(frame.len() <= 1_500_000, "{}", frame.len());
+        let (header, rest) = frame.split_first_chunk().unwrap();
+        let lengths = Lengths::read(*header, LONGEST_FROM_ENGINE).unwrap();
+        let (json, tail) = rest.split_at(lengths.json);
+        let FromEngine::Update(Update::Snapshot(back)) = FromEngine::decode(json, tail).unwrap()
+        else {
+            panic!("it is a snapshot")
+        };
+        assert_eq!(*back, snapshot);
+    }
+
+    fn snapshot_of(statuses: Vec<S>) -> Snapshot {
+        let line = LogLine {
+            at: UnixMillis(1_760_011_400_000),
+            level: LogLevel::Warn,
+            text: "persona 123456 server error: The server had an error while processing".into(),
+        };
+        let change = LimitChange {
+            at: UnixMillis(1_760_011_400_000),
+            endpoint: EndpointIndex(3),
+            limit: LimitName::RequestsPerMinute,
+            from: Some(10_000),
+            to: None,
+            set_by: LimitSetBy::Adaptation,
+            reason: "the provider has answered faster since, for more than a minute".into(),
+        };
+        let sample =
+            RateSample { requests: 1_234.5, tokens: 987_654.3, in_flight: 500, failures: 7 };
+        Snapshot {
+            version: PROTOCOL_VERSION,
+            header: RunHeader {
+                run: "parking-7f3a".into(),
+                run_file: "/runs/parking-7f3a.voxpop".into(),
+                survey: "parking".into(),
+                question: "Should it?".into(),
+                support: "Support".into(),
+                started_at: UnixMillis(0),
+                live: true,
+            },
+            phase: RunPhase::Running,
+            statuses: Statuses(statuses),
+            meters: Meters::default(),
+            history: vec![sample; HISTORY_SECONDS],
+            log: vec![line; LOG_LINES],
+            changes: vec![change; LIMIT_CHANGES],
+            summary: None,
         }
     }
 

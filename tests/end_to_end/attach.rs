@@ -9,6 +9,7 @@ use crate::{
         voxpop::{PATIENCE, Running},
     },
     place::{Place, RUN, count, engine_of, name},
+    terminal::{drop_the_line, state_of},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -107,14 +108,10 @@ fn a_run_goes_on_without_its_terminal_and_is_steered_from_two_others() {
 fn a_dropped_line_ends_the_dashboard_and_the_run_is_come_back_to() {
     let (gate, provider) = held();
     let place = Place::with_survey(&provider.base_url(), 30, 4);
-    let mut first = place.watch(WIDE, &[]);
-    first.wait_for("RUNNING");
-    provider.wait_for(4);
+    let first = drop_the_line(&provider, &place, &[], "", |pid| state_of(pid) == Some('S'));
+    wait_until("the dashboard to end", || matches!(state_of(first.pid), None | Some('Z')));
     let engine = engine_of(&place.run_file()).unwrap();
-    kill_process(Pid::from_raw(first.pid().try_into().unwrap()).unwrap(), Signal::HUP).unwrap();
-    assert_eq!(first.exit_code(), 130);
-    drop(first);
-    // Neither does the engine care for it.
+    // It has no terminal to lose.
     kill_process(engine, Signal::HUP).unwrap();
 
     let mut second = attach(&place, &[]);
@@ -244,6 +241,7 @@ fn a_killed_engine_shows_on_its_dashboard_and_another_takes_over() {
     assert!(outcome.err.contains(&format!("process {}", engine.as_raw_nonzero())), "{outcome:?}");
 
     kill_process(engine, Signal::KILL).unwrap();
+    terminal.wait_for("RECONNECTING");
     terminal.wait_for("Cut short by a crash: 6 done, 14 left");
     terminal.press("q");
     assert_eq!(terminal.exit_code(), 1);

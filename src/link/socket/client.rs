@@ -21,7 +21,7 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::mpsc::UnboundedReceiver,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// An engine has to answer a hello within this time.
@@ -33,6 +33,9 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(15);
 /// Between two tries to reach an engine: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// An engine that is gone counts as dead after so long: something may be about to start another.
+const DEAD_AFTER: Duration = Duration::from_secs(1);
 
 /// Why an engine cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -211,12 +214,13 @@ pub async fn follow(
             Relayed::Refused(why) => return Following::Refused(why),
             Relayed::Lost => outlet.publish(Update::Reconnecting),
         }
+        let lost = Instant::now();
         let mut pause = FIRST_PAUSE;
         attachment = loop {
             match Attachment::connect(run_file, role, stays).await {
                 Ok(attachment) => break attachment,
                 Err(AttachError::Refused(why)) => return Following::Refused(why),
-                Err(_) if !is_live() => return Following::Died,
+                Err(_) if lost.elapsed() >= DEAD_AFTER && !is_live() => return Following::Died,
                 Err(_) => {}
             }
             if refuse_for(pause, outlet, commands).await.is_none() {

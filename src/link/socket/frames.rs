@@ -28,6 +28,12 @@ impl<R: AsyncRead + Unpin, M: Message> Frames<R, M> {
         Self { from, buffer: BytesMut::new(), most, kind: PhantomData }
     }
 
+    /// The stream, without what has been read ahead.
+    #[cfg(test)]
+    pub(super) fn into_inner(self) -> R {
+        self.from
+    }
+
     /// The next message; `None` where the other end has left. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Result<Option<M>, FrameError> {
         loop {

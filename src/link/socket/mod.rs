@@ -14,6 +14,8 @@ mod client;
 mod frames;
 mod place;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::{AttachError, Attachment, Following, ask, follow, look};
 pub use place::{PlaceError, socket_name};

@@ -6,10 +6,15 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
+use tokio::net::UnixStream;
 
 /// Socket addresses hold no more bytes than some hundred, on every system.
 const LONGEST_PATH: usize = 100;
+
+/// Making a socket takes less.
+const BEING_MADE: Duration = Duration::from_secs(10);
 
 /// Nobody but the user may look into the folder.
 const FOLDER_MODE: u32 = 0o700;
@@ -93,6 +98,23 @@ fn make(folder: &Path) -> Result<(), String> {
     match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error.to_string()),
         _ => Ok(()),
+    }
+}
+
+/// Takes sockets away that engines have left behind which were killed.
+pub(super) async fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        // One that is being made does not listen yet.
+        let old = |made: SystemTime| made.elapsed().is_ok_and(|age| age > BEING_MADE);
+        let made = entry.metadata().and_then(|found| found.modified());
+        if path.extension().is_none_or(|extension| extension != "sock") || !made.is_ok_and(old) {
+            continue;
+        }
+        let nobody = UnixStream::connect(&path).await;
+        if nobody.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            let _ = fs::remove_file(&path);
+        }
     }
 }
 

@@ -178,6 +178,9 @@ async fn serve(name: String, mut socket: Socket, shared: Arc<Shared>) {
     let mut clients = JoinSet::new();
     let mut farewell = shared.farewell.clone();
     let mut look = tokio::time::interval(LOOK_EVERY);
+    if let Some(folder) = socket.path.parent() {
+        place::sweep(folder).await;
+    }
     loop {
         tokio::select! {
             accepted = socket.listener.accept() => match accepted {
