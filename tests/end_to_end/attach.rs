@@ -140,9 +140,10 @@ fn a_dashboard_may_only_look() {
         terminal.wait_for("not done: this dashboard only looks");
     }
     terminal.press("g\r");
-    terminal.wait_for("Persona 0");
+    terminal.wait_for("Esc close");
+    terminal.wait_for("You take part in a survey");
     terminal.press("\x1b");
-    terminal.wait_for("q quit");
+    terminal.wait_until("the inspector to close", |screen| !screen.contains("Esc close"));
     terminal.press("q");
     assert_eq!(terminal.exit_code(), 0);
     assert_eq!(place.reader().limit_changes().unwrap(), []);
