@@ -292,7 +292,7 @@ pub struct OpenArgs {
 
 #[derive(Debug, Args)]
 pub struct AttachArgs {
-    /// The run's name, the beginning of it, its file, or `latest`
+    /// The run's name, the beginning of it, its file, or `latest`: the latest that is live
     #[arg(default_value = "latest")]
     pub run: String,
     /// Only look: every key that would change the run is refused
@@ -306,7 +306,7 @@ pub struct AttachArgs {
 #[command(after_help = "Several orders are carried out one after the other: `voxpop tell latest \
     slots=20 rpm=400 resume`.")]
 pub struct TellArgs {
-    /// The run's name, the beginning of it, its file, or `latest`
+    /// The run's name, the beginning of it, its file, or `latest`: the latest that is live
     pub run: String,
     /// slots=N, rpm=N, tpm=N (or `unlimited`), adapt=on, adapt=off, pause, resume, retry-failed,
     /// stop, stop-now

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 
 pub(super) fn attach(args: &AttachArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let front_end = FrontEnd::choose(&args.display)?;
-    let run_file = runs.resolve(&args.run)?;
+    let run_file = runs.resolve_live(&args.run)?;
     let reader = RunReader::open(&run_file).map_err(store_problem)?;
     let info = reader.run().map_err(store_problem)?;
     let handle = runs.handle(&info.name, &run_file);

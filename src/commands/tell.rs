@@ -14,7 +14,7 @@ use std::io::{self, Write};
 pub(super) fn tell(args: &TellArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let orders = args.orders.iter().map(|order| read(order));
     let orders = orders.collect::<Result<Vec<_>, _>>().map_err(Problem::input)?;
-    let run_file = runs.resolve(&args.run)?;
+    let run_file = runs.resolve_live(&args.run)?;
     if !is_live(&run_file) {
         let info = RunReader::open(&run_file).and_then(|reader| reader.run());
         let name = info.map_err(Problem::could_not_run)?.name;

@@ -14,6 +14,7 @@ use crate::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
+    collections::HashMap,
     env, fs,
     io::{Read, Write},
     os::unix::{
@@ -300,6 +301,94 @@ fn after_the_grace_a_drained_run_stops() {
     kill_process(engine, Signal::TERM).unwrap();
     wait_until("the run to stop", || !is_live(&place.run_file()));
     assert_eq!(count(&place.export(), "queued"), 10);
+}
+
+#[test]
+fn engines_killed_again_and_again_ask_nobody_twice_who_answered() {
+    const MANY: usize = 120;
+    let ms = Duration::from_millis;
+    let provider = Provider::start(move |asked| answer_of(asked.name).slowly(ms(8), ms(0)));
+    let place = Place::with_survey(&provider.base_url(), MANY, 6);
+    let mut rng = fastrand::Rng::with_seed(3);
+    let mut asked_until_done = HashMap::new();
+    for round in 0..5 {
+        let before = provider.server.count();
+        let engine = if round == 0 {
+            detached(&place, &[])
+        } else {
+            let outcome = place.voxpop(&["resume", RUN, "--detach"]);
+            assert_eq!(outcome.code, 0, "{outcome:?}");
+            engine_of(&place.run_file()).expect("the engine is there")
+        };
+        provider.wait_for(before + rng.usize(1..20));
+        let shown = place.export();
+        kill_process(engine, Signal::KILL).unwrap();
+        wait_until("the engine to be gone", || !is_live(&place.run_file()));
+        let kept = place.export();
+        for (n, record) in kept.iter().enumerate() {
+            let done = record["status"] == "done";
+            assert!(done || shown[n]["status"] != "done", "an answer that was shown is gone");
+            if done {
+                assert_own_answer(record, &name(n));
+                asked_until_done.entry(n).or_insert_with(|| provider.asked(&name(n)));
+            }
+        }
+    }
+    let outcome = place.voxpop(&["resume", RUN]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(count(&place.export(), "done"), MANY);
+    for (n, times) in asked_until_done {
+        assert_eq!(provider.asked(&name(n)), times, "{} was done and was asked again", name(n));
+    }
+}
+
+#[test]
+fn where_ci_is_set_and_in_the_foreground_the_run_is_in_one_process() {
+    let (_gate, provider) = held();
+    for (more, environment) in [(&[][..], &[("CI", "true")][..]), (&["--foreground"], &[])] {
+        let place = Place::with_survey(&provider.base_url(), 4, 2);
+        let args = place.asking(more);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut terminal = Terminal::start_with(&args, &place.runs(), WIDE, environment);
+        terminal.wait_for("RUNNING");
+        let process = engine_of(&place.run_file()).unwrap();
+        assert_eq!(process.as_raw_nonzero().get().unsigned_abs(), terminal.pid());
+        let outcome = place.voxpop(&["attach", RUN]);
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert!(outcome.err.contains("--foreground"), "{outcome:?}");
+        terminal.press("q");
+        let menu = terminal.wait_for("Stop now");
+        assert!(!menu.contains("Detach"), "{menu}");
+        terminal.press("s");
+        assert_eq!(terminal.exit_code(), 130);
+    }
+}
+
+#[test]
+fn the_key_goes_to_the_engine_and_is_no_argument_of_it() {
+    const KEY: &str = "sk-this-is-a-secret-of-mine-0123456789";
+    let (gate, provider) = held();
+    let place = Place::with_survey(&provider.base_url(), 4, 2);
+    let args = place.asking(&["--detach"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut command = place.command(&args);
+    command.env("OPENAI_API_KEY", KEY);
+    let outcome = Running::start(command).end();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    provider.wait_for(2);
+    let engine = engine_of(&place.run_file()).unwrap().as_raw_nonzero();
+    let arguments = fs::read(format!("/proc/{engine}/cmdline")).unwrap();
+    assert!(!String::from_utf8_lossy(&arguments).contains(KEY));
+    let session = rustix::process::getsid(engine_of(&place.run_file())).unwrap();
+    assert_eq!(session.as_raw_nonzero(), engine, "it has a session of its own");
+    gate.open();
+    wait_until("the run to end", || finished(&place));
+    let bearer = format!("Bearer {KEY}");
+    let sent = provider.server.received();
+    assert!(sent.iter().all(|request| request.header("authorization") == Some(bearer.as_str())));
+    for (path, bytes) in place.files_of_runs() {
+        assert!(!String::from_utf8_lossy(&bytes).contains(KEY), "{}", path.display());
+    }
 }
 
 /// Sends bytes to the socket and returns all that comes back before the end.
