@@ -117,7 +117,7 @@ pub struct EngineArgs {
     /// set, and without a dashboard)
     #[arg(long, conflicts_with = "detach")]
     pub foreground: bool,
-    /// How long SIGTERM to the run's own process waits for what is in flight
+    /// How long SIGTERM to the run's process waits for what is in flight
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
     pub grace: Duration,
 }

@@ -16,13 +16,14 @@ use crate::{
     link::{self, FrontEndLink, Orders},
     model::LogRing,
     protocol::{Order, RunHeader},
-    signals,
+    signals::{self, HangUp, Interrupt},
     store::{OpenRun, RunReader},
     ui,
 };
 use std::{
     future::Future,
     io::{self, IsTerminal, Write},
+    time::Duration,
 };
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
@@ -112,11 +113,16 @@ pub struct PreparedRun {
     pub log: LogRing,
 }
 
-/// Carries a run through, shows it, and says how it ended.
+/// Carries a run through, shows it, and says how it ended. SIGTERM waits no longer than `grace` for
+/// what is in flight.
 ///
 /// # Errors
 /// Where the run cannot start, or its last answers cannot be stored.
-pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Problem> {
+pub fn see_through(
+    run: PreparedRun,
+    front_end: FrontEnd,
+    grace: Duration,
+) -> Result<Exit, Problem> {
     let format = front_end.closing_format();
     let end = runtime()?.block_on(async {
         signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
@@ -130,7 +136,7 @@ pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Proble
             front_ends,
             log: run.log,
         }));
-        show(link, front_end).await?;
+        show(link, front_end, grace).await?;
         let end: Result<RunEnd, _> =
             engine.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
         end.map_err(Problem::could_not_run)
@@ -162,7 +168,7 @@ pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Res
                     headless::describe(link, format, &mut io::stdout().lock()).await;
                     Ok(())
                 }
-                dashboard => show(link, dashboard).await,
+                dashboard => show(link, dashboard, Duration::MAX).await,
             }
         };
         let (viewed, shown) = tokio::join!(viewing, showing);
@@ -174,11 +180,12 @@ pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Res
 
 /// Shows a run until it has ended and nobody looks any more. Every front end has its own thread,
 /// so that a terminal or a pipe which takes no bytes stalls nobody else.
-async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
+async fn show(link: FrontEndLink, front_end: FrontEnd, grace: Duration) -> Result<(), Problem> {
     match front_end {
         FrontEnd::Headless(format) => {
-            let interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
-            let stopping = tokio::spawn(stop_on(interrupts, link.orders()));
+            let interrupts =
+                signals::interrupts(HangUp::Interrupts).map_err(Problem::could_not_run)?;
+            let stopping = tokio::spawn(stop_on(interrupts, ordering(link.orders()), grace));
             let runtime = runtime()?;
             let watch = move || runtime.block_on(headless::watch(link, format, io::stdout()));
             // It ends with the engine; where it crashed, the run goes on unseen.
@@ -200,22 +207,38 @@ async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
                 let _ = writeln!(io::stderr(), "the dashboard stopped: {said}; so does the run");
             }
             orders.send(Order::FinishAndStop);
-            let interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
-            tokio::spawn(stop_on(interrupts, orders));
+            let interrupts =
+                signals::interrupts(HangUp::Interrupts).map_err(Problem::could_not_run)?;
+            tokio::spawn(stop_on(interrupts, ordering(orders), grace));
         }
     }
     Ok(())
 }
 
-/// The first interrupt lets what is in flight finish, the second does not, the third waits for
-/// nobody.
-async fn stop_on(mut interrupts: UnboundedReceiver<()>, orders: Orders) {
-    for order in [Order::FinishAndStop, Order::StopNow] {
-        if interrupts.recv().await.is_none() {
-            return;
-        }
+/// Orders whose outcome only the screen tells.
+fn ordering(orders: Orders) -> impl Fn(Order) + Send + 'static {
+    move |order| {
         orders.send(order);
     }
+}
+
+/// The first interrupt lets what is in flight finish, within `grace` where it is the system's; the
+/// second does not; the third waits for nobody.
+async fn stop_on(
+    mut interrupts: UnboundedReceiver<Interrupt>,
+    order: impl Fn(Order),
+    grace: Duration,
+) {
+    let Some(first) = interrupts.recv().await else { return };
+    order(Order::FinishAndStop);
+    match first {
+        Interrupt::BySystem => {
+            let _ = tokio::time::timeout(grace, interrupts.recv()).await;
+        }
+        Interrupt::ByTerminal if interrupts.recv().await.is_none() => return,
+        Interrupt::ByTerminal => {}
+    }
+    order(Order::StopNow);
     if interrupts.recv().await.is_some() {
         std::process::exit(130);
     }

@@ -26,7 +26,9 @@ pub(super) fn carry_on(
     let front_end = match Manner::choose(display, engine)? {
         Manner::Foreground(front_end) => {
             return match prepare()? {
-                Prepared::Run(run, _log_guard) => launch::see_through(*run, front_end),
+                Prepared::Run(run, _log_guard) => {
+                    launch::see_through(*run, front_end, engine.grace)
+                }
                 Prepared::NothingToDo(exit) => Ok(exit),
             };
         }

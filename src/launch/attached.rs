@@ -80,7 +80,7 @@ async fn watch(target: &Target, front_end: FrontEnd, role: Role) -> Result<Seen,
             let following = tokio::spawn(follower.follow(attachment, false));
             let runtime = runtime()?;
             // A reader that has gone has seen what it wanted.
-            let watch = move || runtime.block_on(headless::watch(link, format, io::stdout()));
+            let watch = move || runtime.block_on(headless::look_on(link, format, io::stdout()));
             let _ = on_own_thread(watch)?.await;
             (ui::Exit::Left, following.await)
         }

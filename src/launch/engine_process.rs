@@ -4,13 +4,13 @@
 //! to the terminal: what is wrong with the input is said there, and Ctrl-C ends it. Then it says
 //! so on its standard output, leaves the terminal and the session, and serves front ends.
 
-use super::{PreparedRun, runtime};
+use super::{PreparedRun, runtime, stop_on};
 use crate::{
     engine::{self, EngineParts},
     error::{Exit, Problem},
     link::socket::Server,
-    protocol::{Farewell, Order},
-    signals::{self, Stop},
+    protocol::Farewell,
+    signals::{self, HangUp},
 };
 use rustix::stdio;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,6 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
-use tokio::sync::mpsc::UnboundedReceiver;
 
 /// How the line begins by which an engine says that it is ready. Nothing else that it prints does.
 const READY: &str = "\u{1e}voxpop engine ready ";
@@ -87,7 +86,7 @@ pub fn start() -> Result<Started, Problem> {
 
 /// How an engine's process behaves.
 pub struct Terms {
-    /// How long a stop by signal waits for what is in flight.
+    /// How long SIGTERM waits for what is in flight.
     pub grace: Duration,
     /// Whether a front end is about to attach: the run begins when it is there.
     pub front_end_comes: bool,
@@ -109,9 +108,9 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
     };
     let end = runtime()?.block_on(async {
         signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
-        let stops = signals::stops().map_err(Problem::could_not_run)?;
+        let interrupts = signals::interrupts(HangUp::IsIgnored).map_err(Problem::could_not_run)?;
         leave(&ready).map_err(Problem::could_not_run)?;
-        tokio::spawn(stop_on(stops, server.orders(), terms.grace));
+        tokio::spawn(stop_on(interrupts, server.orders(), terms.grace));
         if terms.front_end_comes {
             server.wait_for_front_end(FRONT_END_WITHIN).await;
         }
@@ -163,19 +162,4 @@ fn leave(ready: &Ready) -> io::Result<()> {
     stdio::dup2_stdout(&nothing)?;
     stdio::dup2_stderr(&nothing)?;
     Ok(())
-}
-
-/// The first signal lets what is in flight finish, for a while; the second does not; the third
-/// waits for nobody.
-async fn stop_on(mut stops: UnboundedReceiver<Stop>, order: impl Fn(Order), grace: Duration) {
-    if stops.recv().await.is_none() {
-        return;
-    }
-    tracing::warn!("asked to stop by a signal: what is in flight has {} s", grace.as_secs());
-    order(Order::FinishAndStop);
-    let _ = tokio::time::timeout(grace, stops.recv()).await;
-    order(Order::StopNow);
-    if stops.recv().await.is_some() {
-        std::process::exit(130);
-    }
 }

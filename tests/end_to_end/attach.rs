@@ -301,6 +301,16 @@ fn after_the_grace_a_drained_run_stops() {
     kill_process(engine, Signal::TERM).unwrap();
     wait_until("the run to stop", || !is_live(&place.run_file()));
     assert_eq!(count(&place.export(), "queued"), 10);
+
+    // So it is where the engine is this process.
+    let place = Place::with_survey(&provider.base_url(), 10, 2);
+    let process = place.start_asking(&["--grace", "100ms"]);
+    process.wait_for_line("asking 10 personas");
+    provider.wait_for(4);
+    process.signal(Signal::TERM);
+    let outcome = process.end();
+    assert_eq!(outcome.code, 130, "{outcome:?}");
+    assert_eq!(count(&place.export(), "queued"), 10);
 }
 
 #[test]

@@ -322,7 +322,11 @@ impl UiState {
                 }
                 self.notify(order.as_ref(), notice);
             }
-            Update::Reconnecting => self.reconnecting = true,
+            Update::Reconnecting => {
+                self.reconnecting = true;
+                // What was on its way may never be answered.
+                self.orders = Orders::default();
+            }
         }
     }
 
