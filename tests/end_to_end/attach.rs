@@ -247,7 +247,7 @@ fn a_run_that_needs_a_person_waits_for_one() {
     let looker = place.start(&["attach", RUN, "--plain"]);
     looker.wait_for_line("paused: the provider refuses");
     let paused = || matches!(place.reader().run().unwrap().phase, Some(RunPhase::Paused { .. }));
-    assert!(paused());
+    wait_until("the pause to be on file", paused);
     assert_eq!(place.voxpop(&["tell", RUN, "resume"]).code, 0);
     let outcome = looker.end();
     assert_eq!(outcome.code, 0, "{outcome:?}");

@@ -45,7 +45,7 @@ fn a_killed_engine_shows_on_its_dashboard_and_another_takes_over() {
     again.wait_for("FINISHED");
     drop(again);
     wait_until("the run to end", || finished(&place));
-    assert!(!left_behind.exists());
+    wait_until("the socket to go", || !left_behind.exists());
     assert_eq!(count(&place.export(), "done"), 20);
     for n in 0..6 {
         assert_eq!(provider.asked(&name(n)), 1, "who has answered is not asked again");
