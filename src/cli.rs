@@ -45,12 +45,30 @@ pub enum Command {
     Export(ExportArgs),
     /// Look at a run on the dashboard; send nothing
     Open(OpenArgs),
+    /// Show a live run on the dashboard, from any terminal, as often as wanted
+    Attach(AttachArgs),
+    /// Steer a live run without a screen
+    Tell(TellArgs),
     /// List the runs
     Ls(LsArgs),
+    /// The process that a run has to itself
+    #[command(hide = true)]
+    Engine {
+        #[command(subcommand)]
+        command: EngineCommand,
+    },
     /// Serve the simulated provider alone, and print its URL
     Simulate(SimulateArgs),
     /// Print the completion script of a shell
     Completions { shell: clap_complete::Shell },
+}
+
+/// The commands that have an engine.
+#[derive(Debug, Subcommand)]
+pub enum EngineCommand {
+    Run(RunArgs),
+    Resume(AgainArgs),
+    Retry(AgainArgs),
 }
 
 /// Limits and endpoint, over what the survey file and the environment say.
@@ -86,6 +104,22 @@ pub struct EndpointArgs {
     /// Limits that suit a provider's plan: free, payg, tier1 or tier2
     #[arg(long)]
     pub plan: Option<String>,
+}
+
+/// Where the run goes on.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Process")]
+pub struct EngineArgs {
+    /// Start the run without a dashboard, print its name, and return
+    #[arg(long)]
+    pub detach: bool,
+    /// Keep the run in this process, so that it ends with the dashboard (as it does where CI is
+    /// set, and without a dashboard)
+    #[arg(long, conflicts_with = "detach")]
+    pub foreground: bool,
+    /// How long SIGTERM to the run's process waits for what is in flight
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
+    pub grace: Duration,
 }
 
 /// What the run looks like while it goes on.
@@ -161,6 +195,8 @@ pub struct RunArgs {
     pub name: Option<String>,
     #[command(flatten)]
     pub display: DisplayArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -220,6 +256,8 @@ pub struct AgainArgs {
     pub base_url: Option<String>,
     #[command(flatten)]
     pub display: DisplayArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -250,6 +288,33 @@ pub struct OpenArgs {
     pub run: String,
     #[command(flatten)]
     pub display: DisplayArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// The run's name, the beginning of it, its file, or `latest`: the latest that is live
+    #[arg(default_value = "latest")]
+    pub run: String,
+    /// Only look: every key that would change the run is refused
+    #[arg(long)]
+    pub read_only: bool,
+    #[command(flatten)]
+    pub display: DisplayArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Several orders are carried out one after the other: `voxpop tell latest \
+    slots=20 rpm=400 resume`.")]
+pub struct TellArgs {
+    /// The run's name, the beginning of it, its file, or `latest`: the latest that is live
+    pub run: String,
+    /// slots=N, rpm=N, tpm=N (or `unlimited`), adapt=on, adapt=off, pause, resume, retry-failed,
+    /// stop, stop-now
+    #[arg(required = true, value_name = "ORDER")]
+    pub orders: Vec<String>,
+    /// One JSON object an order
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

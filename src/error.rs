@@ -35,6 +35,20 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The exit that another process of this program ended with.
+    pub const fn of_code(code: i32) -> Self {
+        match code {
+            0 => Self::AllAnswered,
+            2 => Self::Usage,
+            3 => Self::FinishedWithFailures,
+            4 => Self::ProviderRefused,
+            130 => Self::Interrupted,
+            _ => Self::CouldNotRun,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

@@ -1,7 +1,14 @@
-//! Builds engine, link and front end, and sees a run through.
+//! Builds engine, link and front end, and sees a run through: in one process here, in two of
+//! them by `engine_process` and `attached`.
+
+mod attached;
+mod engine_process;
+
+pub use attached::{Target, attach};
+pub use engine_process::{Ready, Started, Terms, serve, start};
 
 use crate::{
-    cli::{Color, DisplayArgs},
+    cli::{Color, DisplayArgs, EngineArgs},
     config::Config,
     engine::{self, EngineParts, RunEnd},
     error::{Exit, Problem},
@@ -9,13 +16,14 @@ use crate::{
     link::{self, FrontEndLink, Orders},
     model::LogRing,
     protocol::{Order, RunHeader},
-    signals,
+    signals::{self, HangUp, Interrupt},
     store::{OpenRun, RunReader},
     ui,
 };
 use std::{
     future::Future,
     io::{self, IsTerminal, Write},
+    time::Duration,
 };
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
@@ -51,6 +59,7 @@ impl FrontEnd {
                     Color::Never => ui::ColorChoice::Never,
                 },
                 keep_open: !args.exit,
+                attachment: ui::Attachment::InProcess,
             })
         })
     }
@@ -61,6 +70,34 @@ impl FrontEnd {
             Self::Dashboard(_) => headless::Format::Plain,
             Self::Headless(format) => *format,
         }
+    }
+}
+
+/// Where the engine of a run is, and what shows it.
+pub enum Manner {
+    /// In this process.
+    Foreground(FrontEnd),
+    /// In a process of its own; nothing shows it at first where there is no front end.
+    Own(Option<FrontEnd>),
+}
+
+impl Manner {
+    /// What the flags ask for; or else a process of its own where there is a dashboard that could
+    /// be cut off from it.
+    ///
+    /// # Errors
+    /// As [`FrontEnd::choose`].
+    pub fn choose(display: &DisplayArgs, engine: &EngineArgs) -> Result<Self, Problem> {
+        let front_end = FrontEnd::choose(display)?;
+        let ci = std::env::var("CI").is_ok_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"));
+        Ok(match front_end {
+            _ if engine.detach => Self::Own(None),
+            FrontEnd::Dashboard(options) if !engine.foreground && !ci => {
+                let attachment = ui::Attachment::Control;
+                Self::Own(Some(FrontEnd::Dashboard(ui::Options { attachment, ..options })))
+            }
+            front_end => Self::Foreground(front_end),
+        })
     }
 }
 
@@ -76,26 +113,30 @@ pub struct PreparedRun {
     pub log: LogRing,
 }
 
-/// Carries a run through, shows it, and says how it ended.
+/// Carries a run through, shows it, and says how it ended. SIGTERM waits no longer than `grace` for
+/// what is in flight.
 ///
 /// # Errors
 /// Where the run cannot start, or its last answers cannot be stored.
-pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Problem> {
+pub fn see_through(
+    run: PreparedRun,
+    front_end: FrontEnd,
+    grace: Duration,
+) -> Result<Exit, Problem> {
     let format = front_end.closing_format();
     let end = runtime()?.block_on(async {
         signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
-        let (link, outlet, commands) = link::local();
+        let stays = matches!(&front_end, FrontEnd::Dashboard(options) if options.keep_open);
+        let (link, front_ends) = link::in_process(stays);
         let engine = tokio::spawn(engine::run(EngineParts {
             header: run.header,
             config: run.config,
             open: run.open,
             fresh: run.fresh,
-            outlets: vec![Box::new(outlet)],
-            commands,
+            front_ends,
             log: run.log,
-            linger: matches!(&front_end, FrontEnd::Dashboard(options) if options.keep_open),
         }));
-        show(link, front_end).await?;
+        show(link, front_end, grace).await?;
         let end: Result<RunEnd, _> =
             engine.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
         end.map_err(Problem::could_not_run)
@@ -117,15 +158,17 @@ pub fn see_through(run: PreparedRun, front_end: FrontEnd) -> Result<Exit, Proble
 /// Where the run file cannot be read.
 pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Result<Exit, Problem> {
     runtime()?.block_on(async {
-        let (link, outlet, commands) = link::local();
-        let viewing = engine::view(header, reader, Box::new(outlet), commands);
+        let (link, outlet, mut commands) = link::local();
+        // The outlet has to go when the view is over.
+        let viewing =
+            async move { engine::view(header, reader, &outlet, &mut commands, true).await };
         let showing = async {
             match front_end {
                 FrontEnd::Headless(format) => {
                     headless::describe(link, format, &mut io::stdout().lock()).await;
                     Ok(())
                 }
-                dashboard => show(link, dashboard).await,
+                dashboard => show(link, dashboard, Duration::MAX).await,
             }
         };
         let (viewed, shown) = tokio::join!(viewing, showing);
@@ -137,11 +180,12 @@ pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Res
 
 /// Shows a run until it has ended and nobody looks any more. Every front end has its own thread,
 /// so that a terminal or a pipe which takes no bytes stalls nobody else.
-async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
+async fn show(link: FrontEndLink, front_end: FrontEnd, grace: Duration) -> Result<(), Problem> {
     match front_end {
         FrontEnd::Headless(format) => {
-            let interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
-            let stopping = tokio::spawn(stop_on(interrupts, link.orders()));
+            let interrupts =
+                signals::interrupts(HangUp::Interrupts).map_err(Problem::could_not_run)?;
+            let stopping = tokio::spawn(stop_on(interrupts, ordering(link.orders()), grace));
             let runtime = runtime()?;
             let watch = move || runtime.block_on(headless::watch(link, format, io::stdout()));
             // It ends with the engine; where it crashed, the run goes on unseen.
@@ -152,7 +196,7 @@ async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
             let orders = link.orders();
             let exit = on_own_thread(move || ui::run(link, options))?.await;
             let said = match exit {
-                Ok(Ok(ui::Exit::Left | ui::Exit::EngineGone)) => return Ok(()),
+                Ok(Ok(ui::Exit::Left | ui::Exit::EngineGone | ui::Exit::Detached)) => return Ok(()),
                 Ok(Ok(ui::Exit::HungUp)) => None,
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(_) => Some("it crashed".to_owned()),
@@ -163,22 +207,38 @@ async fn show(link: FrontEndLink, front_end: FrontEnd) -> Result<(), Problem> {
                 let _ = writeln!(io::stderr(), "the dashboard stopped: {said}; so does the run");
             }
             orders.send(Order::FinishAndStop);
-            let interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
-            tokio::spawn(stop_on(interrupts, orders));
+            let interrupts =
+                signals::interrupts(HangUp::Interrupts).map_err(Problem::could_not_run)?;
+            tokio::spawn(stop_on(interrupts, ordering(orders), grace));
         }
     }
     Ok(())
 }
 
-/// The first interrupt lets what is in flight finish, the second does not, the third waits for
-/// nobody.
-async fn stop_on(mut interrupts: UnboundedReceiver<()>, orders: Orders) {
-    for order in [Order::FinishAndStop, Order::StopNow] {
-        if interrupts.recv().await.is_none() {
-            return;
-        }
+/// Orders whose outcome only the screen tells.
+fn ordering(orders: Orders) -> impl Fn(Order) + Send + 'static {
+    move |order| {
         orders.send(order);
     }
+}
+
+/// The first interrupt lets what is in flight finish, within `grace` where it is the system's; the
+/// second does not; the third waits for nobody.
+async fn stop_on(
+    mut interrupts: UnboundedReceiver<Interrupt>,
+    order: impl Fn(Order),
+    grace: Duration,
+) {
+    let Some(first) = interrupts.recv().await else { return };
+    order(Order::FinishAndStop);
+    match first {
+        Interrupt::BySystem => {
+            let _ = tokio::time::timeout(grace, interrupts.recv()).await;
+        }
+        Interrupt::ByTerminal if interrupts.recv().await.is_none() => return,
+        Interrupt::ByTerminal => {}
+    }
+    order(Order::StopNow);
     if interrupts.recv().await.is_some() {
         std::process::exit(130);
     }

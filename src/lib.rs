@@ -10,7 +10,7 @@
 //! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
 //! - [`engine`]: the run itself
 //! - [`simulator`]: a provider on loopback, for demos and tests
-//! - [`link`]: how a front end reaches an engine
+//! - [`link`]: how a front end reaches an engine, in the same process or in another
 //! - [`advice`]: what holds a run back, and what would help
 //! - [`headless`], [`ui`]: the front ends
 //! - [`export`]: a run's records as files

@@ -13,6 +13,11 @@ use crate::{
     personas,
     simulator::{Options, Simulator},
 };
+use std::time::Duration;
+
+/// How long SIGTERM waits for what is in flight.
+const GRACE: Duration = Duration::from_secs(30);
+
 pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let front_end = FrontEnd::choose(&args.display)?;
     let simulator = Simulator::start(Options {
@@ -36,7 +41,7 @@ pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
         file.add(&persona).map_err(Problem::could_not_run)?;
     }
     let prepared = file.prepared(config, log)?;
-    launch::see_through(prepared, front_end)
+    launch::see_through(prepared, front_end, GRACE)
 }
 
 /// The first `many` personas; beyond the bundled ones they come round again under new ids.

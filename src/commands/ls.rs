@@ -1,20 +1,26 @@
-//! `voxpop ls`: the runs, newest first.
+//! `voxpop ls`: the runs, newest first; what live ones do is asked of their engines.
 
 use super::runs_folder::RunsFolder;
 use crate::{
     cli::LsArgs,
     error::{Exit, Problem},
-    model::{InterviewStatus, RunPhase, UnixMillis, strip_controls},
+    link::socket,
+    model::{InterviewStatus, RunPhase, StatusCounts, UnixMillis, strip_controls},
+    protocol::Snapshot,
     store::{self, Listed, ListedRun},
 };
 use std::{io::Write, time::Duration};
 
+/// An engine that takes longer is not waited for: the file tells what it has.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(300);
+
 pub(super) fn ls(args: &LsArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let listed = store::list(runs.path()).map_err(Problem::could_not_run)?;
+    let listed = with_live(listed)?;
     let mut out = std::io::stdout().lock();
     // A pipe that is closed early has seen what it wanted.
     let _ = if args.json {
-        listed.iter().try_for_each(|run| writeln!(out, "{}", as_json(run)))
+        listed.iter().try_for_each(|row| writeln!(out, "{}", as_json(row)))
     } else if listed.is_empty() {
         writeln!(out, "no runs in {}; `voxpop demo` makes one", runs.path().display())
     } else {
@@ -23,23 +29,66 @@ pub(super) fn ls(args: &LsArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     Ok(Exit::AllAnswered)
 }
 
-fn table(listed: &[Listed]) -> String {
-    let width = listed.iter().map(|run| run.name.chars().count()).max().unwrap_or(0).max(3);
+/// One run: what its file says, and what its engine says where it has one that answers.
+struct Row {
+    listed: Listed,
+    engine: Option<Box<Snapshot>>,
+}
+
+/// Asks the engines of those that are live, all at once.
+fn with_live(listed: Vec<Listed>) -> Result<Vec<Row>, Problem> {
+    let live = |listed: &Listed| listed.run.as_ref().is_ok_and(|run| run.live);
+    if !listed.iter().any(live) {
+        return Ok(listed.into_iter().map(|listed| Row { listed, engine: None }).collect());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Problem::could_not_run)?;
+    let rows = listed.into_iter().map(|listed| async move {
+        let engine =
+            if live(&listed) { socket::look(&listed.path, ANSWERED_WITHIN).await } else { None };
+        Row { listed, engine }
+    });
+    Ok(runtime.block_on(futures_util::future::join_all(rows)))
+}
+
+impl Row {
+    /// The engine's picture is newer than the file's.
+    fn counts(&self, run: &ListedRun) -> StatusCounts {
+        let engine = self.engine.as_ref();
+        engine.map_or(run.counts, |snapshot| StatusCounts::of(&snapshot.statuses.0))
+    }
+
+    /// Interviews that were over, a minute: in the minute before now, or else in the last one that
+    /// is on file.
+    fn per_minute(&self, run: &ListedRun) -> Option<f64> {
+        let engine = self.engine.as_ref();
+        engine.map(|snapshot| snapshot.meters.finished_per_minute).or(run.per_minute)
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let width = rows.iter().map(|row| row.listed.name.chars().count()).max().unwrap_or(0).max(3);
     let mut text = format!(
-        "{:width$}  {:9}  {:>17}  {:>6}  {:>7}  {:>6}\n",
-        "RUN", "STATE", "DONE", "FAILED", "REFUSED", "AGE"
+        "{:width$}  {:9}  {:4}  {:>17}  {:>5}  {:>6}  {:>6}  {:>7}  {:>6}\n",
+        "RUN", "STATE", "LIVE", "DONE", "OVER", "/MIN", "FAILED", "REFUSED", "AGE"
     );
-    for Listed { name, run, .. } in listed {
-        let name = strip_controls(name);
-        match run {
+    for row in rows {
+        let name = strip_controls(&row.listed.name);
+        match &row.listed.run {
             Ok(run) => {
-                let count = |status| run.counts.get(status);
+                let counts = row.counts(run);
+                let percent = 100 * u64::from(counts.over()) / u64::from(counts.total().max(1));
                 text += &format!(
-                    "{name:width$}  {:9}  {:>17}  {:>6}  {:>7}  {:>6}\n",
-                    state(run),
-                    format!("{} of {}", count(InterviewStatus::Done), run.counts.total()),
-                    count(InterviewStatus::Failed),
-                    count(InterviewStatus::Refused),
+                    "{name:width$}  {:9}  {:4}  {:>17}  {:>5}  {:>6}  {:>6}  {:>7}  {:>6}\n",
+                    state(row, run),
+                    if run.live { "live" } else { "" },
+                    format!("{} of {}", counts.get(InterviewStatus::Done), counts.total()),
+                    format!("{percent} %"),
+                    row.per_minute(run).map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}")),
+                    counts.get(InterviewStatus::Failed),
+                    counts.get(InterviewStatus::Refused),
                     age(UnixMillis::now().since(run.created_at)),
                 );
             }
@@ -49,8 +98,9 @@ fn table(listed: &[Listed]) -> String {
     text
 }
 
-fn state(run: &ListedRun) -> &'static str {
-    match &run.phase {
+fn state(row: &Row, run: &ListedRun) -> &'static str {
+    let engine = row.engine.as_ref().map(|snapshot| &snapshot.phase);
+    match engine.or(run.phase.as_ref()) {
         Some(RunPhase::Finished) => "finished",
         Some(RunPhase::Paused { .. }) if run.live => "paused",
         Some(RunPhase::Draining) if run.live => "stopping",
@@ -70,27 +120,33 @@ fn age(time: Duration) -> String {
     }
 }
 
-fn as_json(listed: &Listed) -> serde_json::Value {
-    match &listed.run {
-        Ok(run) => serde_json::json!({
+fn as_json(row: &Row) -> serde_json::Value {
+    let listed = &row.listed;
+    let run = match &listed.run {
+        Ok(run) => run,
+        Err(error) => {
+            return serde_json::json!({
+                "run": listed.name,
+                "run_file": listed.path,
+                "state": "unusable",
+                "error": error.to_string(),
+            });
+        }
+    };
+    let counts = row.counts(run);
+    serde_json::json!({
             "run": listed.name,
             "run_file": listed.path,
-            "state": state(run),
+            "state": state(row, run),
             "live": run.live,
             "survey": run.survey,
             "created_at_ms": run.created_at,
-            "total": run.counts.total(),
-            "done": run.counts.get(InterviewStatus::Done),
-            "failed": run.counts.get(InterviewStatus::Failed),
-            "refused": run.counts.get(InterviewStatus::Refused),
-        }),
-        Err(error) => serde_json::json!({
-            "run": listed.name,
-            "run_file": listed.path,
-            "state": "unusable",
-            "error": error.to_string(),
-        }),
-    }
+            "total": counts.total(),
+            "done": counts.get(InterviewStatus::Done),
+            "failed": counts.get(InterviewStatus::Failed),
+            "refused": counts.get(InterviewStatus::Refused),
+            "per_minute": row.per_minute(run),
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! What each subcommand does: one file a subcommand.
 
+mod attach;
 mod check;
 mod demo;
+mod engine;
 mod export;
 mod ls;
 mod one_call;
@@ -12,6 +14,7 @@ mod resume;
 mod run;
 mod runs_folder;
 mod simulate;
+mod tell;
 
 use crate::{
     cli::{Cli, Command},
@@ -35,6 +38,9 @@ pub fn carry_out(cli: Cli) -> Result<Exit, Problem> {
         Command::Retry(args) => resume::retry(&args, &runs()?),
         Command::Export(args) => export::export(&args, &runs()?),
         Command::Open(args) => open::open(&args, &runs()?),
+        Command::Attach(args) => attach::attach(&args, &runs()?),
+        Command::Tell(args) => tell::tell(&args, &runs()?),
+        Command::Engine { command } => engine::engine(command, &runs()?),
         Command::Ls(args) => ls::ls(&args, &runs()?),
         Command::Simulate(args) => simulate::simulate(args),
         Command::Completions { shell } => {

@@ -1,6 +1,7 @@
 //! `voxpop resume` and `voxpop retry`: go on with a run, or ask its failed personas again.
 
 use super::{
+    engine::{self, Prepared},
     preparation::{again, start_log},
     runs_folder::{RunsFolder, store_problem},
 };
@@ -9,7 +10,6 @@ use crate::{
     config::{self, Keys, RunSettings, Sources},
     error::{Exit, Problem},
     headless,
-    launch::{self, FrontEnd},
     model::{InterviewStatus, LimitSetBy, RunPhase, RunSummary, StopReason},
     store::{OpenRun, RunReader},
 };
@@ -20,15 +20,19 @@ use std::{
 };
 
 pub(super) fn resume(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
-    go_on(args, runs, false)
+    engine::carry_on(&args.display, &args.engine, || go_on(args, runs, false))
 }
 
 pub(super) fn retry(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
-    go_on(args, runs, true)
+    engine::carry_on(&args.display, &args.engine, || go_on(args, runs, true))
 }
 
-fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, Problem> {
-    let front_end = FrontEnd::choose(&args.display)?;
+/// From the run file to a run that is ready to go on, where anybody is left to ask.
+pub(super) fn go_on(
+    args: &AgainArgs,
+    runs: &RunsFolder,
+    failed_too: bool,
+) -> Result<Prepared, Problem> {
     let path = runs.resolve(&args.run)?;
     // The lock comes first: what is read after it, nobody else changes.
     let mut open = OpenRun::open(&path).map_err(store_problem)?;
@@ -75,7 +79,8 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
                 "{name}: nothing is left to ask: all {total} interviews are over{hint}"
             ));
         }
-        return Ok(if failed > 0 { Exit::FinishedWithFailures } else { Exit::AllAnswered });
+        let exit = if failed > 0 { Exit::FinishedWithFailures } else { Exit::AllAnswered };
+        return Ok(Prepared::NothingToDo(exit));
     }
     if !args.display.json {
         let found = if died { "its last process was killed; " } else { "" };
@@ -109,9 +114,8 @@ fn go_on(args: &AgainArgs, runs: &RunsFolder, failed_too: bool) -> Result<Exit, 
     if failed_too {
         open.requeue_failed().map_err(store_problem)?;
     }
-    let (_log_guard, log) = start_log(runs)?;
-    let prepared = again(runs, &info.name, config, open, log);
-    launch::see_through(prepared, front_end)
+    let (log_guard, log) = start_log(runs)?;
+    Ok(Prepared::Run(Box::new(again(runs, &info.name, config, open, log)), log_guard))
 }
 
 /// Says a line; a reader that has gone away has seen what it wanted.

@@ -1,6 +1,7 @@
 //! `voxpop run`: put a survey to personas.
 
 use super::{
+    engine::{self, Prepared},
     one_call::{Longest, check_budget},
     preparation::{NewRunFile, check_prompts, start_log},
     runs_folder::RunsFolder,
@@ -9,19 +10,22 @@ use crate::{
     cli::{RunArgs, SurveyArgs},
     config::{self, Config, Keys},
     error::{Exit, Problem},
-    launch::{self, FrontEnd},
     personas::{self, ReadError},
 };
 use std::path::Path;
 
 pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
-    let front_end = FrontEnd::choose(&args.display)?;
+    engine::carry_on(&args.display, &args.engine, || prepare(args, runs))
+}
+
+/// From the input files to a run that is ready to start.
+pub(super) fn prepare(args: &RunArgs, runs: &RunsFolder) -> Result<Prepared, Problem> {
     let config = load(&args.survey, Keys::Fetched)?;
     let prompts = check_prompts(&config.survey)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
-    let (_log_guard, log) = start_log(runs)?;
+    let (log_guard, log) = start_log(runs)?;
     let personas = &args.survey.personas;
     let from = personas.display().to_string();
     let mut file = NewRunFile::create(runs, args.name.as_deref(), &config, &from)?;
@@ -40,8 +44,7 @@ pub(super) fn run(args: &RunArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     for note in &read.notes {
         eprintln!("note: {note}");
     }
-    let prepared = file.prepared(config, log)?;
-    launch::see_through(prepared, front_end)
+    Ok(Prepared::Run(Box::new(file.prepared(config, log)?), log_guard))
 }
 
 /// The settings, from every layer.

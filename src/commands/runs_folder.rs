@@ -130,6 +130,18 @@ impl RunsFolder {
         }
     }
 
+    /// The same for a command about live runs: `latest` is the latest of those, where any is live.
+    pub(super) fn resolve_live(&self, asked: &str) -> Result<PathBuf, Problem> {
+        if asked == "latest" {
+            let mut live = self.run_files()?;
+            live.retain(|(_, _, file)| store::is_live(file));
+            if let Some((_, _, file)) = live.into_iter().max_by_key(|(_, changed, _)| *changed) {
+                return Ok(file);
+            }
+        }
+        self.resolve(asked)
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         store::run_path(&self.0, name)
     }

@@ -3,7 +3,7 @@
 use crate::{
     cli::SimulateArgs,
     error::{Exit, Problem},
-    signals,
+    signals::{self, HangUp},
     simulator::{Charge, Kind, Options, Simulator, Support},
 };
 
@@ -30,7 +30,8 @@ pub(super) fn simulate(args: SimulateArgs) -> Result<Exit, Problem> {
         .build()
         .map_err(Problem::could_not_run)?;
     runtime.block_on(async {
-        let mut interrupts = signals::interrupts().map_err(Problem::could_not_run)?;
+        let mut interrupts =
+            signals::interrupts(HangUp::Interrupts).map_err(Problem::could_not_run)?;
         interrupts.recv().await;
         Ok(Exit::AllAnswered)
     })

@@ -6,13 +6,25 @@ use crate::{
         EndpointIndex, InterviewStatus, LimitChange, LimitName, LimitSetBy, PauseReason, RunPhase,
         StopReason,
     },
-    protocol::{Command, CommandOutcome, LimitValue, Order},
+    protocol::{Command, CommandOutcome, FrontEndId, Incoming, LimitValue, Order},
     store::Record,
 };
 use std::sync::atomic::Ordering;
 
 impl Supervisor {
-    pub(super) fn carry_out(&mut self, Command { id, order }: Command) {
+    /// A front end came, ordered something, or went.
+    pub(super) fn receive(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Joined { from, outlet, stays } => {
+                self.publisher.join(from, outlet, stays);
+                self.publish_snapshot(from);
+            }
+            Incoming::Ordered { from, command } => self.carry_out(from, command),
+            Incoming::Left { from } => self.publisher.leave(from),
+        }
+    }
+
+    fn carry_out(&mut self, from: FrontEndId, Command { id, order }: Command) {
         let outcome = match order {
             Order::SetLimit { endpoint, limit, to } => self.set_limit(endpoint, limit, to),
             Order::SetAdaptation { on } => self.set_adaptation(on),
@@ -43,13 +55,13 @@ impl Supervisor {
                     let last = self.state.total().saturating_sub(1);
                     refused(&format!("there is no persona {persona}; the last one is {last}"))
                 } else {
-                    self.reading.ask(Request::Inspect(persona));
-                    return self.publisher.applied(id, applied("looking it up"));
+                    self.reading.ask(Request::Inspect(persona, from));
+                    return self.publisher.applied(from, id, applied("looking it up"));
                 }
             }
             Order::SendSnapshot => {
-                self.publish_snapshot();
-                return self.publisher.applied(id, applied("sent again"));
+                self.publish_snapshot(from);
+                return self.publisher.applied(from, id, applied("sent again"));
             }
             Order::FinishAndStop => {
                 self.drain();
@@ -65,7 +77,7 @@ impl Supervisor {
             CommandOutcome::Applied { what } => tracing::info!("{what}"),
             CommandOutcome::Refused { why } => tracing::warn!("refused: {why}"),
         }
-        self.publisher.applied(id, outcome);
+        self.publisher.applied(from, id, outcome);
         self.publish_delta();
     }
 

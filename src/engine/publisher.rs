@@ -10,16 +10,16 @@ use crate::{
     limiter::Limiter,
     model::{LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
     protocol::{
-        CommandId, CommandOutcome, Delta, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters,
-        Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
+        CommandId, CommandOutcome, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES,
+        Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
     },
 };
 use std::collections::VecDeque;
 
-/// Publishes to every outlet.
+/// Publishes to every front end.
 pub(super) struct Publisher {
     header: RunHeader,
-    outlets: Vec<Box<dyn Outlet>>,
+    seats: Vec<Seat>,
     log: LogRing,
     /// How many log lines have been published.
     log_seen: u64,
@@ -31,6 +31,13 @@ pub(super) struct Publisher {
     fresh_changes: Vec<LimitChange>,
     /// Something other than a status changed since the last delta.
     stale: bool,
+}
+
+/// One front end, as long as it is there.
+struct Seat {
+    id: FrontEndId,
+    outlet: Box<dyn Outlet>,
+    stays: bool,
 }
 
 /// What a delta is made from.
@@ -61,10 +68,10 @@ impl Sources<'_> {
 }
 
 impl Publisher {
-    pub(super) fn new(header: RunHeader, outlets: Vec<Box<dyn Outlet>>, log: LogRing) -> Self {
+    pub(super) const fn new(header: RunHeader, log: LogRing) -> Self {
         Self {
             header,
-            outlets,
+            seats: Vec::new(),
             log,
             log_seen: 0,
             history: VecDeque::new(),
@@ -73,6 +80,26 @@ impl Publisher {
             fresh_changes: Vec::new(),
             stale: false,
         }
+    }
+
+    /// A front end has joined; it knows nothing before a snapshot.
+    pub(super) fn join(&mut self, id: FrontEndId, outlet: Box<dyn Outlet>, stays: bool) {
+        self.seats.push(Seat { id, outlet, stays });
+    }
+
+    /// A front end is gone.
+    pub(super) fn leave(&mut self, id: FrontEndId) {
+        self.seats.retain(|seat| seat.id != id);
+    }
+
+    /// All front ends are gone.
+    pub(super) fn leave_all(&mut self) {
+        self.seats.clear();
+    }
+
+    /// Whether a front end is there that still looks at a run which is over.
+    pub(super) fn anyone_stays(&self) -> bool {
+        self.seats.iter().any(|seat| seat.stays)
     }
 
     /// A second's numbers, for the charts.
@@ -100,15 +127,11 @@ impl Publisher {
         self.stale = true;
     }
 
-    /// The whole run, to everybody. The next delta follows on from it.
-    pub(super) fn snapshot(&mut self, sources: &mut Sources<'_>) {
-        let (_, written) = self.log.since(0);
-        let (log, _) = self.log.since(written.saturating_sub(LOG_LINES as u64));
-        self.log_seen = written;
-        self.fresh.clear();
-        self.fresh_changes.clear();
-        self.stale = false;
-        sources.state.take_changes();
+    /// The whole run, to one front end. What has changed goes to the others first, so that the
+    /// next delta follows on for everybody.
+    pub(super) fn snapshot(&mut self, to: FrontEndId, sources: &mut Sources<'_>) {
+        self.delta(sources);
+        let (log, _) = self.log.since(self.log_seen.saturating_sub(LOG_LINES as u64));
         let snapshot = Snapshot {
             version: PROTOCOL_VERSION,
             header: self.header.clone(),
@@ -120,7 +143,7 @@ impl Publisher {
             changes: self.changes.iter().cloned().collect(),
             summary: sources.summary.cloned(),
         };
-        self.publish(Update::Snapshot(Box::new(snapshot)));
+        self.tell(to, Update::Snapshot(Box::new(snapshot)));
     }
 
     /// What changed since the last call; nothing where nothing did.
@@ -142,12 +165,12 @@ impl Publisher {
         self.publish(Update::Delta(Box::new(delta)));
     }
 
-    pub(super) fn detail(&self, detail: PersonaDetail) {
-        self.publish(Update::Detail(Box::new(detail)));
+    pub(super) fn detail(&self, to: FrontEndId, detail: PersonaDetail) {
+        self.tell(to, Update::Detail(Box::new(detail)));
     }
 
-    pub(super) fn applied(&self, id: CommandId, outcome: CommandOutcome) {
-        self.publish(Update::Applied { id, outcome });
+    pub(super) fn applied(&self, to: FrontEndId, id: CommandId, outcome: CommandOutcome) {
+        self.tell(to, Update::Applied { id, outcome });
     }
 
     fn fresh_log(&mut self) -> Vec<LogLine> {
@@ -156,11 +179,18 @@ impl Publisher {
         lines
     }
 
-    fn publish(&self, update: Update) {
-        let Some((last, others)) = self.outlets.split_last() else { return };
-        for outlet in others {
-            outlet.publish(update.clone());
+    /// Says something to one front end; one that has left is told nothing.
+    fn tell(&self, to: FrontEndId, update: Update) {
+        if let Some(seat) = self.seats.iter().find(|seat| seat.id == to) {
+            seat.outlet.publish(update);
         }
-        last.publish(update);
+    }
+
+    fn publish(&self, update: Update) {
+        let Some((last, others)) = self.seats.split_last() else { return };
+        for seat in others {
+            seat.outlet.publish(update.clone());
+        }
+        last.outlet.publish(update);
     }
 }

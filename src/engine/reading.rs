@@ -4,6 +4,7 @@
 use super::interview::Queued;
 use crate::{
     model::{Attempt, Fate, Persona, PersonaIndex},
+    protocol::FrontEndId,
     store::{RunReader, StoreError},
 };
 use std::{sync::mpsc as blocking, thread::JoinHandle};
@@ -14,14 +15,14 @@ pub(super) enum Request {
     /// Load these personas, which are in order, for their interviews.
     Fetch(Vec<PersonaIndex>),
     /// Load everything about one persona.
-    Inspect(PersonaIndex),
+    Inspect(PersonaIndex, FrontEndId),
 }
 
 /// What the thread found.
 pub(super) enum Found {
     Personas(Vec<Queued>),
-    /// `None` where there is no such persona.
-    Record(Option<Box<PersonaRecord>>),
+    /// For the front end that asked; `None` where there is no such persona.
+    Record(Option<Box<PersonaRecord>>, FrontEndId),
     /// These stay where they are: the run file could not be read.
     NotFetched {
         wanted: Vec<PersonaIndex>,
@@ -92,8 +93,8 @@ pub(super) fn spawn(
                         Ok(personas) => Found::Personas(personas),
                         Err(error) => Found::NotFetched { wanted, error },
                     },
-                    Request::Inspect(persona) => PersonaRecord::read(&reader, persona)
-                        .map_or_else(Found::NotInspected, |r| Found::Record(r.map(Box::new))),
+                    Request::Inspect(persona, to) => PersonaRecord::read(&reader, persona)
+                        .map_or_else(Found::NotInspected, |r| Found::Record(r.map(Box::new), to)),
                 };
                 if found.send(answer).is_err() {
                     return;

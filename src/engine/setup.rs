@@ -16,7 +16,7 @@ use crate::{
     limiter::{EndpointSpec, Limiter, OutputEstimate},
     model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{self, PromptError, Prompts},
-    protocol::{Command, Outlet, RunHeader},
+    protocol::{Incoming, RunHeader},
     provider::TemplateSettings,
     store::{OpenRun, RunReader, StoreError},
     tokens::TokenEstimate,
@@ -49,16 +49,14 @@ pub struct EngineParts {
     pub open: OpenRun,
     /// Whether nobody was asked before.
     pub fresh: bool,
-    pub outlets: Vec<Box<dyn Outlet>>,
-    pub commands: UnboundedReceiver<Command>,
+    /// The front ends: they may come and go.
+    pub front_ends: UnboundedReceiver<Incoming>,
     pub log: LogRing,
-    /// Whether to stay for a front end that still looks at a run which is over.
-    pub linger: bool,
 }
 
 impl Supervisor {
     pub(super) fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
-        let EngineParts { header, config, open, fresh, outlets, commands, log, linger } = parts;
+        let EngineParts { header, config, open, fresh, front_ends, log } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
         let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
@@ -109,7 +107,7 @@ impl Supervisor {
             meters: RunMeters::new(terms),
             running_since: UnixMillis::now(),
             nothing_since: None,
-            publisher: Publisher::new(header.clone(), outlets, log),
+            publisher: Publisher::new(header.clone(), log),
             header,
             writer,
             reading,
@@ -124,7 +122,6 @@ impl Supervisor {
             found_nobody: None,
             stop: None,
             ended: None,
-            linger,
             alone: false,
         };
         tracing::info!(
@@ -133,8 +130,7 @@ impl Supervisor {
             "run started"
         );
         supervisor.enter(RunPhase::Running);
-        supervisor.publish_snapshot();
-        Ok((supervisor, Inbox { commands, facts, waits, notices, found }))
+        Ok((supervisor, Inbox { front_ends, facts, waits, notices, found }))
     }
 }
 

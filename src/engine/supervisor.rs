@@ -18,7 +18,7 @@ use crate::{
         FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase, RunSummary,
         StopReason, UnixMillis,
     },
-    protocol::{Command, RateSample, RunHeader},
+    protocol::{FrontEndId, Incoming, RateSample, RunHeader},
     store::{Notice, Record, Writer},
 };
 use std::{
@@ -68,7 +68,7 @@ pub async fn run(parts: EngineParts) -> Result<RunEnd, EngineError> {
 
 /// Everything that the supervisor listens to.
 pub(super) struct Inbox {
-    pub(super) commands: UnboundedReceiver<Command>,
+    pub(super) front_ends: UnboundedReceiver<Incoming>,
     pub(super) facts: UnboundedReceiver<Fact>,
     pub(super) waits: UnboundedReceiver<HeadWaited>,
     pub(super) notices: UnboundedReceiver<Notice>,
@@ -110,9 +110,7 @@ pub(super) struct Supervisor {
     pub(super) stop: Option<StopReason>,
     /// Set while nothing is left to do.
     pub(super) ended: Option<RunSummary>,
-    /// Stay for a front end that may still want to look, or to ask the failed again.
-    pub(super) linger: bool,
-    /// No front end is left.
+    /// No front end is left, and none can come.
     pub(super) alone: bool,
 }
 
@@ -124,26 +122,33 @@ impl Supervisor {
         let mut ticks = tokio::time::interval(PUBLISH_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticked = 0_u32;
+        // Those who are there already see the whole of it, however short it is.
+        while let Ok(incoming) = inbox.front_ends.try_recv() {
+            self.receive(incoming);
+        }
         loop {
             self.fetch_ahead();
             self.admit();
             if self.is_over() {
                 self.end_run();
-                if !self.linger || self.alone || self.stop.is_some() {
+                if !self.publisher.anyone_stays() || self.stop.is_some() {
                     return;
                 }
             }
             tokio::select! { biased;
-                command = inbox.commands.recv(), if !self.alone => match command {
-                    Some(command) => {
+                incoming = inbox.front_ends.recv(), if !self.alone => match incoming {
+                    Some(incoming) => {
                         // What has happened comes before what is ordered: a stop must neither
                         // lose an answer that is there nor cut off what has just been sent.
                         while let Ok(fact) = inbox.facts.try_recv() {
                             self.take_in(fact);
                         }
-                        self.carry_out(command);
+                        self.receive(incoming);
                     }
-                    None => self.alone = true,
+                    None => {
+                        self.alone = true;
+                        self.publisher.leave_all();
+                    }
                 },
                 _ = ticks.tick() => {
                     ticked = ticked.wrapping_add(1);
@@ -460,14 +465,14 @@ impl Supervisor {
     fn take_found(&mut self, found: Found) {
         match found {
             Found::Personas(personas) => self.fetched.extend(personas),
-            Found::Record(Some(record)) => {
+            Found::Record(Some(record), to) => {
                 let persona = record.persona.index;
                 let status = self.state.status(persona).unwrap_or_default();
                 let activity = self.state.activity(persona);
                 let prompts = &self.interviewer.prompts;
-                self.publisher.detail(detail(*record, status, activity, prompts));
+                self.publisher.detail(to, detail(*record, status, activity, prompts));
             }
-            Found::Record(None) => {}
+            Found::Record(None, _) => {}
             Found::NotFetched { wanted, error } => {
                 tracing::error!("personas cannot be read: {error}");
                 for persona in wanted {
@@ -489,9 +494,9 @@ impl Supervisor {
         self.publisher.touch();
     }
 
-    pub(super) fn publish_snapshot(&mut self) {
+    pub(super) fn publish_snapshot(&mut self, to: FrontEndId) {
         let (publisher, mut sources) = self.sources();
-        publisher.snapshot(&mut sources);
+        publisher.snapshot(to, &mut sources);
     }
 
     pub(super) fn publish_delta(&mut self) {

@@ -27,15 +27,17 @@ pub enum ViewError {
     Prompt(#[from] PromptError),
 }
 
-/// Shows a run until every front end has gone.
+/// Shows a run until its front end has gone. Where `show` is not set, the front end has the
+/// picture of it already, and is shown personas only.
 ///
 /// # Errors
 /// Where the run file cannot be read.
 pub async fn view(
     header: RunHeader,
     reader: RunReader,
-    outlet: Box<dyn Outlet>,
-    mut commands: UnboundedReceiver<Command>,
+    outlet: &dyn Outlet,
+    commands: &mut UnboundedReceiver<Command>,
+    show: bool,
 ) -> Result<(), ViewError> {
     let info = reader.run()?;
     let prompts = Prompts::compile(&info.survey)?;
@@ -54,7 +56,9 @@ pub async fn view(
         changes: last_changes(&reader)?,
         summary: info.summary,
     };
-    outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
+    if show {
+        outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
+    }
     while let Some(Command { id, order }) = commands.recv().await {
         match order {
             Order::Inspect { persona } => {

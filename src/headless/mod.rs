@@ -1,7 +1,8 @@
 //! The front ends without a screen: lines of words, or one JSON object a line.
 //!
 //! Both take the same updates as the dashboard. Nobody is there to mend a run that has paused by
-//! itself, so these front ends stop it; `resume` goes on later.
+//! itself, so these front ends stop it; `resume` goes on later. One that is attached to a run of
+//! another process only looks on.
 
 mod json;
 mod plain;
@@ -12,4 +13,4 @@ mod tests;
 mod watch;
 
 pub use summary::{describe, write_end};
-pub use watch::{Format, watch};
+pub use watch::{Format, look_on, watch};

@@ -28,8 +28,16 @@ pub enum Format {
 /// it a thread of its own, or a pipe that nobody reads would hold up the run.
 ///
 /// A reader that has gone away (a closed pipe) ends the writing, not the run.
-pub async fn watch(link: FrontEndLink, format: Format, mut out: impl Write) {
-    let mut watcher = Watcher::new(format);
+pub async fn watch(link: FrontEndLink, format: Format, out: impl Write) {
+    follow(Watcher::new(format), link, out).await;
+}
+
+/// The same for one who only looks, at a run that others steer: nothing is ordered.
+pub async fn look_on(link: FrontEndLink, format: Format, out: impl Write) {
+    follow(Watcher { steers: false, ..Watcher::new(format) }, link, out).await;
+}
+
+async fn follow(mut watcher: Watcher, link: FrontEndLink, mut out: impl Write) {
     let mut progress = tokio::time::interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -55,6 +63,8 @@ struct Watcher {
     alarmed: bool,
     /// Somebody still reads.
     writing: bool,
+    /// It stops a run that nobody is there to mend.
+    steers: bool,
 }
 
 /// What a line can be about.
@@ -78,6 +88,7 @@ impl Watcher {
             adapted: Vec::new(),
             alarmed: false,
             writing: true,
+            steers: true,
         }
     }
 
@@ -86,7 +97,7 @@ impl Watcher {
             Update::Snapshot(snapshot) => {
                 let first = self.snapshot.is_none();
                 // A slow watcher finds the deltas folded into the snapshot, a pause among them.
-                if needs_a_person(&snapshot.phase) {
+                if self.steers && needs_a_person(&snapshot.phase) {
                     link.send(Order::FinishAndStop);
                 }
                 let running = snapshot.phase == RunPhase::Running;
@@ -116,7 +127,7 @@ impl Watcher {
                 self.limits_changed(changes, out);
                 if phase != phase_before && !ended {
                     self.write(out, Line::Phase);
-                    if needs_a_person(&phase) {
+                    if self.steers && needs_a_person(&phase) {
                         link.send(Order::FinishAndStop);
                     }
                 }
@@ -127,7 +138,7 @@ impl Watcher {
                 }
             }
             Update::Applied { outcome, .. } => self.write(out, Line::Outcome(&outcome)),
-            Update::Detail(_) => {}
+            Update::Detail(_) | Update::Reconnecting => {}
         }
     }
 

@@ -1,17 +1,12 @@
 //! The link within one process: commands in a queue, updates in a mailbox that merges.
-//!
-//! The engine side never waits. Deltas that nobody has taken yet become one; a snapshot throws
-//! away the deltas before it; of the details asked for, only the newest is kept.
 
-use crate::protocol::{Command, CommandId, Delta, Order, Outlet, PersonaDetail, Snapshot, Update};
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use super::mailbox::Mailbox;
+use crate::protocol::{Command, CommandId, Order, Outlet, Update};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 /// The front end's side: send orders, receive updates.
 pub struct FrontEndLink {
@@ -40,27 +35,9 @@ impl Orders {
 /// The engine's side of the mailbox.
 pub struct LocalOutlet(Arc<Mailbox>);
 
-#[derive(Default)]
-struct Mailbox {
-    waiting: Mutex<Waiting>,
-    arrived: Notify,
-}
-
-#[derive(Default)]
-struct Waiting {
-    applied: VecDeque<Update>,
-    snapshot: Option<Box<Snapshot>>,
-    delta: Option<Box<Delta>>,
-    detail: Option<Box<PersonaDetail>>,
-    /// The engine is gone: what is still here is the last of it.
-    closed: bool,
-    /// The front end is gone: nobody will take anything.
-    abandoned: bool,
-}
-
 /// A connected pair, and the queue that the engine reads commands from.
 pub fn local() -> (FrontEndLink, LocalOutlet, mpsc::UnboundedReceiver<Command>) {
-    let mailbox = Arc::new(Mailbox::default());
+    let mailbox = Arc::new(Mailbox::new(usize::MAX));
     let (commands, received) = mpsc::unbounded_channel();
     let orders = Orders { commands, next_id: Arc::new(AtomicU64::new(1)) };
     let front = FrontEndLink { mailbox: Arc::clone(&mailbox), orders };
@@ -81,74 +58,30 @@ impl FrontEndLink {
     /// The next update; `None` once the engine is gone and everything has been taken.
     /// Dropping the future loses nothing.
     pub async fn next(&self) -> Option<Update> {
-        loop {
-            let arrived = self.mailbox.arrived.notified();
-            {
-                let mut waiting =
-                    self.mailbox.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(update) = waiting.take() {
-                    return Some(update);
-                }
-                if waiting.closed {
-                    return None;
-                }
-            }
-            arrived.await;
-        }
+        self.mailbox.next().await
     }
 
     /// An update that is already there.
     pub fn try_next(&self) -> Option<Update> {
-        self.mailbox.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.mailbox.try_next()
     }
 }
 
 impl Drop for FrontEndLink {
     fn drop(&mut self) {
-        let mut waiting = self.mailbox.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        *waiting = Waiting { abandoned: true, ..Waiting::default() };
-    }
-}
-
-impl Waiting {
-    fn take(&mut self) -> Option<Update> {
-        (self.snapshot.take().map(Update::Snapshot))
-            .or_else(|| self.applied.pop_front())
-            .or_else(|| self.delta.take().map(Update::Delta))
-            .or_else(|| self.detail.take().map(Update::Detail))
-    }
-
-    fn put(&mut self, update: Update) {
-        if self.abandoned {
-            return;
-        }
-        match update {
-            Update::Snapshot(snapshot) => {
-                self.delta = None;
-                self.snapshot = Some(snapshot);
-            }
-            Update::Delta(later) => match (&mut self.snapshot, &mut self.delta) {
-                (_, Some(delta)) => delta.merge(*later),
-                (Some(snapshot), None) => snapshot.apply(*later),
-                (None, None) => self.delta = Some(later),
-            },
-            Update::Detail(detail) => self.detail = Some(detail),
-            Update::Applied { .. } => self.applied.push_back(update),
-        }
+        self.mailbox.abandon();
     }
 }
 
 impl Outlet for LocalOutlet {
     fn publish(&self, update: Update) {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).put(update);
-        self.0.arrived.notify_one();
+        self.0.put(update);
     }
 }
 
 impl Drop for LocalOutlet {
     fn drop(&mut self) {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-        self.0.arrived.notify_one();
+        self.0.close();
     }
 }
 
@@ -157,7 +90,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{InterviewStatus, PersonaIndex, RunPhase},
-        protocol::{CommandOutcome, Meters, StatusChange},
+        protocol::{CommandOutcome, Delta, Meters, StatusChange},
     };
 
     fn delta(index: u32, status: InterviewStatus) -> Update {

@@ -1,5 +1,5 @@
 //! What the engine and a front end say to each other: serializable, versioned types and nothing
-//! else. The same types travel over the in-process link and, one day, over a socket.
+//! else. The same types travel over the in-process link and over a socket.
 //!
 //! ```text
 //! engine --> Update::Snapshot   once, on joining, and after a gap
@@ -9,8 +9,10 @@
 //! front end --> Command { id, order }
 //! ```
 
+pub mod codec;
 mod command;
 mod detail;
+mod hello;
 mod meters;
 mod outlet;
 mod snapshot;
@@ -18,11 +20,12 @@ mod update;
 
 pub use command::{Command, CommandId, CommandOutcome, LimitValue, Order};
 pub use detail::{Activity, PersonaDetail};
+pub use hello::{Farewell, FromEngine, FromFrontEnd, Hello, Role, Welcome};
 pub use meters::{
     CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
     RateSample, SlotMeter, TokenTotals,
 };
-pub use outlet::Outlet;
+pub use outlet::{FrontEndId, Incoming, Outlet};
 pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};
 pub use update::Update;
 

@@ -3,7 +3,7 @@
 use super::{CommandId, CommandOutcome, Delta, PersonaDetail, Snapshot};
 use serde::{Deserialize, Serialize};
 
-/// One message from the engine.
+/// One message from the engine, or from the link to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "update")]
 pub enum Update {
@@ -15,4 +15,6 @@ pub enum Update {
         id: CommandId,
         outcome: CommandOutcome,
     },
+    /// From the link: the engine is not heard, and is being looked for. A snapshot ends it.
+    Reconnecting,
 }

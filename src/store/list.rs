@@ -28,6 +28,9 @@ pub struct ListedRun {
     pub phase: Option<RunPhase>,
     /// Whether a process is running it now.
     pub live: bool,
+    /// How many interviews were over a minute, in the last minute in which any were; `None` for
+    /// fewer than two.
+    pub per_minute: Option<f64>,
 }
 
 /// The runs in a folder, newest first; files that cannot be read are at the end, with the reason.
@@ -65,5 +68,6 @@ fn look_at(path: &Path) -> Result<ListedRun, StoreError> {
         counts: reader.counts()?,
         phase: info.phase,
         live: lock::is_live(path),
+        per_minute: reader.last_per_minute()?,
     })
 }

@@ -156,6 +156,28 @@ impl RunReader {
         Ok(counts)
     }
 
+    /// How many interviews were over a minute, in the last minute in which any were; `None` where
+    /// there are fewer than two.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn last_per_minute(&self) -> Result<Option<f64>, StoreError> {
+        self.one(
+            "SELECT count(*), min(finished_at), max(finished_at) FROM interview \
+             WHERE finished_at > (SELECT max(finished_at) FROM interview) - 60000",
+            [],
+            |row| {
+                let many: u32 = row.get(0)?;
+                if many < 2 {
+                    return Ok(None);
+                }
+                let (first, last): (i64, i64) = (row.get(1)?, row.get(2)?);
+                let seconds = UnixMillis(last).since(UnixMillis(first)).as_secs_f64();
+                Ok(Some(f64::from(many - 1) * 60.0 / seconds.max(1.0)))
+            },
+        )
+    }
+
     /// The tokens that each endpoint has counted so far, over all attempts.
     ///
     /// # Errors

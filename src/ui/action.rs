@@ -38,6 +38,7 @@ pub enum Action {
     Find,
     Erase,
     Quit,
+    Detach,
     FinishAndStop,
     StopNow,
     Interrupt,
@@ -47,7 +48,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -79,6 +80,7 @@ impl Action {
         Self::Find,
         Self::Erase,
         Self::Quit,
+        Self::Detach,
         Self::FinishAndStop,
         Self::StopNow,
         Self::Interrupt,

@@ -32,6 +32,10 @@ pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudnes
     let run_name = &run.header.run;
     let failed = run.counts.get(S::Failed);
     Some(match &run.phase {
+        _ if state.reconnecting => (
+            Loudness::Alert,
+            "RECONNECTING: the engine is not heard; what is shown is from before".to_owned(),
+        ),
         _ if state.frozen.is_some() => (
             Loudness::Warning,
             format!("FROZEN: the run goes on unseen. {} shows it again", key(Action::Freeze)),

@@ -9,7 +9,7 @@ use super::{
     pace::Pace,
     screen::Screen,
     signals::{Signal, Signals},
-    state::{Copied, Effect, Input, UiState},
+    state::{Copied, Effect, Input, Leaving, UiState},
     terminal::{Progress, Terminal},
     view::{self, Look},
 };
@@ -42,14 +42,14 @@ pub async fn run(
     link: FrontEndLink,
     capabilities: Capabilities,
     look: Look,
-    keep_open: bool,
+    leaving: Leaving,
 ) -> Result<Exit, UiError> {
     let mut signals = Signals::listen().map_err(UiError::Signals)?;
     let terminal = Terminal::enter(capabilities).map_err(UiError::Terminal)?;
     let size = terminal.size();
     let now = Instant::now();
     let mut dashboard = Dashboard {
-        state: UiState::new(size, UnixMillis::now(), keep_open),
+        state: UiState::attached(size, UnixMillis::now(), leaving),
         screen: Screen::new(size),
         pace: Pace::new(capabilities.frames_per_second, now),
         link,

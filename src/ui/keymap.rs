@@ -170,6 +170,14 @@ impl Keymap {
         Ok(())
     }
 
+    /// The table without an action that means nothing here.
+    #[must_use]
+    pub fn without(mut self, action: Action) -> Self {
+        self.bindings.retain(|binding| binding.run != action);
+        self.lookup.retain(|_, bound| *bound != action);
+        self
+    }
+
     /// What a key does in a context.
     pub fn action(&self, context: Context, key: KeyEvent) -> Option<Action> {
         let key = normal(KeyCombination::from(key));

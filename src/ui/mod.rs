@@ -38,6 +38,7 @@ pub mod view;
 mod widget;
 
 use crate::link::FrontEndLink;
+use action::Action;
 use capabilities::Capabilities;
 use glyphs::Glyphs;
 use keymap::{Keymap, KeymapError};
@@ -57,11 +58,31 @@ pub struct Options {
     pub color: ColorChoice,
     /// Whether to stay after the end of the run, until a key leaves.
     pub keep_open: bool,
+    pub attachment: Attachment,
+}
+
+/// Where the engine is, and what this dashboard may do with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attachment {
+    /// In this process: the run ends with the dashboard.
+    #[default]
+    InProcess,
+    /// In another one: leaving the dashboard leaves the run as it is.
+    Control,
+    /// The same, only to look.
+    ReadOnly,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ascii: None, fps: None, theme: None, color: ColorChoice::Auto, keep_open: true }
+        Self {
+            ascii: None,
+            fps: None,
+            theme: None,
+            color: ColorChoice::Auto,
+            keep_open: true,
+            attachment: Attachment::InProcess,
+        }
     }
 }
 
@@ -80,6 +101,8 @@ pub enum ColorChoice {
 pub enum Exit {
     /// The user left, after the end or after a stop that was asked for from here.
     Left,
+    /// The user left a run that goes on.
+    Detached,
     /// The terminal is gone.
     HungUp,
     /// The engine is gone before the end of the run, or something panicked.
@@ -116,7 +139,10 @@ impl Look {
         Ok(Self {
             theme: Theme::built_in(theme)?,
             glyphs: if capabilities.unicode { Glyphs::UNICODE } else { Glyphs::ASCII },
-            keys: Keymap::built_in()?,
+            keys: match options.attachment {
+                Attachment::InProcess => Keymap::built_in()?.without(Action::Detach),
+                Attachment::Control | Attachment::ReadOnly => Keymap::built_in()?,
+            },
             zone: jiff::tz::TimeZone::system(),
         })
     }
@@ -132,5 +158,6 @@ pub fn run(link: FrontEndLink, options: Options) -> Result<Exit, UiError> {
         .enable_all()
         .build()
         .map_err(UiError::Runtime)?;
-    runtime.block_on(event_loop::run(link, capabilities, look, options.keep_open))
+    let leaving = state::Leaving { keep_open: options.keep_open, attachment: options.attachment };
+    runtime.block_on(event_loop::run(link, capabilities, look, leaving))
 }

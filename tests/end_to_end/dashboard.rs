@@ -245,7 +245,9 @@ fn q_can_stop_at_once() {
 fn a_termination_signal_finishes_what_is_in_flight() {
     let (gate, provider) = held();
     let place = Place::with_survey(&provider.base_url(), 20, 4);
-    let mut terminal = in_flight(&provider, &place, WIDE, 4);
+    let mut terminal = place.watch_in_foreground(WIDE);
+    terminal.wait_for("RUNNING");
+    provider.wait_for(4);
     let pid = Pid::from_raw(terminal.pid().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
     terminal.wait_for("STOPPING");

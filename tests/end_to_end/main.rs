@@ -10,9 +10,11 @@ mod common;
 
 mod answers;
 mod asking;
+mod attach;
 mod bad_input;
 mod dashboard;
 mod endpoints;
+mod engine;
 mod hostile;
 mod isolation;
 mod limits;
@@ -21,5 +23,6 @@ mod over;
 mod place;
 mod plan;
 mod secrets;
+mod socket;
 mod stops;
 mod terminal;

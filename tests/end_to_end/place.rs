@@ -4,6 +4,7 @@ use crate::common::{
     terminal::Terminal,
     voxpop::{Outcome, Running, command},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
@@ -11,7 +12,7 @@ use std::{
     process::Command,
 };
 use tempfile::TempDir;
-use voxpop::store::RunReader;
+use voxpop::store::{RunReader, is_live};
 
 /// The name that [`Place::ask`] gives its run.
 pub const RUN: &str = "test-run";
@@ -97,6 +98,13 @@ impl Place {
         Terminal::start_with(&args, &self.runs(), size, environment)
     }
 
+    /// The same in one process: the run ends with its dashboard.
+    pub fn watch_in_foreground(&self, size: (u16, u16)) -> Terminal {
+        let args = self.asking(&["--foreground"]);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        Terminal::start(&args, &self.runs(), size)
+    }
+
     /// Runs `voxpop` to its end.
     pub fn voxpop(&self, args: &[&str]) -> Outcome {
         self.start(args).end()
@@ -131,6 +139,29 @@ impl Place {
     pub fn files_of_runs(&self) -> Vec<(PathBuf, Vec<u8>)> {
         files(&self.runs())
     }
+}
+
+/// An engine has no parent that would take it along: one that a failing test leaves behind goes
+/// here.
+impl Drop for Place {
+    fn drop(&mut self) {
+        for entry in fs::read_dir(self.runs()).into_iter().flatten().flatten() {
+            let file = entry.path();
+            if file.extension().is_some_and(|extension| extension == "voxpop")
+                && let Some(pid) = engine_of(&file)
+            {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
+/// The process that has the run.
+pub fn engine_of(run_file: &Path) -> Option<Pid> {
+    let mut lock = run_file.as_os_str().to_owned();
+    lock.push(".lock");
+    let pid = fs::read_to_string(lock).ok().filter(|_| is_live(run_file))?;
+    pid.trim().parse().ok().and_then(Pid::from_raw)
 }
 
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {

@@ -67,7 +67,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// The letter that Linux gives the state of a process.
-fn state_of(pid: u32) -> Option<char> {
+pub fn state_of(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
 }
@@ -235,7 +235,7 @@ fn a_terminal_that_takes_no_bytes_holds_up_nothing() {
 fn a_run_can_be_stopped_behind_a_terminal_that_takes_no_bytes() {
     let (gate, provider) = held();
     let place = Place::with_survey(&provider.base_url(), 30, 4);
-    let mut terminal = place.watch(WIDE, &[]);
+    let mut terminal = place.watch_in_foreground(WIDE);
     terminal.wait_for("RUNNING");
     provider.wait_for(4);
     let pid = terminal.pid();
@@ -273,8 +273,8 @@ fn child_that_is_a_terminal() {
 }
 
 /// Takes the dashboard along that a failing test would leave behind.
-struct Orphan {
-    pid: u32,
+pub struct Orphan {
+    pub pid: u32,
     run_file: PathBuf,
 }
 
@@ -290,16 +290,17 @@ impl Drop for Orphan {
 /// Only a process that ends lets go of every handle on its terminal, so the terminal is one. It
 /// presses the keys, and is killed once so many requests are in flight and `ready` holds of the
 /// dashboard's pid.
-fn drop_the_line(
+pub fn drop_the_line(
     provider: &Provider,
     place: &Place,
+    more: &[&str],
     keys: &str,
     ready: impl Fn(u32) -> bool,
 ) -> Orphan {
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--exact", "terminal::child_that_is_a_terminal", "--nocapture"])
-        .env(TERMINAL_ARGS, place.asking(&[]).join("\n"))
+        .env(TERMINAL_ARGS, place.asking(more).join("\n"))
         .env(TERMINAL_KEYS, keys)
         .env(TERMINAL_RUNS, place.runs());
     let terminal = Running::start(command);
@@ -318,7 +319,9 @@ fn when_the_line_drops_what_is_in_flight_is_finished_and_the_rest_kept() {
     for (keys, state) in [("", 'S'), ("\x1a", 'T')] {
         let (gate, provider) = held();
         let place = Place::with_survey(&provider.base_url(), 30, 4);
-        let _orphan = drop_the_line(&provider, &place, keys, |pid| state_of(pid) == Some(state));
+        let _orphan = drop_the_line(&provider, &place, &["--foreground"], keys, |pid| {
+            state_of(pid) == Some(state)
+        });
         let run_file = place.run_file();
         let draining = || place.reader().run().unwrap().phase == Some(RunPhase::Draining);
         wait_until("voxpop to see that the line is gone", draining);

@@ -5,7 +5,7 @@ use crate::{
     advice,
     model::{InterviewStatus, LimitName, PersonaIndex},
     protocol::Order,
-    ui::{Exit, action::Action, detail, format, glyphs::Glyphs, legend},
+    ui::{Attachment, Exit, action::Action, detail, format, glyphs::Glyphs, legend},
 };
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,7 @@ impl UiState {
             Action::Erase
             | Action::FinishAndStop
             | Action::StopNow
+            | Action::Detach
             | Action::Interrupt
             | Action::Suspend
             | Action::Redraw => {}
@@ -120,6 +121,8 @@ impl UiState {
     fn quit(&mut self, effects: &mut Vec<Effect>) {
         if self.ended() {
             effects.push(Effect::Leave(Exit::Left));
+        } else if self.attachment == Attachment::ReadOnly {
+            effects.push(Effect::Leave(Exit::Detached));
         } else {
             self.overlay = Overlay::Quit;
         }
@@ -130,6 +133,8 @@ impl UiState {
     fn interrupt(&mut self, effects: &mut Vec<Effect>) {
         if self.ended() || self.stopping == Stopping::Now {
             effects.push(Effect::Leave(Exit::Left));
+        } else if self.attachment == Attachment::ReadOnly {
+            effects.push(Effect::Leave(Exit::Detached));
         } else if self.overlay == Overlay::Quit {
             self.stop(Stopping::Now, effects);
         } else {
@@ -137,9 +142,13 @@ impl UiState {
         }
     }
 
+    /// A signal to the dashboard: one that shows an engine in another process stops only itself.
     pub(super) fn asked_to_stop(&mut self, effects: &mut Vec<Effect>) {
         match self.stopping {
             _ if self.ended() => effects.push(Effect::Leave(Exit::Left)),
+            _ if self.attachment != Attachment::InProcess => {
+                effects.push(Effect::Leave(Exit::Detached));
+            }
             Stopping::No => self.stop(Stopping::Finishing, effects),
             Stopping::Finishing => self.stop(Stopping::Now, effects),
             Stopping::Now => effects.push(Effect::Leave(Exit::Left)),
@@ -150,6 +159,9 @@ impl UiState {
         match action {
             Action::FinishAndStop => self.stop(Stopping::Finishing, effects),
             Action::StopNow => self.stop(Stopping::Now, effects),
+            Action::Detach if self.attachment != Attachment::InProcess => {
+                effects.push(Effect::Leave(Exit::Detached));
+            }
             Action::Back => self.overlay = Overlay::None,
             _ => {}
         }

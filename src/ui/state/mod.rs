@@ -28,7 +28,7 @@ pub use orders::{Notice, Orders, Tone};
 pub use panels::{Lower, Overlay, Panel};
 
 use super::{
-    Exit,
+    Attachment, Exit,
     action::Action,
     advice::Verdict,
     format,
@@ -149,13 +149,31 @@ pub struct UiState {
     pub focused: bool,
     /// Whether somebody was called since nothing has come back.
     alarm_raised: bool,
+    /// The engine is not heard, and is being looked for.
+    pub reconnecting: bool,
+    pub attachment: Attachment,
     keep_open: bool,
     now: UnixMillis,
 }
 
+/// When and how the dashboard is left.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaving {
+    /// Stay after the end of the run.
+    pub keep_open: bool,
+    pub attachment: Attachment,
+}
+
 impl UiState {
-    /// The state before the engine has said anything. `keep_open`: stay after the end of the run.
+    /// The state before an engine in this process has said anything. `keep_open`: stay after the
+    /// end of the run.
     pub fn new(size: Size, now: UnixMillis, keep_open: bool) -> Self {
+        Self::attached(size, now, Leaving { keep_open, attachment: Attachment::InProcess })
+    }
+
+    /// The state before an engine has said anything.
+    pub fn attached(size: Size, now: UnixMillis, leaving: Leaving) -> Self {
+        let Leaving { keep_open, attachment } = leaving;
         Self {
             run: None,
             size,
@@ -178,6 +196,8 @@ impl UiState {
             engine_gone: false,
             focused: true,
             alarm_raised: false,
+            reconnecting: false,
+            attachment,
             keep_open,
             now,
         }
@@ -302,6 +322,11 @@ impl UiState {
                 }
                 self.notify(order.as_ref(), notice);
             }
+            Update::Reconnecting => {
+                self.reconnecting = true;
+                // What was on its way may never be answered.
+                self.orders = Orders::default();
+            }
         }
     }
 
@@ -317,6 +342,7 @@ impl UiState {
             );
         }
         let was_running = self.run.as_ref().is_some_and(|run| !run.ended());
+        self.reconnecting = false;
         self.frozen = None;
         let run = Mirror::new(snapshot, self.now);
         self.orders.settle(&run.meters);

@@ -195,6 +195,35 @@ fn interrupts_go_from_the_menu_to_stop_now_to_leaving() {
 }
 
 #[test]
+fn a_dashboard_of_an_engine_elsewhere_can_be_left_alone() {
+    let attached = |attachment| {
+        let mut desk = Desk::new(200);
+        desk.state.attachment = attachment;
+        desk
+    };
+    let left = [Effect::Leave(Exit::Detached)];
+    let mut desk = attached(Attachment::Control);
+    assert_eq!(desk.press(Action::Quit), []);
+    assert_eq!(desk.press(Action::Detach), left);
+    assert_eq!(desk.apply(Input::AskedToStop), left, "a signal stops the dashboard alone");
+    for action in [Action::Quit, Action::Interrupt] {
+        assert_eq!(attached(Attachment::ReadOnly).press(action), left);
+    }
+    let mut own = attached(Attachment::InProcess);
+    own.press(Action::Quit);
+    assert_eq!(own.press(Action::Detach), []);
+}
+
+#[test]
+fn an_engine_that_is_not_heard_is_told_until_it_is_back() {
+    let mut desk = Desk::new(200);
+    desk.update(Update::Reconnecting);
+    assert!(desk.state.reconnecting);
+    desk.update(Update::Snapshot(Box::new(snapshot(200))));
+    assert!(!desk.state.reconnecting);
+}
+
+#[test]
 fn signals_finish_first_and_then_stop() {
     let mut desk = Desk::new(200);
     assert_eq!(desk.apply(Input::AskedToStop), [Effect::Send(Order::FinishAndStop)]);

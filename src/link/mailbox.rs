@@ -1,0 +1,177 @@
+//! Where updates wait for a front end.
+//!
+//! Who puts something in never waits. Deltas that nobody has taken yet become one; a snapshot
+//! throws away the deltas before it; of the details asked for, only the newest is kept. Behind a
+//! front end that takes nothing for long the deltas are given up, which is a gap: it gets a
+//! snapshot instead, once it takes something again.
+
+use crate::protocol::{Delta, PersonaDetail, Snapshot, Update};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// One front end's mailbox.
+pub(super) struct Mailbox {
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+}
+
+struct Waiting {
+    applied: VecDeque<Update>,
+    snapshot: Option<Box<Snapshot>>,
+    delta: Option<Box<Delta>>,
+    detail: Option<Box<PersonaDetail>>,
+    reconnecting: bool,
+    gap: Gap,
+    /// Status changes that may wait; merging more of them costs more than a snapshot.
+    most_changes: usize,
+    /// The engine is gone: what is still here is the last of it.
+    closed: bool,
+    /// The front end is gone: nobody will take anything.
+    abandoned: bool,
+}
+
+/// Whether deltas were given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gap {
+    None,
+    /// Nobody has been told yet.
+    Fresh,
+    /// A snapshot is asked for.
+    Told,
+}
+
+/// What comes out of a mailbox.
+#[derive(Debug, PartialEq)]
+pub(super) enum Taken {
+    Update(Update),
+    /// Deltas are missing: a snapshot has to be asked for.
+    Gap,
+}
+
+impl Mailbox {
+    /// Deltas with more status changes than this are given up.
+    pub(super) fn new(most_changes: usize) -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                applied: VecDeque::new(),
+                snapshot: None,
+                delta: None,
+                detail: None,
+                reconnecting: false,
+                gap: Gap::None,
+                most_changes,
+                closed: false,
+                abandoned: false,
+            }),
+            arrived: Notify::new(),
+        }
+    }
+
+    pub(super) fn put(&self, update: Update) {
+        self.lock().put(update);
+        self.arrived.notify_one();
+    }
+
+    /// Nothing will be put in any more.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Nothing will be taken out any more.
+    pub(super) fn abandon(&self) {
+        let mut waiting = self.lock();
+        waiting.applied.clear();
+        waiting.snapshot = None;
+        waiting.delta = None;
+        waiting.detail = None;
+        waiting.abandoned = true;
+    }
+
+    /// The next thing; `None` once the engine is gone and everything has been taken. Dropping the
+    /// future loses nothing.
+    pub(super) async fn take(&self) -> Option<Taken> {
+        loop {
+            let arrived = self.arrived.notified();
+            {
+                let mut waiting = self.lock();
+                if let Some(taken) = waiting.take() {
+                    return Some(taken);
+                }
+                if waiting.closed {
+                    return None;
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next update, where there are no gaps.
+    pub(super) async fn next(&self) -> Option<Update> {
+        loop {
+            match self.take().await? {
+                Taken::Update(update) => return Some(update),
+                Taken::Gap => {}
+            }
+        }
+    }
+
+    /// An update that is already there, where there are no gaps.
+    pub(super) fn try_next(&self) -> Option<Update> {
+        match self.lock().take()? {
+            Taken::Update(update) => Some(update),
+            Taken::Gap => None,
+        }
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> Option<Taken> {
+        if self.gap == Gap::Fresh {
+            self.gap = Gap::Told;
+            return Some(Taken::Gap);
+        }
+        (self.snapshot.take().map(Update::Snapshot))
+            .or_else(|| self.applied.pop_front())
+            .or_else(|| self.delta.take().map(Update::Delta))
+            .or_else(|| self.detail.take().map(Update::Detail))
+            .or_else(|| std::mem::take(&mut self.reconnecting).then_some(Update::Reconnecting))
+            .map(Taken::Update)
+    }
+
+    fn put(&mut self, update: Update) {
+        if self.abandoned {
+            return;
+        }
+        match update {
+            Update::Snapshot(snapshot) => {
+                self.delta = None;
+                self.gap = Gap::None;
+                self.reconnecting = false;
+                self.snapshot = Some(snapshot);
+            }
+            Update::Delta(_) if self.gap != Gap::None => {}
+            Update::Delta(later) => match (&mut self.snapshot, &mut self.delta) {
+                (_, Some(delta)) => {
+                    delta.merge(*later);
+                    if delta.statuses.len() > self.most_changes {
+                        self.delta = None;
+                        self.gap = Gap::Fresh;
+                    }
+                }
+                (Some(snapshot), None) => snapshot.apply(*later),
+                (None, None) => self.delta = Some(later),
+            },
+            Update::Detail(detail) => self.detail = Some(detail),
+            Update::Applied { .. } => self.applied.push_back(update),
+            Update::Reconnecting => self.reconnecting = true,
+        }
+    }
+}
