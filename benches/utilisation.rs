@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The limiter as the program runs it, dispatcher and all, asks the simulator's limits on tokio's
-//! paused clock: an hour takes less than a second, and every run is the same. There is no HTTP, but a
+//! paused clock: an hour takes about a second, and every run is the same. There is no HTTP, but a
 //! network of 20 ms with jitter either way, answers that take 0.2 to 2 s, and callers that back
 //! off as the engine does. The same callers go through a limiter that does not adapt, and through
 //! the scheme that this one replaces.
