@@ -90,6 +90,8 @@ fn a_resumed_run_goes_on_under_the_limits_that_were_tuned_last() {
     });
     let place = Place::with_survey(&provider.base_url(), 8, 2);
     let mut terminal = place.watch(WIDE, &[]);
+    // The engine asks whether or not a screen has joined already.
+    terminal.wait_for("RUNNING");
     provider.wait_for(2);
     terminal.press("+");
     terminal.wait_for("slots now 3");
