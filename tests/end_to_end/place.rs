@@ -17,6 +17,9 @@ use voxpop::store::{RunReader, is_live};
 /// The name that [`Place::ask`] gives its run.
 pub const RUN: &str = "test-run";
 
+/// From this width on, a dashboard shows the name of its run.
+const WIDE_ENOUGH: u16 = 60;
+
 /// The folders. They go when it is dropped.
 pub struct Place {
     folder: TempDir,
@@ -95,7 +98,12 @@ impl Place {
     pub fn watch(&self, size: (u16, u16), environment: &[(&str, &str)]) -> Terminal {
         let args = self.asking(&[]);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        Terminal::start_with(&args, &self.runs(), size, environment)
+        let terminal = Terminal::start_with(&args, &self.runs(), size, environment);
+        // The engine asks whether or not a screen has joined; keys before that are not for it.
+        if size.0 >= WIDE_ENOUGH {
+            terminal.wait_for(RUN);
+        }
+        terminal
     }
 
     /// The same in one process: the run ends with its dashboard.
