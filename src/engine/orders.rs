@@ -117,6 +117,7 @@ impl Supervisor {
 
     fn set_adaptation(&mut self, on: bool) -> CommandOutcome {
         self.limiter.set_adaptation(on);
+        self.writer.write(Record::AdaptationSwitched { on });
         self.publisher.touch();
         applied(if on {
             "limits adapt to what the providers say"
@@ -181,9 +182,14 @@ impl Supervisor {
         }
     }
 
+    /// Goes on because a person says so, who has mended what was wrong.
     pub(super) fn resume(&mut self) {
-        self.paused_by_user = false;
         self.limiter.put_back();
+        self.go_on();
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.paused_by_user = false;
         self.limiter.resume();
         self.enter(RunPhase::Running);
     }

@@ -448,7 +448,7 @@ impl Supervisor {
                     if self.paused_by_user {
                         self.enter(RunPhase::Paused { reason: PauseReason::User });
                     } else {
-                        self.resume();
+                        self.go_on();
                     }
                 }
             }

@@ -159,7 +159,8 @@ impl Endpoint {
                 (1, Tokens(0))
             }
             Spent::Reserved => return false,
-            Spent::Exactly(_) if self.spec.charges_cap => return false,
+            // Where nothing arrived, nothing was charged.
+            Spent::Exactly(used) if self.spec.charges_cap && used.0 > 0 => return false,
             Spent::Exactly(used) => {
                 self.meter.correct(at, reserved.0, used.0);
                 (0, used)

@@ -60,8 +60,23 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Syste
         _ => FailureKind::BadRequest,
     };
     let kind = match headers::should_retry(headers) {
-        Some(true) if kind == FailureKind::BadRequest => FailureKind::ServerError,
-        Some(false) if matches!(kind, FailureKind::ServerError | FailureKind::Overloaded) => {
+        Some(true)
+            if matches!(
+                kind,
+                FailureKind::BadRequest | FailureKind::TooLarge | FailureKind::KeyRefused
+            ) =>
+        {
+            FailureKind::ServerError
+        }
+        Some(false)
+            if matches!(
+                kind,
+                FailureKind::ServerError
+                    | FailureKind::Overloaded
+                    | FailureKind::RateLimitedRequests
+                    | FailureKind::RateLimitedTokens
+            ) =>
+        {
             FailureKind::BadRequest
         }
         _ => kind,
@@ -164,11 +179,15 @@ mod tests {
     fn the_server_has_the_last_word_on_whether_to_retry() {
         let mut headers = HeaderMap::new();
         headers.insert("x-should-retry", "false".parse().unwrap());
-        let failure = classify(500, &headers, b"", SystemTime::now());
-        assert_eq!(failure.kind, FailureKind::BadRequest);
+        for status in [500, 503, 429] {
+            let failure = classify(status, &headers, b"", SystemTime::now());
+            assert_eq!(failure.kind, FailureKind::BadRequest, "{status}");
+        }
         headers.insert("x-should-retry", "true".parse().unwrap());
-        let failure = classify(400, &headers, b"", SystemTime::now());
-        assert_eq!(failure.kind, FailureKind::ServerError);
+        for status in [400, 401, 413] {
+            let failure = classify(status, &headers, b"", SystemTime::now());
+            assert_eq!(failure.kind, FailureKind::ServerError, "{status}");
+        }
     }
 
     #[test]

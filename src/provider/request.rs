@@ -124,8 +124,7 @@ impl RequestTemplate {
 /// What follows the last message's text, up to the name of the output cap.
 const AFTER: &str = r#"}],""#;
 
-/// Asks once more for what came back in no shape. The problem is of our own words and the names
-/// of the survey's fields.
+/// Asks once more for what came back in no shape, with what reading it said.
 fn repair_prompt(problem: &str) -> String {
     format!(
         "That cannot be read as the answer: {problem}. Give the same answer again as one JSON \

@@ -19,6 +19,10 @@ pub enum Record {
         persona: PersonaIndex,
     },
     LimitChanged(LimitChange),
+    /// Adaptation was switched on or off: a run that goes on later goes on so.
+    AdaptationSwitched {
+        on: bool,
+    },
     PhaseChanged(RunPhase),
     Ended(RunSummary),
 }

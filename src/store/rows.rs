@@ -66,6 +66,7 @@ impl<'c> Rows<'c> {
             }
             Record::Requeued { persona } => self.requeued(*persona),
             Record::LimitChanged(change) => self.limit_changed(change),
+            Record::AdaptationSwitched { on } => self.adaptation_switched(*on),
             Record::PhaseChanged(phase) => self.phase_changed(phase, self.wall_clock(entry)),
             Record::Ended(summary) => self.ended(summary),
         }
@@ -148,6 +149,15 @@ impl<'c> Rows<'c> {
                 change.set_by.as_str(),
                 change.reason,
             ])?;
+        Ok(())
+    }
+
+    fn adaptation_switched(&self, on: bool) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE run SET settings = json_set(settings, '$.adapt', json(?)) WHERE id = 1",
+            )?
+            .execute([if on { "true" } else { "false" }])?;
         Ok(())
     }
 

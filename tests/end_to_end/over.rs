@@ -109,3 +109,23 @@ fn a_resumed_run_goes_on_under_the_limits_that_were_tuned_last() {
     assert_eq!(resumed.end().code, 0);
     assert_eq!(provider.server.most_in_flight(), 3);
 }
+
+#[test]
+fn a_run_goes_on_with_adaptation_as_it_was_switched_last() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Provider::start(move |asked: &Asked<'_>| answer_of(asked.name).behind(&held));
+    let place = Place::with_survey(&provider.base_url(), 4, 2);
+    let mut terminal = place.watch(WIDE, &[]);
+    provider.wait_for(2);
+    terminal.press("a");
+    terminal.wait_for("fixed limits");
+    terminal.press("q");
+    terminal.wait_for("Stop now");
+    terminal.press("s");
+    assert_eq!(terminal.exit_code(), 130);
+    gate.open();
+    let outcome = place.voxpop(&["resume", RUN, "--json"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.out.contains("\"adapting\":false"), "{outcome:?}");
+}
