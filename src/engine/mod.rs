@@ -27,6 +27,7 @@ mod reading;
 mod retry;
 mod run_state;
 mod setup;
+mod silence;
 mod supervisor;
 mod viewer;
 

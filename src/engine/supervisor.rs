@@ -46,9 +46,6 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Without an answer for this long, a call that cannot connect means that nobody can.
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
 
-/// Without an answer for this long, while calls are made, the alarm is raised.
-const SILENCE: Duration = Duration::from_secs(60);
-
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct RunEnd {
@@ -187,37 +184,6 @@ impl Supervisor {
         if !paused || sample != RateSample::default() {
             self.publisher.sample(sample);
         }
-    }
-
-    /// Raises the alarm where calls are made and none has given an answer for a minute. Calls that
-    /// only wait for a rate are no sign of anything.
-    fn watch_for_silence(&mut self) {
-        let asking = [InterviewStatus::InFlight, InterviewStatus::BackingOff]
-            .map(|status| self.state.counts().get(status))
-            .iter()
-            .any(|&count| count > 0)
-            || self.meters.failed_since_success() > 0;
-        let since = self.meters.last_success().max(Some(self.running_since));
-        let silent = self.state.phase == RunPhase::Running
-            && asking
-            && since.is_some_and(|since| UnixMillis::now().since(since) >= SILENCE);
-        // Once raised, it stands until somebody is answered or the run no longer runs: where every
-        // call fails at once, there are moments in which none is under way.
-        let stands = self.nothing_since.is_some()
-            && self.nothing_since == since
-            && self.state.phase == RunPhase::Running;
-        let raised = since.filter(|_| silent || stands);
-        if raised == self.nothing_since {
-            return;
-        }
-        if raised.is_some() && self.nothing_since.is_none() {
-            tracing::error!(
-                "nothing has been answered for {} s: look at the errors",
-                SILENCE.as_secs()
-            );
-        }
-        self.nothing_since = raised;
-        self.publisher.touch();
     }
 
     /// Nothing more will happen: everyone is through, or the run was stopped and nothing is in
