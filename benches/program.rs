@@ -28,6 +28,7 @@ question: Should the council stop requiring a minimum number of car spaces in ne
 domain: civic-policy
 grid: { support: Support for the proposal, impacts: [Housing, Transport, Community] }
 model: gpt-4o-mini
+review: off
 max_output_tokens: 600
 ";
 

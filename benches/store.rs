@@ -15,7 +15,7 @@ use voxpop::{
     export::{Format, export},
     model::{
         Answer, Attempt, AttemptTiming, Attribute, EndpointIndex, Fate, Grid, InterviewStatus,
-        Persona, PersonaIndex, PromptTemplates, Score, Stage, Survey, UnixMillis, Usage,
+        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Survey, UnixMillis, Usage,
     },
     store::{AnswerAsJson, Import, NewRun, Notice, OpenRun, Record, RunReader, Writer, run_path},
 };
@@ -81,6 +81,7 @@ fn import(path: &Path, personas: u32) -> OpenRun {
         temperature: 0.7,
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
+        review: Review::default(),
     };
     let settings = serde_json::Value::Null;
     let run =

@@ -234,7 +234,7 @@ async fn a_quota_runs_out_and_a_run_that_was_stopped_by_it_ends_complete() {
     let survey_text = format!(
         "name: parking\nquestion: Should the council stop requiring car spaces?\n\
          domain: civic-policy\ngrid: {{ support: Support, impacts: [Housing] }}\n\
-         base_url: {}\nlimits: {{ slots: 4, requests_per_minute: unlimited }}\n",
+         base_url: {}\nreview: off\nlimits: {{ slots: 4, requests_per_minute: unlimited }}\n",
         rehearsal.base_url
     );
     fs::write(&survey, survey_text).unwrap();

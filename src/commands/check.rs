@@ -11,6 +11,7 @@ use crate::{
     error::{Exit, Problem},
     model::{Persona, Usd, strip_controls_keep_lines},
     personas::{self, ReadError},
+    prompt::Form,
     ui::{
         format::thousands,
         text::{pad, width},
@@ -76,7 +77,8 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Problem> {
     for note in &summary.notes {
         text += &format!("\nnote: {note}\n");
     }
-    text += &format!("\n--- what every persona is told first ---\n{}\n", prompts.system());
+    text +=
+        &format!("\n--- what every persona is told first ---\n{}\n", prompts.system(Form::Answer));
     for persona in &first {
         let prompt = prompts.user(persona).map_err(Problem::input)?;
         text += &format!("\n--- persona {} ---\n{prompt}\n", persona.id);

@@ -5,7 +5,7 @@ use crate::{
     error::Problem,
     forecast::one_call_at_most,
     model::{Persona, Survey, Tokens, Usd},
-    prompt::{self, PromptError, Prompts},
+    prompt::{self, Form, PromptError, Prompts},
     tokens::{self, TokenCounter},
 };
 
@@ -49,7 +49,8 @@ impl OneCall {
         longest: &Longest,
     ) -> Result<Self, PromptError> {
         let counter = TokenCounter::for_model(&config.survey.model);
-        let shared = counter.shared(prompts.system(), &prompt::answer_schema(&config.survey));
+        let shared =
+            counter.shared(prompts.system(Form::Answer), &prompt::answer_schema(&config.survey));
         let own = counter.message(&longest.prompt(prompts)?);
         Ok(Self {
             shared,
@@ -121,5 +122,5 @@ pub(super) fn check_budget(
 /// More tokens than the prompt can have by any vocabulary.
 fn bound(survey: &Survey, prompts: &Prompts, longest: &Longest) -> Result<Tokens, PromptError> {
     let schema = prompt::answer_schema(survey).to_string();
-    Ok(tokens::at_most(&[prompts.system(), &schema, &longest.prompt(prompts)?]))
+    Ok(tokens::at_most(&[prompts.system(Form::Answer), &schema, &longest.prompt(prompts)?]))
 }

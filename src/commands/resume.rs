@@ -60,7 +60,7 @@ pub(super) fn go_on(
                 run: info.name,
                 run_file: path,
                 total,
-                done: counts.get(InterviewStatus::Done),
+                done: counts.answered(),
                 failed,
                 refused: counts.get(InterviewStatus::Refused),
                 seconds: 0.0,

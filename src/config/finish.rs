@@ -4,11 +4,11 @@ use super::{
     Config, ConfigError, Origin, RetryBounds, RunSettings, Setting,
     endpoint_layers::{SharedLayers, look_through},
     endpoints::{self, Ready},
-    layered::Layered,
     layers::Layers,
     plans::plans,
+    review::topics_of_domain,
 };
-use crate::model::{Grid, PerMinute, PromptTemplates, Survey};
+use crate::model::{Grid, PerMinute, PromptTemplates, Review, Survey, Topic};
 use std::time::Duration;
 
 impl Layers {
@@ -19,7 +19,7 @@ impl Layers {
             .0
             .clone()
             .ok_or_else(|| ConfigError::NoQuestion(self.source.file.clone()))?;
-        let own = |template: &Layered<String>| template.0.as_ref().map(|(text, _)| text.clone());
+        let own = self.templates.iter().map(|(name, (text, _))| (*name, text.clone()));
         Ok(Survey {
             name: self.name_or_stem().0,
             question,
@@ -31,7 +31,20 @@ impl Layers {
             model: self.first_model(),
             temperature: self.temperature.get().0,
             max_output_tokens: self.max_output_tokens.get().0,
-            prompts: PromptTemplates { system: own(&self.system), user: own(&self.user) },
+            prompts: PromptTemplates(own.collect()),
+            review: Review {
+                mode: self.review.get().0,
+                follow_ups: self.follow_ups.get().0,
+                topics: self.topics_or_domains().0,
+            },
+        })
+    }
+
+    /// The topics that an answer must speak of: the survey's own, or those of its domain.
+    fn topics_or_domains(&self) -> (Vec<Topic>, Origin) {
+        self.topics.0.clone().unwrap_or_else(|| {
+            let (domain, origin) = self.domain.get();
+            (topics_of_domain(domain), origin.clone())
         })
     }
 
@@ -144,18 +157,23 @@ impl Layers {
         };
         let (impacts, origin) = self.impacts.get();
         let labels: Vec<_> = impacts.0.iter().map(|dimension| dimension.label.as_str()).collect();
-        let template = |template: &Layered<String>| match &template.0 {
-            Some((_, origin)) => ("the survey's own".to_owned(), origin.clone()),
-            None => ("built-in".to_owned(), Origin::Default),
-        };
+        let (topics, topics_origin) = self.topics_or_domains();
+        let topics: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
         let none = |what: &str| (what.to_owned(), Origin::Default);
 
         show("name", self.name_or_stem());
         show("domain", text(self.domain.get()));
         show("grid.support", text(self.support.get()));
         show("grid.impacts", (format!("[{}]", labels.join(", ")), origin.clone()));
-        show("prompts.system", template(&self.system));
-        show("prompts.user", template(&self.user));
+        show("review", text(self.review.get()));
+        show("follow_ups", text(self.follow_ups.get()));
+        show("topics", (format!("[{}]", topics.join(", ")), topics_origin));
+        if self.templates.is_empty() {
+            show("prompts", none("built-in"));
+        }
+        for (name, (_, origin)) in &self.templates {
+            show(name.key(), ("the survey's own".to_owned(), origin.clone()));
+        }
         show("temperature", text(self.temperature.get()));
         show("max_output_tokens", text(self.max_output_tokens.get()));
         show("plan", self.plan.0.clone().unwrap_or_else(|| none("none")));

@@ -14,8 +14,8 @@ use super::{
     secrets::Secrets,
     survey_file::{Impacts, PlanName, SurveyFile},
 };
-use crate::model::{PerMinute, Slots, Survey, Usd};
-use std::{path::Path, time::Duration};
+use crate::model::{PerMinute, ReviewMode, Slots, Survey, TemplateName, Topic, Usd};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 /// What has been put together so far.
 #[derive(Debug, Default)]
@@ -28,8 +28,10 @@ pub(super) struct Layers {
     pub(super) impacts: Layered<Impacts>,
     pub(super) temperature: Layered<f64>,
     pub(super) max_output_tokens: Layered<u32>,
-    pub(super) system: Layered<String>,
-    pub(super) user: Layered<String>,
+    pub(super) templates: BTreeMap<TemplateName, (String, Origin)>,
+    pub(super) review: Layered<ReviewMode>,
+    pub(super) follow_ups: Layered<u8>,
+    pub(super) topics: Layered<Vec<Topic>>,
     pub(super) shared: SharedLayers,
     /// Never empty.
     pub(super) endpoints: Vec<EndpointLayers>,
@@ -63,8 +65,12 @@ impl Layers {
         self.shared.model.put(file.model.map(|line| line.0), origin);
         self.temperature.put(file.temperature.map(|number| number.0), origin);
         self.max_output_tokens.put(file.max_output_tokens.map(|number| number.get()), origin);
-        self.system.put(file.prompts.system.map(|template| template.0), origin);
-        self.user.put(file.prompts.user.map(|template| template.0), origin);
+        let own = file.prompts.into_templates();
+        self.templates.extend(own.map(|(name, text)| (name, (text, origin.clone()))));
+        self.review.put(file.review.map(|word| word.0), origin);
+        let follow_ups = file.follow_ups.and_then(|number| u8::try_from(number.get()).ok());
+        self.follow_ups.put(follow_ups, origin);
+        self.topics.put(file.topics.map(|topics| topics.0), origin);
         if let Some(PlanName(name)) = file.plan {
             let plan = self.choose_plan(&name, origin)?;
             self.shared.limits.put_plan(plan, &Origin::Plan(name));
@@ -98,8 +104,11 @@ impl Layers {
         self.impacts.put(Some(Impacts(survey.grid.impacts)), origin);
         self.temperature.put(Some(survey.temperature), origin);
         self.max_output_tokens.put(Some(survey.max_output_tokens), origin);
-        self.system.put(survey.prompts.system, origin);
-        self.user.put(survey.prompts.user, origin);
+        let own = survey.prompts.0.into_iter();
+        self.templates.extend(own.map(|(name, text)| (name, (text, origin.clone()))));
+        self.review.put(Some(survey.review.mode), origin);
+        self.follow_ups.put(Some(survey.review.follow_ups), origin);
+        self.topics.put(Some(survey.review.topics), origin);
         let endpoints = kept.endpoints.iter().map(|kept| EndpointLayers::from_kept(kept, origin));
         self.endpoints = at(origin, endpoints.collect())?;
         self.plan.put(kept.plan.clone(), origin);

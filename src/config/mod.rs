@@ -44,6 +44,7 @@ mod load;
 mod place;
 mod plans;
 mod prices;
+mod review;
 mod scalar;
 mod secrets;
 mod settings;

@@ -7,12 +7,13 @@ use super::{
     place::Source,
     plans,
     prices::Budget,
+    review::{ReviewWord, Topics},
     scalar::{
         Checked, Line, Paragraphs, Rate, Scalar, Switch, Temperature, Whole, deserialize_checked,
         nearest, quoted,
     },
 };
-use crate::model::{Dimension, Slots};
+use crate::model::{Dimension, Slots, TemplateName};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, SeqAccess, Visitor},
@@ -47,6 +48,9 @@ pub(super) struct SurveyFile {
     pub endpoints: Option<Endpoints>,
     pub budget: Option<Budget>,
     pub adapt: Option<Switch>,
+    pub review: Option<ReviewWord>,
+    pub follow_ups: Option<Whole<0, 5>>,
+    pub topics: Option<Topics>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -59,8 +63,32 @@ pub(super) struct GridKeys {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "{system: a template, user: a template}")]
 pub(super) struct PromptKeys {
-    pub system: Option<Template>,
-    pub user: Option<Template>,
+    system: Option<Template>,
+    user: Option<Template>,
+    follow_up: Option<Template>,
+    mend: Option<Template>,
+    consistency: Option<Template>,
+    relevance: Option<Template>,
+    review: Option<Template>,
+    judged: Option<Template>,
+}
+
+impl PromptKeys {
+    /// Each template that the file has.
+    pub(super) fn into_templates(self) -> impl Iterator<Item = (TemplateName, String)> {
+        [
+            (TemplateName::System, self.system),
+            (TemplateName::User, self.user),
+            (TemplateName::FollowUp, self.follow_up),
+            (TemplateName::Mend, self.mend),
+            (TemplateName::Consistency, self.consistency),
+            (TemplateName::Relevance, self.relevance),
+            (TemplateName::Review, self.review),
+            (TemplateName::Judged, self.judged),
+        ]
+        .into_iter()
+        .filter_map(|(name, template)| Some((name, template?.0)))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -7,20 +7,20 @@
 
 use super::{
     attempt_log,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Templates},
     fact::{Ending, Fact},
     interview::Interviewer,
     ledger::{Reservation, Short},
     retry::{self, Decision, Progress},
+    stages::{Asked, Standing},
 };
 use crate::{
     limiter::{Avoided, Feedback, Outcome, Permit, PermitRequest, Priority},
     model::{
-        Answer, Attempt, AttemptTiming, EndpointIndex, Failure, FailureKind, Fate, PersonaIndex,
-        Stage, Tokens, UnixMillis, Usage,
+        Attempt, AttemptTiming, EndpointIndex, Failure, FailureKind, Fate, PersonaIndex, Stage,
+        StepEvent, Tokens, UnixMillis, Usage,
     },
-    prompt,
-    provider::{Exchange, Question, Repair, RequestTemplate, Unanswered},
+    provider::{Exchange, Question, Repair, Unanswered},
 };
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -43,7 +43,9 @@ const RAISED_CAP: u32 = 2;
 pub(super) struct Call<'a> {
     pub interviewer: &'a Interviewer,
     pub persona: PersonaIndex,
-    pub prompt: &'a str,
+    pub asked: &'a Asked,
+    /// What the reply is read against.
+    pub standing: &'a Standing,
     /// Attempts made so far, over all runs of the interview.
     pub attempts: &'a mut u32,
     progress: Progress,
@@ -55,7 +57,8 @@ pub(super) struct Call<'a> {
 /// An attempt as it went, with what it gave.
 struct Tried {
     attempt: Box<Attempt>,
-    answer: Option<Answer>,
+    /// What came of it; empty where it failed.
+    events: Vec<StepEvent>,
     /// The endpoint does not know a part of the request and has another way to be asked.
     other_dialect: bool,
     /// The body is what the model said, and not what a server or a proxy did.
@@ -72,36 +75,42 @@ impl<'a> Call<'a> {
     pub(super) fn new(
         interviewer: &'a Interviewer,
         persona: PersonaIndex,
-        prompt: &'a str,
+        asked: &'a Asked,
+        standing: &'a Standing,
         attempts: &'a mut u32,
     ) -> Self {
-        let output_cap = interviewer.survey.max_output_tokens;
+        let output_cap = interviewer.stages.survey.max_output_tokens;
         let progress = Progress::default();
-        Self { interviewer, persona, prompt, attempts, progress, output_cap, to_repair: None }
+        Self {
+            interviewer,
+            persona,
+            asked,
+            standing,
+            attempts,
+            progress,
+            output_cap,
+            to_repair: None,
+        }
     }
 
-    /// Asks until there is an end.
-    pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Ending) {
+    /// Asks until there is an end: what came of it, or why nothing did.
+    pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<Vec<StepEvent>, Ending>) {
         loop {
             let Clearance { permit, money } = match self.clearance().await {
                 Ok(clearance) => clearance,
-                Err(ending) => return (None, ending),
+                Err(ending) => return (None, Err(ending)),
             };
             *self.attempts += 1;
             let endpoint = permit.endpoint();
-            let Tried { attempt, answer, other_dialect, is_the_models } =
+            let Tried { attempt, events, other_dialect, is_the_models } =
                 self.attempt(permit, money).await;
             let Some(failure) = attempt.failure.clone() else {
-                let fate = match answer {
-                    Some(answer) => Fate::Answered(answer),
-                    None => Fate::Failed(Failure::new(FailureKind::Malformed, "no answer")),
-                };
-                return (Some(attempt), Ending::Settled(fate));
+                return (Some(attempt), Ok(events));
             };
             self.progress.spent += attempt.timing.on_the_wire;
             if other_dialect {
                 if self.stopping() {
-                    return (Some(attempt), Ending::GaveBack);
+                    return (Some(attempt), Err(Ending::GaveBack));
                 }
                 self.again(attempt);
                 continue;
@@ -109,7 +118,7 @@ impl<'a> Call<'a> {
             self.progress.failed += 1;
             if self.is_the_endpoints_fault(&attempt) {
                 if !self.take_out(endpoint, &failure) {
-                    return (Some(attempt), Ending::ProviderRefused(failure));
+                    return (Some(attempt), Err(Ending::ProviderRefused(failure)));
                 }
                 self.again(attempt);
                 continue;
@@ -162,7 +171,7 @@ impl<'a> Call<'a> {
                 Decision::KeepRefusal => Ending::Settled(Fate::Refused { reason: failure.message }),
                 Decision::GiveBack => Ending::GaveBack,
             };
-            return (Some(attempt), ending);
+            return (Some(attempt), Err(ending));
         }
     }
 
@@ -217,9 +226,9 @@ impl<'a> Call<'a> {
         let sent_at = UnixMillis::now();
         let waits = permit.waits();
         permit.sent();
-        let template = endpoint.template();
-        let exchange =
-            endpoint.client.exchange(template.body(&self.question()), &self.request_id()).await;
+        let templates = endpoint.templates();
+        let body = templates.of(self.asked.form).body(&self.question());
+        let exchange = endpoint.client.exchange(body, &self.request_id()).await;
         let failure = exchange.result.as_ref().err().map(|unanswered| &unanswered.failure);
         permit.learned(&Feedback { outcome: outcome(&exchange, failure), said: exchange.said });
         self.settle(endpoint, permit, money, &exchange);
@@ -232,13 +241,15 @@ impl<'a> Call<'a> {
             endpoint.answered();
         }
         let read = match result {
-            Ok(completion) => prompt::read_answer(&interviewer.survey, &completion.content)
+            Ok(completion) => interviewer
+                .stages
+                .read(self.asked.stage, self.standing, &completion.content)
                 .map_err(|error| {
                     let failure = Failure::new(FailureKind::Malformed, error.to_string());
                     (failure, Some(completion.content))
                 }),
             Err(unanswered) => {
-                other_dialect = speaks_otherwise(endpoint, &template, &unanswered);
+                other_dialect = speaks_otherwise(endpoint, &templates, &unanswered);
                 Err((unanswered.failure, unanswered.body))
             }
         };
@@ -249,9 +260,9 @@ impl<'a> Call<'a> {
             on_the_wire,
             parsed: parsing.elapsed(),
         };
-        let (answer, failure, body) = match read {
-            Ok(answer) => (Some(answer), None, None),
-            Err((failure, body)) => (None, Some(failure), body),
+        let (events, failure, body) = match read {
+            Ok(events) => (events, None, None),
+            Err((failure, body)) => (Vec::new(), Some(failure), body),
         };
         let attempt = Box::new(Attempt {
             persona: self.persona,
@@ -267,7 +278,7 @@ impl<'a> Call<'a> {
             body,
         });
         attempt_log::log(&attempt);
-        Tried { attempt, answer, other_dialect, is_the_models }
+        Tried { attempt, events, other_dialect, is_the_models }
     }
 
     /// Gives the slot back and settles tokens and money by what the provider counted.
@@ -364,12 +375,12 @@ impl<'a> Call<'a> {
     }
 
     const fn stage(&self) -> Stage {
-        if self.to_repair.is_some() { Stage::Repair } else { Stage::Answer }
+        if self.to_repair.is_some() { Stage::Repair } else { self.asked.stage }
     }
 
     fn question(&self) -> Question<'_> {
         Question {
-            user_prompt: self.prompt,
+            user_prompt: &self.asked.prompt,
             output_cap: self.output_cap,
             repair: (self.to_repair.as_ref()).map(|(reply, problem)| Repair { reply, problem }),
         }
@@ -377,7 +388,7 @@ impl<'a> Call<'a> {
 
     /// The bytes of all that is said, for an estimate of its tokens.
     fn length(&self) -> usize {
-        self.interviewer.prompts.system().len() + self.prompt.len()
+        self.interviewer.stages.prompts.system(self.asked.form).len() + self.asked.prompt.len()
     }
 
     fn prompt_tokens(&self) -> Tokens {
@@ -387,7 +398,7 @@ impl<'a> Call<'a> {
 
     /// No less than the prompt has, for money to rest on.
     fn at_most(&self) -> Tokens {
-        let Tokens(prompt) = self.interviewer.prompt_bound.of(self.prompt);
+        let Tokens(prompt) = self.interviewer.prompt_bound.of(self.asked.form, &self.asked.prompt);
         // What is repeated is the model's own text, and a token is at least a byte.
         let repeated = self
             .to_repair
@@ -423,11 +434,7 @@ fn outcome<'e>(exchange: &Exchange, failure: Option<&'e Failure>) -> Outcome<'e>
 }
 
 /// Whether the endpoint turned down a part of the request that can be left out.
-fn speaks_otherwise(
-    endpoint: &Endpoint,
-    asked: &Arc<RequestTemplate>,
-    unanswered: &Unanswered,
-) -> bool {
+fn speaks_otherwise(endpoint: &Endpoint, asked: &Arc<Templates>, unanswered: &Unanswered) -> bool {
     unanswered.unsupported.is_some_and(|part| endpoint.learn(asked, part))
 }
 

@@ -3,7 +3,7 @@
 use super::reading::PersonaRecord;
 use crate::{
     model::{Fate, InterviewStatus},
-    prompt::Prompts,
+    prompt::{Form, Prompts},
     protocol::{Activity, PersonaDetail},
 };
 
@@ -17,8 +17,13 @@ pub(super) fn detail(
     let user_prompt = prompts.user(&record.persona).unwrap_or_else(|error| error.to_string());
     // The run file may still hold the end that a retry is about to replace.
     let fate = if status.is_over() { record.fate } else { None };
+    let mut flags = Vec::new();
     let (answer, refusal, failure) = match fate {
         Some(Fate::Answered(answer)) => (Some(answer), None, None),
+        Some(Fate::Flagged { answer, issues }) => {
+            flags = issues;
+            (Some(answer), None, None)
+        }
         Some(Fate::Refused { reason }) => (None, Some(reason), None),
         Some(Fate::Failed(failure)) => (None, None, Some(failure)),
         None => (None, None, None),
@@ -27,10 +32,12 @@ pub(super) fn detail(
         persona: record.persona,
         status,
         activity,
-        system_prompt: prompts.system().to_owned(),
+        system_prompt: prompts.system(Form::Answer).to_owned(),
         user_prompt,
         attempts: record.attempts,
+        steps: record.steps,
         answer,
+        flags,
         failure,
         refusal,
     }

@@ -3,6 +3,7 @@
 use crate::{
     config::EndpointSettings,
     model::{AuthHeader, Price, Slots, Tokens, Usage, Usd},
+    prompt::Form,
     provider::{
         Client, ClientError, ClientSettings, Dialect, RequestTemplate, TemplateSettings,
         Unsupported,
@@ -21,13 +22,43 @@ use std::{
 pub(super) struct Endpoint {
     pub name: String,
     pub client: Client,
-    template: ArcSwap<RequestTemplate>,
+    templates: ArcSwap<Templates>,
     /// It has answered in the present dialect, and so knows it: a 400 is about something else.
     understood: AtomicBool,
     /// 403s since it last answered.
     forbidden: AtomicU32,
     /// `None` where nobody knows.
     price: Option<Price>,
+}
+
+/// A request of each form, in one dialect.
+pub(super) struct Templates([RequestTemplate; Form::COUNT]);
+
+impl Templates {
+    fn new(
+        settings: [TemplateSettings; Form::COUNT],
+        dialect: Dialect,
+    ) -> Result<Self, serde_json::Error> {
+        let [answer, consistency, relevance, review] =
+            settings.map(|settings| RequestTemplate::new(settings, dialect));
+        Ok(Self([answer?, consistency?, relevance?, review?]))
+    }
+
+    /// The request of a form.
+    pub(super) const fn of(&self, form: Form) -> &RequestTemplate {
+        &self.0[form.ordinal()]
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.of(Form::Answer).dialect()
+    }
+
+    /// The same requests in the next dialect; `None` where there is none left.
+    fn without(&self, unsupported: Unsupported) -> Option<Self> {
+        let [answer, consistency, relevance, review] = &self.0;
+        let next = |template: &RequestTemplate| template.without(unsupported);
+        Some(Self([next(answer)?, next(consistency)?, next(relevance)?, next(review)?]))
+    }
 }
 
 /// Why an endpoint cannot be asked.
@@ -42,7 +73,7 @@ pub enum EndpointError {
 impl Endpoint {
     pub(super) fn new(
         settings: &EndpointSettings,
-        template: TemplateSettings,
+        templates: [TemplateSettings; Form::COUNT],
         timeout: Duration,
     ) -> Result<Self, EndpointError> {
         let name = || settings.name.clone();
@@ -58,30 +89,30 @@ impl Endpoint {
         })
         .map_err(|source| EndpointError::Client { name: name(), source })?;
         let dialect = Dialect::new(settings.kind.output_cap_field());
-        let template = RequestTemplate::new(template, dialect)
+        let templates = Templates::new(templates, dialect)
             .map_err(|source| EndpointError::Request { name: name(), source })?;
         Ok(Self {
             name: name(),
             client,
-            template: ArcSwap::from_pointee(template),
+            templates: ArcSwap::from_pointee(templates),
             understood: AtomicBool::new(false),
             forbidden: AtomicU32::new(0),
             price: settings.price,
         })
     }
 
-    /// The request as it is asked now.
-    pub(super) fn template(&self) -> Arc<RequestTemplate> {
-        self.template.load_full()
+    /// The requests as they are asked now.
+    pub(super) fn templates(&self) -> Arc<Templates> {
+        self.templates.load_full()
     }
 
     /// The endpoint does not know a part of the request `asked`. True where there is another way
     /// to ask, which all calls take from now on; whoever finds out second changes nothing.
-    pub(super) fn learn(&self, asked: &Arc<RequestTemplate>, unsupported: Unsupported) -> bool {
+    pub(super) fn learn(&self, asked: &Arc<Templates>, unsupported: Unsupported) -> bool {
         if self.understood.load(Ordering::Relaxed) {
             return false;
         }
-        let now = self.template.load();
+        let now = self.templates.load();
         if now.dialect() != asked.dialect() {
             return true;
         }
@@ -91,7 +122,7 @@ impl Endpoint {
             self.name,
             next.dialect().describe()
         );
-        self.template.compare_and_swap(asked, Arc::new(next));
+        self.templates.compare_and_swap(asked, Arc::new(next));
         true
     }
 

@@ -1,6 +1,7 @@
 //! What interviews tell the supervisor. Facts are past: nothing can refuse them.
 
-use crate::model::{Attempt, Failure, Fate, PersonaIndex, UnixMillis, Usd};
+use super::interview::LeftOff;
+use crate::model::{Attempt, Failure, Fate, PersonaIndex, Step, UnixMillis, Usd};
 
 /// One thing that happened in an interview.
 pub(super) enum Fact {
@@ -10,8 +11,25 @@ pub(super) enum Fact {
     BackedOff { attempt: Box<Attempt>, until: UnixMillis },
     /// The pause is over and the interview is in the line again.
     RejoinedLine { persona: PersonaIndex },
+    /// A stage of the interview is over, and another one follows.
+    Stepped { persona: PersonaIndex, attempt: Option<Box<Attempt>>, steps: NewSteps },
     /// The interview's task ended.
-    Ended { persona: PersonaIndex, last: Option<Box<Attempt>>, attempts: u32, ending: Ending },
+    Ended {
+        persona: PersonaIndex,
+        last: Option<Box<Attempt>>,
+        steps: NewSteps,
+        /// All of it, where the interview may go on one day.
+        left_off: LeftOff,
+        ending: Ending,
+    },
+}
+
+/// Steps that are not on file yet.
+#[derive(Default)]
+pub(super) struct NewSteps {
+    /// The number of the first of them.
+    pub first: u32,
+    pub steps: Vec<Step>,
 }
 
 /// How an interview's task ended.

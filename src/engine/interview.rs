@@ -1,30 +1,34 @@
-//! One persona's way through the survey, as one task.
+//! One persona's way through the survey, as one task: stage after stage, as the table in
+//! [`stages`](super::stages) has it.
 //!
 //! It holds a slot only while its request is on the wire: waiting for rate happens in the
-//! dispatcher's line, and backing off happens here, without a permit.
+//! dispatcher's line, backing off happens here, without a permit, and so does everything that is
+//! decided between two calls.
 
 use super::{
     call::Call,
     endpoint::Endpoint,
-    fact::{Ending, Fact},
+    fact::{Ending, Fact, NewSteps},
     ledger::Ledger,
     prompt_bound::PromptBound,
+    stages::{Next, Stages, Standing},
 };
 use crate::{
     config::RetryBounds,
     limiter::{Limiter, OutputEstimate},
-    model::{Failure, FailureKind, Fate, Persona, PersonaIndex, Survey},
-    prompt::Prompts,
+    model::{
+        Attempt, Failure, FailureKind, Fate, Persona, PersonaIndex, ReviewMode, Stage, Step,
+        StepEvent, UnixMillis,
+    },
     tokens::TokenEstimate,
 };
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What all interviews of a run share.
 pub(super) struct Interviewer {
     pub run: String,
-    pub survey: Survey,
-    pub prompts: Prompts,
+    pub stages: Stages,
     pub bounds: RetryBounds,
     pub limiter: Limiter,
     pub ledger: Ledger,
@@ -42,8 +46,15 @@ pub(super) struct Interviewer {
 #[derive(Debug)]
 pub(super) struct Queued {
     pub persona: Persona,
-    /// Attempts made before, in this run or an earlier part of it.
+    pub left_off: LeftOff,
+}
+
+/// Where an interview was broken off, in this run or an earlier part of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LeftOff {
+    /// Attempts made so far: the next one counts on from them.
     pub attempts: u32,
+    pub steps: Vec<Step>,
 }
 
 /// Tells of an interview whose task panicked: its persona must not be in progress for ever.
@@ -63,7 +74,8 @@ impl Drop for CrashReport<'_> {
             self.interviewer.tell(Fact::Ended {
                 persona: self.persona,
                 last: None,
-                attempts: self.attempts,
+                steps: NewSteps::default(),
+                left_off: LeftOff { attempts: self.attempts, steps: Vec::new() },
                 ending: Ending::Settled(Fate::Failed(failure)),
             });
         }
@@ -73,17 +85,18 @@ impl Drop for CrashReport<'_> {
 impl Interviewer {
     /// Holds the interview, and tells how it ended.
     pub(super) async fn hold(&self, queued: Queued) {
-        let index = queued.persona.index;
-        let mut attempts = queued.attempts;
-        let _crash = CrashReport { interviewer: self, persona: index, attempts };
-        let (last, ending) = match self.prompts.user(&queued.persona) {
-            Ok(prompt) => Call::new(self, index, &prompt, &mut attempts).ask().await,
-            Err(error) => {
-                let failure = Failure::new(FailureKind::BadRequest, error.to_string());
-                (None, Ending::Settled(Fate::Failed(failure)))
-            }
+        let Queued { persona, left_off } = queued;
+        let _crash =
+            CrashReport { interviewer: self, persona: persona.index, attempts: left_off.attempts };
+        let mut interview = Interview {
+            interviewer: self,
+            persona,
+            standing: Standing::of(&left_off.steps),
+            left_off,
         };
-        self.tell(Fact::Ended { persona: index, last, attempts, ending });
+        let (last, steps, ending) = interview.hold().await;
+        let Interview { persona, left_off, .. } = interview;
+        self.tell(Fact::Ended { persona: persona.index, last, steps, left_off, ending });
     }
 
     /// The supervisor outlives every interview but for the moment in which a run is torn down;
@@ -91,4 +104,98 @@ impl Interviewer {
     pub(super) fn tell(&self, fact: Fact) {
         let _ = self.facts.send(fact);
     }
+}
+
+/// An interview under way.
+struct Interview<'a> {
+    interviewer: &'a Interviewer,
+    persona: Persona,
+    standing: Standing,
+    left_off: LeftOff,
+}
+
+impl Interview<'_> {
+    /// Goes from stage to stage until there is an end. What the last one gave comes with it.
+    async fn hold(&mut self) -> (Option<Box<Attempt>>, NewSteps, Ending) {
+        let stages = &self.interviewer.stages;
+        let mut last = None;
+        let mut steps = NewSteps::default();
+        loop {
+            let stage = match stages.next(&self.standing) {
+                Next::End(fate) => return (last, steps, Ending::Settled(fate)),
+                Next::Ask(stage) => stage,
+            };
+            if last.is_some() {
+                let attempt = last.take();
+                let steps = std::mem::take(&mut steps);
+                self.interviewer.tell(Fact::Stepped {
+                    persona: self.persona.index,
+                    attempt,
+                    steps,
+                });
+                if self.interviewer.stopping.load(Ordering::Acquire) {
+                    return (None, NewSteps::default(), Ending::GaveBack);
+                }
+            }
+            let asked = match stages.ask(stage, &self.persona, &self.standing) {
+                Ok(asked) => asked,
+                Err(error) => {
+                    let failure = Failure::new(FailureKind::BadRequest, error.to_string());
+                    return (None, steps, Ending::Settled(Fate::Failed(failure)));
+                }
+            };
+            let attempts = &mut self.left_off.attempts;
+            let call =
+                Call::new(self.interviewer, self.persona.index, &asked, &self.standing, attempts);
+            let (attempt, result) = call.ask().await;
+            last = attempt;
+            let events = match result.or_else(|ending| gave_nothing(stage, ending)) {
+                Ok(events) => events,
+                Err(ending) => return (last, steps, ending),
+            };
+            steps = self.take(stage, events);
+        }
+    }
+
+    /// Takes in what a stage gave. Without reviews the answer is the end, and no step is kept: the
+    /// same would stand in the run file twice.
+    fn take(&mut self, stage: Stage, events: Vec<StepEvent>) -> NewSteps {
+        let first = self.standing.steps();
+        let at = UnixMillis::now();
+        for event in &events {
+            self.standing.take(stage, event);
+        }
+        if self.interviewer.stages.survey.review.mode == ReviewMode::Off {
+            return NewSteps::default();
+        }
+        let steps: Vec<_> = events.into_iter().map(|event| Step { at, stage, event }).collect();
+        self.left_off.steps.extend_from_slice(&steps);
+        NewSteps { first, steps }
+    }
+}
+
+/// What becomes of a stage after the answer whose call failed. Where the model gave nothing that
+/// can be used, the interview goes on without it, and its persona is flagged. Where it could not be
+/// reached, the interview fails and keeps its steps: asked again, it goes on from here.
+fn gave_nothing(stage: Stage, ending: Ending) -> Result<Vec<StepEvent>, Ending> {
+    let why = match &ending {
+        _ if stage == Stage::Answer => return Err(ending),
+        Ending::Settled(Fate::Refused { reason }) => format!("refused: {reason}"),
+        Ending::Settled(Fate::Failed(failure)) if is_the_models(failure.kind) => {
+            failure.to_string()
+        }
+        _ => return Err(ending),
+    };
+    Ok(vec![StepEvent::GaveNothing { why }])
+}
+
+const fn is_the_models(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Malformed
+            | FailureKind::CutOff
+            | FailureKind::Refused
+            | FailureKind::BadRequest
+            | FailureKind::TooLarge
+    )
 }

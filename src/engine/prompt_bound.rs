@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Survey, Tokens},
-    prompt::{self, Prompts},
+    prompt::{Form, Prompts},
     tokens::{TokenCounter, at_most},
 };
 
@@ -12,9 +12,9 @@ pub(super) enum PromptBound {
     NotNeeded,
     /// Counted with the model's own vocabulary, which takes microseconds, and a twentieth more:
     /// what providers put around the texts is not published.
-    Counted { counter: Box<TokenCounter>, shared: Tokens },
+    Counted { counter: Box<TokenCounter>, shared: [Tokens; Form::COUNT] },
     /// A token is at least a byte.
-    Bytes { shared: Tokens },
+    Bytes { shared: [Tokens; Form::COUNT] },
 }
 
 impl PromptBound {
@@ -24,25 +24,28 @@ impl PromptBound {
         if !budget {
             return Self::NotNeeded;
         }
-        let schema = prompt::answer_schema(survey);
         let counter = TokenCounter::for_model(model);
         if counter.is_exact() {
-            let shared = counter.shared(prompts.system(), &schema);
+            let count = |form: Form| counter.shared(prompts.system(form), &form.schema(survey));
+            let shared = Form::ALL.map(count);
             Self::Counted { counter: Box::new(counter), shared }
         } else {
-            Self::Bytes { shared: at_most(&[prompts.system(), &schema.to_string()]) }
+            let bytes =
+                |form: Form| at_most(&[prompts.system(form), &form.schema(survey).to_string()]);
+            Self::Bytes { shared: Form::ALL.map(bytes) }
         }
     }
 
-    /// The bound for one persona.
-    pub(super) fn of(&self, user_prompt: &str) -> Tokens {
+    /// The bound for one persona's part of a call.
+    pub(super) fn of(&self, form: Form, user_prompt: &str) -> Tokens {
+        let at = form.ordinal();
         match self {
             Self::NotNeeded => Tokens(0),
             Self::Counted { counter, shared } => {
-                let counted = shared.0 + counter.message(user_prompt).0;
+                let counted = shared[at].0 + counter.message(user_prompt).0;
                 Tokens(counted + counted / 20)
             }
-            Self::Bytes { shared } => Tokens(shared.0 + user_prompt.len() as u64),
+            Self::Bytes { shared } => Tokens(shared[at].0 + user_prompt.len() as u64),
         }
     }
 }

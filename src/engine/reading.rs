@@ -1,9 +1,9 @@
 //! The thread that reads the run file for the engine, so that a slow disk holds up nobody who
 //! sends.
 
-use super::interview::Queued;
+use super::interview::{LeftOff, Queued};
 use crate::{
-    model::{Attempt, Fate, Persona, PersonaIndex},
+    model::{Attempt, Fate, Persona, PersonaIndex, Step},
     protocol::FrontEndId,
     store::{RunReader, StoreError},
 };
@@ -35,6 +35,7 @@ pub(super) enum Found {
 pub(super) struct PersonaRecord {
     pub persona: Persona,
     pub attempts: Vec<Attempt>,
+    pub steps: Vec<Step>,
     pub fate: Option<Fate>,
 }
 
@@ -46,8 +47,9 @@ impl PersonaRecord {
     ) -> Result<Option<Self>, StoreError> {
         let Some(persona) = reader.persona(index)? else { return Ok(None) };
         let attempts = reader.attempts(index)?;
+        let steps = reader.steps(index)?;
         let fate = reader.interview(index)?.map(|interview| interview.fate);
-        Ok(Some(Self { persona, attempts, fate }))
+        Ok(Some(Self { persona, attempts, steps, fate }))
     }
 }
 
@@ -128,8 +130,17 @@ fn fetch(
     };
     (personas.into_iter())
         .map(|persona| {
-            let attempts = if fresh { 0 } else { reader.attempts_made(persona.index)? };
-            Ok(Queued { persona, attempts })
+            let left_off =
+                if fresh { LeftOff::default() } else { left_off(reader, persona.index)? };
+            Ok(Queued { persona, left_off })
         })
         .collect()
+}
+
+/// Where an interview of an earlier part of the run was broken off.
+fn left_off(reader: &RunReader, persona: PersonaIndex) -> Result<LeftOff, StoreError> {
+    let attempts = reader.attempts_made(persona)?;
+    // Who was never asked has no steps either.
+    let steps = if attempts == 0 { Vec::new() } else { reader.steps(persona)? };
+    Ok(LeftOff { attempts, steps })
 }

@@ -9,13 +9,14 @@ use super::{
     publisher::Publisher,
     reading,
     run_state::RunState,
+    stages::Stages,
     supervisor::{Inbox, Supervisor},
 };
 use crate::{
     config::{Config, EndpointSettings},
     limiter::{EndpointSpec, Limiter, OutputEstimate},
     model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
-    prompt::{self, PromptError, Prompts},
+    prompt::{Form, PromptError, Prompts},
     protocol::{Incoming, RunHeader},
     provider::TemplateSettings,
     store::{OpenRun, RunReader, StoreError},
@@ -92,8 +93,7 @@ impl Supervisor {
             output: OutputEstimate::new(survey.max_output_tokens),
             prompt_tokens: TokenEstimate::new(),
             prompt_bound,
-            survey,
-            prompts,
+            stages: Stages::new(survey, prompts),
             bounds: retry,
             limiter: limiter.clone(),
             endpoints,
@@ -114,7 +114,7 @@ impl Supervisor {
             fetched: VecDeque::new(),
             on_the_way: HashSet::new(),
             cursor: PersonaIndex(0),
-            attempts_made: HashMap::new(),
+            left_off: HashMap::new(),
             unsaved: 0,
             stalled: false,
             writer_is_gone: false,
@@ -141,16 +141,18 @@ fn endpoints(
     timeout: Duration,
     prompts: &Prompts,
 ) -> Result<Vec<Endpoint>, EndpointError> {
-    let system_prompt: Arc<str> = prompts.system().into();
-    let answer_schema = Arc::new(prompt::answer_schema(survey));
+    let shared = Form::ALL.map(|form| {
+        let system: Arc<str> = prompts.system(form).into();
+        (system, Arc::new(form.schema(survey)))
+    });
     let endpoint = |settings: &EndpointSettings| {
-        let template = TemplateSettings {
+        let template = |(system, schema): &(Arc<str>, Arc<serde_json::Value>)| TemplateSettings {
             model: settings.model.clone(),
             temperature: survey.temperature,
-            system_prompt: Arc::clone(&system_prompt),
-            answer_schema: Arc::clone(&answer_schema),
+            system_prompt: Arc::clone(system),
+            reply_schema: Arc::clone(schema),
         };
-        Endpoint::new(settings, template, timeout)
+        Endpoint::new(settings, shared.each_ref().map(template), timeout)
     };
     settings.iter().map(endpoint).collect()
 }
@@ -179,7 +181,7 @@ fn spent(
     let counted = reader.usage_by_endpoint()?;
     let counted = counted.iter().filter_map(|(index, usage)| Some(at(*index)?.cost(usage)));
     let uncounted = reader.uncounted_by_endpoint()?;
-    let most = bound.of("");
+    let most = bound.of(Form::Answer, "");
     let uncounted = uncounted
         .iter()
         .filter_map(|(index, many)| Some(at(*index)?.most(most, output_cap).times(*many)));

@@ -4,8 +4,8 @@
 use super::{
     admission::{self, Occupancy},
     detail::detail,
-    fact::{Ending, Fact},
-    interview::{Interviewer, Queued},
+    fact::{Ending, Fact, NewSteps},
+    interview::{Interviewer, LeftOff, Queued},
     meters::RunMeters,
     publisher::{Publisher, Sources},
     reading::{Found, Reading, Request},
@@ -15,8 +15,8 @@ use super::{
 use crate::{
     limiter::{Constraint, HeadWaited, Limiter},
     model::{
-        FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase, RunSummary,
-        StopReason, UnixMillis,
+        Attempt, FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase,
+        RunSummary, StopReason, UnixMillis,
     },
     protocol::{FrontEndId, Incoming, RateSample, RunHeader},
     store::{Notice, Record, Writer},
@@ -87,9 +87,9 @@ pub(super) struct Supervisor {
     pub(super) on_the_way: HashSet<PersonaIndex>,
     /// Everyone before it is fetched, in progress or over.
     pub(super) cursor: PersonaIndex,
-    /// The attempts of interviews that ended without an answer and may go on: the next attempt
-    /// counts on from them, and the run file may not have them yet.
-    pub(super) attempts_made: HashMap<PersonaIndex, u32>,
+    /// Interviews that ended without an answer and may go on from here; the run file may not have
+    /// all of it yet.
+    pub(super) left_off: HashMap<PersonaIndex, LeftOff>,
     /// Ended, but not yet committed.
     pub(super) unsaved: usize,
     /// The disk refuses.
@@ -216,7 +216,7 @@ impl Supervisor {
             run: self.header.run.clone(),
             run_file: self.header.run_file.clone(),
             total: counts.total(),
-            done: counts.get(InterviewStatus::Done),
+            done: counts.answered(),
             failed: counts.get(InterviewStatus::Failed),
             refused: counts.get(InterviewStatus::Refused),
             seconds: self.meters.elapsed().as_secs_f64(),
@@ -275,8 +275,8 @@ impl Supervisor {
             if self.state.status(persona) != Some(InterviewStatus::Queued) {
                 continue;
             }
-            if let Some(made) = self.attempts_made.remove(&persona) {
-                queued.attempts = queued.attempts.max(made);
+            if let Some(left_off) = self.left_off.remove(&persona) {
+                queued.left_off = left_off;
             }
             let interviewer = Arc::clone(&self.interviewer);
             // In a box: spawning moves what it is given six times, and this is some kilobytes.
@@ -301,16 +301,29 @@ impl Supervisor {
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
-            Fact::Ended { persona, last, attempts, ending } => {
-                if let Some(attempt) = last {
-                    self.meters.attempted(&attempt);
-                    self.writer.write(Record::Attempted(attempt));
-                }
+            Fact::Stepped { persona, attempt, steps } => {
+                self.keep(persona, attempt, steps);
+                self.state.rejoin_line(persona);
+                self.put_back_what_waits();
+            }
+            Fact::Ended { persona, last, steps, left_off, ending } => {
+                self.keep(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
                 self.state.end_task(persona);
                 let ending = self.judge(persona, ending);
-                self.end(persona, attempts, ending);
+                self.end(persona, left_off, ending);
             }
+        }
+    }
+
+    /// Has an attempt and the steps that came of it written down.
+    fn keep(&mut self, persona: PersonaIndex, attempt: Option<Box<Attempt>>, new: NewSteps) {
+        if let Some(attempt) = attempt {
+            self.meters.attempted(&attempt);
+            self.writer.write(Record::Attempted(attempt));
+        }
+        for (number, step) in (new.first..).zip(new.steps) {
+            self.writer.write(Record::Stepped { persona, number, step: Box::new(step) });
         }
     }
 
@@ -337,9 +350,10 @@ impl Supervisor {
         }
     }
 
-    fn end(&mut self, persona: PersonaIndex, attempts: u32, ending: Ending) {
-        if !matches!(ending, Ending::Settled(Fate::Answered(_) | Fate::Refused { .. })) {
-            self.attempts_made.insert(persona, attempts);
+    fn end(&mut self, persona: PersonaIndex, left_off: LeftOff, ending: Ending) {
+        let attempts = left_off.attempts;
+        if !matches!(&ending, Ending::Settled(fate) if fate.status() != InterviewStatus::Failed) {
+            self.left_off.insert(persona, left_off);
         }
         match ending {
             Ending::FoundNobody(failure) => {
@@ -435,7 +449,7 @@ impl Supervisor {
                 let persona = record.persona.index;
                 let status = self.state.status(persona).unwrap_or_default();
                 let activity = self.state.activity(persona);
-                let prompts = &self.interviewer.prompts;
+                let prompts = &self.interviewer.stages.prompts;
                 self.publisher.detail(to, detail(*record, status, activity, prompts));
             }
             Found::Record(None, _) => {}

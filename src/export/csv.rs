@@ -9,10 +9,11 @@ use std::{collections::HashMap, io::Write};
 
 /// Columns before and after the grid's own.
 const FIRST: [&str; 5] = ["index", "persona_id", "weight", "status", "support_level"];
-const LAST: [&str; 7] = [
+const LAST: [&str; 8] = [
     "narrative",
     "key_concerns",
     "suggested_improvements",
+    "flags",
     "failure_kind",
     "failure_message",
     "refusal",
@@ -87,7 +88,7 @@ impl Columns {
         }
         first[3].push_str(record.status().as_str());
         match &record.fate {
-            Some(Fate::Answered(answer)) => {
+            Some(fate @ (Fate::Answered(answer) | Fate::Flagged { answer, .. })) => {
                 first[4].push_str(&answer.support_level.get().to_string());
                 for (key, score) in &answer.impacts {
                     if let Some(&place) = self.dimensions.places.get(key) {
@@ -97,15 +98,18 @@ impl Columns {
                 put_text(&mut last[0], &answer.narrative);
                 put_text(&mut last[1], &answer.key_concerns.join("; "));
                 put_text(&mut last[2], &answer.suggested_improvements.join("; "));
+                if let Fate::Flagged { issues, .. } = fate {
+                    put_text(&mut last[3], &issues.join("; "));
+                }
             }
             Some(Fate::Failed(failure)) => {
-                last[3].push_str(failure.kind.as_str());
-                put_text(&mut last[4], &failure.message);
+                last[4].push_str(failure.kind.as_str());
+                put_text(&mut last[5], &failure.message);
             }
-            Some(Fate::Refused { reason }) => put_text(&mut last[5], reason),
+            Some(Fate::Refused { reason }) => put_text(&mut last[6], reason),
             None => {}
         }
-        last[6].push_str(&record.attempts.to_string());
+        last[7].push_str(&record.attempts.to_string());
         for attribute in &record.persona.attributes {
             if let Some(&place) = self.attributes.places.get(&attribute.name) {
                 put_text(&mut attributes[place], &attribute.value);

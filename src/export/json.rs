@@ -16,6 +16,8 @@ struct JsonRecord<'a> {
     weight: Option<f64>,
     status: &'static str,
     answer: Option<AnswerAsJson<'a>>,
+    /// What the critics were not content with.
+    flags: &'a [String],
     failure: Option<JsonFailure<'a>>,
     refusal: Option<&'a str>,
     attempts: u32,
@@ -31,8 +33,13 @@ struct JsonFailure<'a> {
 impl<'a> From<&'a ExportRecord> for JsonRecord<'a> {
     fn from(record: &'a ExportRecord) -> Self {
         let (mut answer, mut failure, mut refusal) = (None, None, None);
+        let mut flags: &[String] = &[];
         match &record.fate {
             Some(Fate::Answered(given)) => answer = Some(AnswerAsJson(given)),
+            Some(Fate::Flagged { answer: given, issues }) => {
+                answer = Some(AnswerAsJson(given));
+                flags = issues;
+            }
             Some(Fate::Refused { reason }) => refusal = Some(reason.as_str()),
             Some(Fate::Failed(Failure { kind, message, .. })) => {
                 failure = Some(JsonFailure { kind: kind.as_str(), message });
@@ -45,6 +52,7 @@ impl<'a> From<&'a ExportRecord> for JsonRecord<'a> {
             weight: record.persona.weight,
             status: record.status().as_str(),
             answer,
+            flags,
             failure,
             refusal,
             attempts: record.attempts,

@@ -32,7 +32,7 @@ pub(super) fn started(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
 pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) -> io::Result<()> {
     let counts = StatusCounts::of(&run.statuses.0);
     let total = counts.total();
-    let done = counts.get(InterviewStatus::Done);
+    let done = counts.answered();
     write!(out, "{}  {done} of {total} done", short_clock(run.meters.elapsed))?;
     for (status, word) in
         [(InterviewStatus::Refused, "refused"), (InterviewStatus::Failed, "failed")]

@@ -8,9 +8,22 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// The persona answers the survey.
     Answer,
-    /// The one call that asks again for what came back malformed.
+    /// The one call that asks again for what came back malformed, at any stage.
     Repair,
+    /// A critic compares the narrative and the numbers with the persona and with each other.
+    Consistency,
+    /// The persona is asked for topics that its answer leaves out.
+    FollowUp,
+    /// A critic looks whether the answer speaks to the question.
+    Relevance,
+    /// The persona answers again, because its answer missed the question.
+    Mend,
+    /// A critic looks at consistency once more, after changes.
+    FinalConsistency,
+    /// One critic for consistency and relevance.
+    Review,
 }
 
 impl Stage {
@@ -19,6 +32,26 @@ impl Stage {
         match self {
             Self::Answer => "answer",
             Self::Repair => "repair",
+            Self::Consistency => "consistency",
+            Self::FollowUp => "follow_up",
+            Self::Relevance => "relevance",
+            Self::Mend => "mend",
+            Self::FinalConsistency => "final_consistency",
+            Self::Review => "review",
+        }
+    }
+
+    /// The stage in words, for screens.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Repair => "repair of the form",
+            Self::Consistency => "consistency critic",
+            Self::FollowUp => "follow-up",
+            Self::Relevance => "relevance critic",
+            Self::Mend => "answer to the point",
+            Self::FinalConsistency => "final consistency check",
+            Self::Review => "critic",
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum InterviewStatus {
     BackingOff = 5,
     /// Answered, and the answer is on disk.
     Done = 7,
+    /// Answered and on disk, with something that the critics were not content with.
+    Flagged = 8,
     /// The model declined to answer; kept as its result.
     Refused = 9,
     Failed = 10,
@@ -27,7 +29,7 @@ pub enum InterviewStatus {
 
 impl InterviewStatus {
     /// How many different statuses there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// Every status, in the order of an interview's life.
     pub const ALL: [Self; Self::COUNT] = [
@@ -38,6 +40,7 @@ impl InterviewStatus {
         Self::InFlight,
         Self::BackingOff,
         Self::Done,
+        Self::Flagged,
         Self::Refused,
         Self::Failed,
     ];
@@ -62,14 +65,20 @@ impl InterviewStatus {
             Self::InFlight => 4,
             Self::BackingOff => 5,
             Self::Done => 6,
-            Self::Refused => 7,
-            Self::Failed => 8,
+            Self::Flagged => 7,
+            Self::Refused => 8,
+            Self::Failed => 9,
         }
     }
 
     /// Whether the interview is over.
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Refused | Self::Failed)
+        matches!(self, Self::Done | Self::Flagged | Self::Refused | Self::Failed)
+    }
+
+    /// Whether there is an answer, on disk.
+    pub const fn is_answered(self) -> bool {
+        matches!(self, Self::Done | Self::Flagged)
     }
 
     /// Whether the interview stands in the line for a permit.
@@ -87,6 +96,7 @@ impl InterviewStatus {
             Self::InFlight => "in flight",
             Self::BackingOff => "backing off",
             Self::Done => "done",
+            Self::Flagged => "done with flags",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -102,6 +112,7 @@ impl InterviewStatus {
             Self::InFlight => "in_flight",
             Self::BackingOff => "backing_off",
             Self::Done => "done",
+            Self::Flagged => "flagged",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -112,7 +123,14 @@ impl InterviewStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
     Answered(Answer),
-    Refused { reason: String },
+    /// Answered, with what the critics were not content with. Never without an issue.
+    Flagged {
+        answer: Answer,
+        issues: Vec<String>,
+    },
+    Refused {
+        reason: String,
+    },
     Failed(Failure),
 }
 
@@ -121,8 +139,19 @@ impl Fate {
     pub const fn status(&self) -> InterviewStatus {
         match self {
             Self::Answered(_) => InterviewStatus::Done,
+            Self::Flagged { .. } => InterviewStatus::Flagged,
             Self::Refused { .. } => InterviewStatus::Refused,
             Self::Failed(_) => InterviewStatus::Failed,
+        }
+    }
+}
+
+impl Fate {
+    /// The answer, where there is one.
+    pub const fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Answered(answer) | Self::Flagged { answer, .. } => Some(answer),
+            Self::Refused { .. } | Self::Failed(_) => None,
         }
     }
 }
@@ -151,6 +180,11 @@ impl StatusCounts {
     /// How many have this status.
     pub const fn get(&self, status: InterviewStatus) -> u32 {
         self.0[status.ordinal()]
+    }
+
+    /// How many have answered, with flags or without.
+    pub const fn answered(&self) -> u32 {
+        self.get(InterviewStatus::Done) + self.get(InterviewStatus::Flagged)
     }
 
     /// One persona went from one status to another.

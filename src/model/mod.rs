@@ -3,7 +3,8 @@
 //!
 //! A [`Survey`] is put to many [`Persona`]s. Each of them has one interview, whose place is its
 //! [`InterviewStatus`] and whose end is its [`Fate`]: an [`Answer`], a refusal or a [`Failure`].
-//! On the way it makes calls, and every HTTP exchange of a call is kept as an [`Attempt`].
+//! On the way it makes calls, and every HTTP exchange of a call is kept as an [`Attempt`]; what
+//! critics make of the answer, and what follows from it, is kept as [`Step`]s.
 
 mod answer;
 mod attempt;
@@ -16,9 +17,12 @@ mod log;
 mod money;
 mod persona;
 mod quota;
+mod review;
 mod run;
 mod service;
+mod step;
 mod survey;
+mod template;
 mod text;
 mod time;
 
@@ -35,8 +39,11 @@ pub use log::{LogLevel, LogLine, LogRing};
 pub use money::{NotAnAmount, Price, Usd};
 pub use persona::{Attribute, Persona};
 pub use quota::{QuotaSaid, WindowSaid};
+pub use review::{Corrections, Judge, Review, ReviewMode, Topic, Verdict};
 pub use run::{PauseReason, RunPhase, RunSummary, StopReason};
 pub use service::Service;
-pub use survey::{Dimension, Grid, PromptTemplates, Survey, snake_case};
+pub use step::{Step, StepEvent};
+pub use survey::{Dimension, Grid, Survey, snake_case};
+pub use template::{PromptTemplates, TemplateName};
 pub use text::{strip_controls, strip_controls_keep_lines};
 pub use time::UnixMillis;

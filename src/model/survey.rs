@@ -1,5 +1,6 @@
 //! The survey: what is asked, and the grid that an answer fills in.
 
+use super::{PromptTemplates, Review};
 use serde::{Deserialize, Serialize};
 
 /// The question put to every persona, with all that shapes an answer. Limits and keys are not
@@ -17,6 +18,9 @@ pub struct Survey {
     /// Templates that take the place of the built-in prompts.
     #[serde(default, skip_serializing_if = "PromptTemplates::is_empty")]
     pub prompts: PromptTemplates,
+    /// Runs from before there were critics have none.
+    #[serde(default)]
+    pub review: Review,
 }
 
 /// The numbers an answer gives: one support level and one score a dimension, each 1 to 5.
@@ -46,25 +50,6 @@ impl From<String> for Dimension {
 impl From<Dimension> for String {
     fn from(dimension: Dimension) -> Self {
         dimension.label
-    }
-}
-
-/// A survey's own prompt templates (minijinja); `None` keeps the built-in one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PromptTemplates {
-    /// What all personas share: it comes first, so that providers can cache the prefix.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system: Option<String>,
-    /// What differs from persona to persona.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-}
-
-impl PromptTemplates {
-    /// Whether the survey keeps both built-in prompts.
-    pub const fn is_empty(&self) -> bool {
-        self.system.is_none() && self.user.is_none()
     }
 }
 

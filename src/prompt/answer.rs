@@ -13,7 +13,7 @@ use std::fmt;
 
 /// How many `{` of a reply are tried as the start of the answer. A reply has one; a long train of
 /// thought in front of it may have a few more.
-const MOST_STARTS: usize = 64;
+pub(super) const MOST_STARTS: usize = 64;
 
 /// The answer in a reply. It may be wrapped in a code fence or in other text; scores may be `4`,
 /// `4.0` or `"4"`; a list may be a single text.

@@ -1,31 +1,39 @@
 //! The prompts of a survey, the answer's JSON schema, and reading an answer back.
 //!
 //! ```text
-//! Survey --> Prompts::compile --> system()         once: shared by all personas
-//!                                 user(persona)    for each of them
-//!        --> answer_schema                         what the provider is asked to fill in
-//!        --> read_answer(reply)                    Answer, or which field is wrong
+//! Survey --> Prompts::compile --> system(form)     once: shared by all calls of a form
+//!                                 user(persona)    for each persona; likewise what follows up
+//!        --> Form::schema                          what the provider is asked to fill in
+//!        --> read_answer(reply), read_verdict      Answer or Verdict, or which field is wrong
 //! ```
 //!
 //! The built-in templates are `config/prompts/*.j2`; a survey may bring its own. Both see `survey`
 //! (name, question, domain, grid.support, grid.impacts with label and key) and the user template
 //! also `persona`: `persona.id`, `persona.attributes` (a list of name, label and value), and each
 //! attribute by its name, such as `persona.age` or `persona.address.city`. An attribute that a
-//! persona lacks is blank, and false in an `if`.
+//! persona lacks is blank, and false in an `if`. Templates that speak of an answer see `answer`
+//! too, those that follow up also `missing` (topics) or `issues`.
 
 mod answer;
+mod answer_values;
 mod context;
 mod error;
+mod follow_up;
+mod form;
 mod profile;
 mod schema;
 mod template;
 mod text;
+mod verdict;
 mod words;
 
 pub use answer::read_answer;
 pub use error::{AnswerError, PromptError};
+pub use follow_up::read_added;
+pub use form::Form;
 pub use schema::{answer_schema, answer_to_wire};
 pub use template::Prompts;
+pub use verdict::read_verdict;
 
 #[cfg(test)]
 mod tests;

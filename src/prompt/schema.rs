@@ -1,10 +1,12 @@
 //! The answer as it goes over the wire.
 
+use super::Form;
 use crate::model::{Answer, Survey};
 use serde_json::{Map, Value, json};
 
-/// The name of the schema: at most 64 of `A-Za-z0-9_-`.
-const NAME: &str = "survey_answer";
+/// The names of the schemas: at most 64 of `A-Za-z0-9_-`.
+const ANSWER: &str = "survey_answer";
+const VERDICT: &str = "verdict";
 
 /// What stands in `response_format.json_schema`: `{name, strict, schema}`. Strict schemas want
 /// every property required and no others allowed. The narrative comes first: models fill in a
@@ -22,7 +24,31 @@ pub fn answer_schema(survey: &Survey) -> Value {
     let mut answer = Map::new();
     answer.insert("narrative".into(), json!({"type": "string"}));
     answer.insert("survey".into(), object(grid));
-    json!({"name": NAME, "strict": true, "schema": object(answer)})
+    json!({"name": ANSWER, "strict": true, "schema": object(answer)})
+}
+
+/// The schema of a critic's verdict: what it judges depends on its form.
+pub(super) fn verdict_schema(survey: &Survey, form: Form) -> Value {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let mut verdict = Map::new();
+    if form.judges_relevance() {
+        verdict.insert("addresses_question".into(), json!({"type": "boolean"}));
+    }
+    verdict.insert("issues".into(), texts);
+    if form.corrects() {
+        let score = json!({"type": ["integer", "null"], "enum": [1, 2, 3, 4, 5, null]});
+        let texts = json!({"type": ["array", "null"], "items": {"type": "string"}});
+        let mut fields = Map::new();
+        fields.insert("narrative".into(), json!({"type": ["string", "null"]}));
+        fields.insert("support_level".into(), score.clone());
+        for dimension in &survey.grid.impacts {
+            fields.insert(dimension.key.clone(), score.clone());
+        }
+        fields.insert("key_concerns".into(), texts.clone());
+        fields.insert("suggested_improvements".into(), texts);
+        verdict.insert("corrections".into(), object(fields));
+    }
+    json!({"name": VERDICT, "strict": true, "schema": object(verdict)})
 }
 
 fn object(properties: Map<String, Value>) -> Value {

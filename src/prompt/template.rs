@@ -1,27 +1,50 @@
 //! A survey's prompts, compiled once and rendered for each persona.
 
 use super::{
-    PromptError,
+    Form, PromptError,
+    answer_values::{ANSWER_PATHS, AnswerValues},
     context::{PersonaValues, SURVEY_PATHS, survey_value},
     profile::ProfileFrame,
 };
-use crate::model::{Persona, Survey};
+use crate::model::{Answer, Persona, Survey, TemplateName};
 use minijinja::{
     Environment, Error, ErrorKind, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
 };
 
-const SYSTEM: &str = include_str!("../../config/prompts/answer.system.j2");
-const USER: &str = include_str!("../../config/prompts/answer.user.j2");
+/// The text that a template has where the survey brings none.
+const fn built_in(name: TemplateName) -> &'static str {
+    match name {
+        TemplateName::System => include_str!("../../config/prompts/answer.system.j2"),
+        TemplateName::User => include_str!("../../config/prompts/answer.user.j2"),
+        TemplateName::FollowUp => include_str!("../../config/prompts/follow_up.user.j2"),
+        TemplateName::Mend => include_str!("../../config/prompts/mend.user.j2"),
+        TemplateName::Consistency => include_str!("../../config/prompts/consistency.system.j2"),
+        TemplateName::Relevance => include_str!("../../config/prompts/relevance.system.j2"),
+        TemplateName::Review => include_str!("../../config/prompts/review.system.j2"),
+        TemplateName::Judged => include_str!("../../config/prompts/judged.user.j2"),
+    }
+}
 
-/// The templates' names in messages: their keys in the survey file.
-const SYSTEM_NAME: &str = "prompts.system";
-const USER_NAME: &str = "prompts.user";
+/// What a template may speak of beside `survey`.
+const fn sees(name: TemplateName) -> &'static [&'static str] {
+    match name {
+        TemplateName::System
+        | TemplateName::Consistency
+        | TemplateName::Relevance
+        | TemplateName::Review => &[],
+        TemplateName::User => &["persona"],
+        TemplateName::FollowUp => &["persona", "answer", "missing"],
+        TemplateName::Mend => &["persona", "answer", "issues"],
+        TemplateName::Judged => &["persona", "answer"],
+    }
+}
 
 /// The prompts of one survey.
 pub struct Prompts {
     environment: Environment<'static>,
     survey: Value,
-    system: String,
+    /// What is told first, for each form.
+    systems: [String; Form::COUNT],
     /// For the built-in user prompt, in place of its template.
     frame: Option<ProfileFrame>,
     attributes_used: Vec<String>,
@@ -45,41 +68,53 @@ impl Prompts {
         );
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let own = &survey.prompts;
-        for (name, source) in [
-            (SYSTEM_NAME, own.system.as_deref().unwrap_or(SYSTEM)),
-            (USER_NAME, own.user.as_deref().unwrap_or(USER)),
-        ] {
-            let added = environment.add_template_owned(name, source.to_owned());
+        let mut attributes_used = Vec::new();
+        for name in TemplateName::ALL {
+            let source = own.get(name).unwrap_or(built_in(name));
+            let added = environment.add_template_owned(name.key(), source.to_owned());
             added.map_err(|error| broken(name, &error))?;
+            attributes_used.append(&mut check_names(&environment, name)?);
         }
-        check_names(&environment, SYSTEM_NAME)?;
-        let attributes_used = check_names(&environment, USER_NAME)?;
+        attributes_used.sort_unstable();
+        attributes_used.dedup();
 
-        let survey = survey_value(survey);
-        let system = render(&environment, SYSTEM_NAME, context! { survey => survey.clone() })
-            .map_err(|error| broken(SYSTEM_NAME, &error))?;
-        let persona = PersonaValues::sample(&attributes_used);
-        render(&environment, USER_NAME, context! { survey => survey.clone(), persona })
-            .map_err(|error| broken(USER_NAME, &error))?;
+        let values = survey_value(survey);
+        let mut systems = Form::ALL.map(|_| String::new());
+        for (system, form) in systems.iter_mut().zip(Form::ALL) {
+            let name = form.system();
+            *system = render(&environment, name, context! { survey => values.clone() })
+                .map_err(|error| broken(name, &error))?;
+        }
+        for name in TemplateName::ALL.into_iter().filter(|name| !sees(*name).is_empty()) {
+            let tried = context! {
+                survey => values.clone(),
+                persona => PersonaValues::sample(&attributes_used),
+                answer => AnswerValues::sample(survey),
+                missing => ["a topic"],
+                issues => ["an issue"],
+            };
+            render(&environment, name, tried).map_err(|error| broken(name, &error))?;
+        }
         // Every name is known to exist now; what this or that persona lacks is blank.
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-        let mut prompts = Self { environment, survey, system, frame: None, attributes_used };
-        if own.user.is_none() {
+        let mut prompts =
+            Self { environment, survey: values, systems, frame: None, attributes_used };
+        if own.get(TemplateName::User).is_none() {
             prompts.frame = ProfileFrame::of(|persona| prompts.render_user(persona));
         }
         Ok(prompts)
     }
 
-    /// What all personas share. It goes first, so that providers can cache it.
-    pub fn system(&self) -> &str {
-        &self.system
+    /// What all calls of a form share. It goes first, so that providers can cache it.
+    pub fn system(&self, form: Form) -> &str {
+        &self.systems[form.ordinal()]
     }
 
     /// One persona's part.
     ///
     /// # Errors
     /// Where a template of the survey's own does not work for this persona, such as a sum with a
-    /// value that is no number.
+    /// value that is no number; likewise for all others.
     pub fn user(&self, persona: &Persona) -> Result<String, PromptError> {
         match &self.frame {
             Some(frame) => Ok(frame.prompt(persona)),
@@ -87,41 +122,106 @@ impl Prompts {
         }
     }
 
+    /// One persona and its answer, for a critic.
+    ///
+    /// # Errors
+    /// As [`Self::user`].
+    pub fn judged(&self, persona: &Persona, answer: &Answer) -> Result<String, PromptError> {
+        let values = context! {
+            survey => self.survey.clone(),
+            persona => PersonaValues::of(persona),
+            answer => AnswerValues::of(answer),
+        };
+        self.render_for(TemplateName::Judged, persona, values)
+    }
+
+    /// Asks a persona for topics that its answer leaves out.
+    ///
+    /// # Errors
+    /// As [`Self::user`].
+    pub fn follow_up(
+        &self,
+        persona: &Persona,
+        answer: &Answer,
+        missing: &[String],
+    ) -> Result<String, PromptError> {
+        let values = context! {
+            survey => self.survey.clone(),
+            persona => PersonaValues::of(persona),
+            answer => AnswerValues::of(answer),
+            missing => missing.to_vec(),
+        };
+        self.render_for(TemplateName::FollowUp, persona, values)
+    }
+
+    /// Asks a persona again whose answer missed the question.
+    ///
+    /// # Errors
+    /// As [`Self::user`].
+    pub fn mend(
+        &self,
+        persona: &Persona,
+        answer: &Answer,
+        issues: &[String],
+    ) -> Result<String, PromptError> {
+        let values = context! {
+            survey => self.survey.clone(),
+            persona => PersonaValues::of(persona),
+            answer => AnswerValues::of(answer),
+            issues => issues.to_vec(),
+        };
+        self.render_for(TemplateName::Mend, persona, values)
+    }
+
     fn render_user(&self, persona: &Persona) -> Result<String, PromptError> {
         let values =
             context! { survey => self.survey.clone(), persona => PersonaValues::of(persona) };
-        render(&self.environment, USER_NAME, values).map_err(|error| PromptError::Persona {
-            template: USER_NAME,
+        self.render_for(TemplateName::User, persona, values)
+    }
+
+    fn render_for(
+        &self,
+        name: TemplateName,
+        persona: &Persona,
+        values: Value,
+    ) -> Result<String, PromptError> {
+        render(&self.environment, name, values).map_err(|error| PromptError::Persona {
+            template: name.key(),
             line: error.line().unwrap_or(1),
             persona: persona.id.clone(),
             problem: problem(&error),
         })
     }
 
-    /// The attributes that the user template asks for by name, such as `address.city`: what no
-    /// persona has is blank in every prompt, and probably misspelt.
+    /// The attributes that templates ask for by name, such as `address.city`: what no persona has
+    /// is blank in every prompt, and probably misspelt.
     pub fn attributes_used(&self) -> &[String] {
         &self.attributes_used
     }
 }
 
-fn render(environment: &Environment<'_>, name: &str, values: Value) -> Result<String, Error> {
-    environment.get_template(name)?.render(values)
+fn render(
+    environment: &Environment<'_>,
+    name: TemplateName,
+    values: Value,
+) -> Result<String, Error> {
+    environment.get_template(name.key())?.render(values)
 }
 
 /// Refuses names that do not exist, in branches not taken too. Returns the persona's attributes
 /// that are asked for by name.
 fn check_names(
     environment: &Environment<'_>,
-    template: &'static str,
+    template: TemplateName,
 ) -> Result<Vec<String>, PromptError> {
-    let Ok(parsed) = environment.get_template(template) else { return Ok(Vec::new()) };
+    let Ok(parsed) = environment.get_template(template.key()) else { return Ok(Vec::new()) };
+    let seen = sees(template);
     let mut names: Vec<_> = parsed.undeclared_variables(true).into_iter().collect();
     names.sort_unstable();
     let mut attributes = Vec::new();
     for name in names {
         let root = name.split('.').next().unwrap_or_default();
-        let hint = if root == "persona" && template == SYSTEM_NAME {
+        let hint = if root == "persona" && seen.is_empty() {
             "the system prompt is the same for all personas; use it in prompts.user".to_owned()
         } else if root == "persona" {
             match name.strip_prefix("persona.") {
@@ -131,6 +231,9 @@ fn check_names(
             }
             continue;
         } else if SURVEY_PATHS.contains(&name.as_str())
+            || seen.contains(&name.as_str())
+            || ANSWER_PATHS.contains(&name.as_str()) && seen.contains(&"answer")
+            || name.starts_with("answer.impacts.") && seen.contains(&"answer")
             || name.starts_with("survey.grid.impacts.")
             || environment.globals().any(|(global, _)| global == root)
         {
@@ -139,6 +242,7 @@ fn check_names(
             hint(&name)
         };
         let line = parsed.source().lines().position(|line| line.contains(&name)).unwrap_or(0) + 1;
+        let template = template.key();
         return Err(PromptError::UnknownVariable { template, line, name, hint });
     }
     Ok(attributes)
@@ -157,7 +261,8 @@ fn hint(name: &str) -> String {
     }
 }
 
-fn broken(template: &'static str, error: &Error) -> PromptError {
+fn broken(template: TemplateName, error: &Error) -> PromptError {
+    let template = template.key();
     PromptError::Template { template, line: error.line().unwrap_or(1), problem: problem(error) }
 }
 

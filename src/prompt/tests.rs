@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Answer, Attribute, Dimension, Grid, Persona, PersonaIndex, PromptTemplates, Score, Survey,
+    Answer, Attribute, Dimension, Grid, Persona, PersonaIndex, PromptTemplates, Review, Score,
+    Survey, TemplateName,
 };
 
 fn survey(impacts: &[&str]) -> Survey {
@@ -18,16 +19,17 @@ fn survey(impacts: &[&str]) -> Survey {
         temperature: 0.7,
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
+        review: Review::default(),
     }
 }
 
 fn with_user(template: &str) -> Survey {
-    let prompts = PromptTemplates { system: None, user: Some(template.into()) };
+    let prompts = PromptTemplates([(TemplateName::User, template.to_owned())].into());
     Survey { prompts, ..survey(&["Housing"]) }
 }
 
 fn with_system(template: &str) -> Survey {
-    let prompts = PromptTemplates { system: Some(template.into()), user: None };
+    let prompts = PromptTemplates([(TemplateName::System, template.to_owned())].into());
     Survey { prompts, ..survey(&["Housing"]) }
 }
 
@@ -46,9 +48,9 @@ fn persona(attributes: &[(&str, &str)]) -> Persona {
 fn the_built_in_prompts_read_well() {
     let prompts = Prompts::compile(&survey(&["Housing", "Public transport"])).unwrap();
     let user = prompts.user(&persona(&[("name", "Ada"), ("marital_status", "married")])).unwrap();
-    insta::assert_snapshot!(format!("{}\n======\n{user}", prompts.system()));
+    insta::assert_snapshot!(format!("{}\n======\n{user}", prompts.system(Form::Answer)));
     let none = Survey { domain: "unknown".into(), ..survey(&[]) };
-    insta::assert_snapshot!(Prompts::compile(&none).unwrap().system());
+    insta::assert_snapshot!(Prompts::compile(&none).unwrap().system(Form::Answer));
 }
 
 #[test]
@@ -149,7 +151,7 @@ fn a_broken_template_is_told_which_line_and_what() {
     .iter()
     .map(|survey| {
         let prompts = &survey.prompts;
-        let template = prompts.user.as_ref().or(prompts.system.as_ref()).unwrap();
+        let template = prompts.0.values().next().unwrap();
         let error =
             Prompts::compile(survey).err().unwrap_or_else(|| panic!("{template} is broken"));
         format!("{template}\n    => {error}\n")

@@ -1,6 +1,6 @@
 //! Everything there is to know about one persona.
 
-use crate::model::{Answer, Attempt, Failure, InterviewStatus, Persona, UnixMillis};
+use crate::model::{Answer, Attempt, Failure, InterviewStatus, Persona, Step, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// One persona with its prompt, its attempts and its end, for the inspector.
@@ -14,7 +14,13 @@ pub struct PersonaDetail {
     pub user_prompt: String,
     /// Oldest first. The raw body of the last failed one is in it.
     pub attempts: Vec<Attempt>,
+    /// What critics said and what followed from it, oldest first; empty where there was one call.
+    #[serde(default)]
+    pub steps: Vec<Step>,
     pub answer: Option<Answer>,
+    /// What the critics were not content with.
+    #[serde(default)]
+    pub flags: Vec<String>,
     /// Why the interview failed.
     pub failure: Option<Failure>,
     /// What the model said instead of an answer, where it declined.

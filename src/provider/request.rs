@@ -15,7 +15,7 @@ pub struct TemplateSettings {
     pub temperature: f64,
     pub system_prompt: Arc<str>,
     /// The `json_schema` object of `response_format`.
-    pub answer_schema: Arc<serde_json::Value>,
+    pub reply_schema: Arc<serde_json::Value>,
 }
 
 /// What one request asks.
@@ -69,7 +69,7 @@ impl RequestTemplate {
         let response_format = match dialect.format {
             AnswerFormat::JsonSchema => Some(ResponseFormat {
                 r#type: "json_schema",
-                json_schema: Some(&settings.answer_schema),
+                json_schema: Some(&settings.reply_schema),
             }),
             AnswerFormat::JsonObject => {
                 Some(ResponseFormat { r#type: "json_object", json_schema: None })
@@ -180,7 +180,7 @@ mod tests {
             model: "gpt-4o-mini".to_owned(),
             temperature: 0.7,
             system_prompt: system_prompt.into(),
-            answer_schema: Arc::new(json!({"name": "answer"})),
+            reply_schema: Arc::new(json!({"name": "answer"})),
         };
         let mut dialect = Dialect::new(OutputCapField::MaxCompletionTokens);
         dialect.format = format;

@@ -16,7 +16,24 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let sqlite = |e| StoreError::sqlite(path, e);
     let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     set_up_writer(&connection).map_err(sqlite)?;
+    upgrade(&connection).map_err(sqlite)?;
     Ok(connection)
+}
+
+/// Adds what a file of an older version lacks. All of it or nothing.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    if version(connection)? >= 2 {
+        return Ok(());
+    }
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT",
+        schema::ADDED_IN_2,
+        schema::VERSION
+    ))
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// The settings of a connection that writes a run.
@@ -44,6 +61,15 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     };
     let connection = opened.map_err(|e| not_sqlite_or(path, e))?;
     check_from_inside(&connection, path)?;
+    let stand_in = |connection: &Connection| {
+        if version(connection)? < 2 {
+            connection.pragma_update(None, "query_only", false)?;
+            connection.execute_batch(&schema::added_in_2_for_readers())?;
+            connection.pragma_update(None, "query_only", true)?;
+        }
+        Ok(())
+    };
+    stand_in(&connection).map_err(|e| StoreError::sqlite(path, e))?;
     Ok(connection)
 }
 

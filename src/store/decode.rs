@@ -3,7 +3,7 @@
 use super::json::{parse_answer, parse_attributes};
 use crate::model::{
     Attempt, AttemptTiming, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona,
-    PersonaIndex, UnixMillis, Usage,
+    PersonaIndex, Step, UnixMillis, Usage,
 };
 use rusqlite::{
     Error, Result, Row,
@@ -25,13 +25,19 @@ pub(super) fn persona(row: &Row<'_>) -> Result<Persona> {
 }
 
 /// The columns that [`fate`] reads, from `at` on.
-pub(super) const FATE_COLUMNS: &str = "i.status, f.answer, f.refusal, f.failure";
+pub(super) const FATE_COLUMNS: &str = "i.status, f.answer, f.refusal, f.failure, \
+     CASE WHEN i.status = 8 THEN (SELECT json_group_array(issue) FROM \
+     (SELECT issue FROM flag WHERE persona = i.persona ORDER BY number)) END";
 
 pub(super) fn fate(row: &Row<'_>, at: usize) -> Result<Fate> {
     match status(row, at)? {
         InterviewStatus::Done => {
             parse_answer(text(row, at + 1)?).map(Fate::Answered).map_err(|e| unreadable(at + 1, e))
         }
+        InterviewStatus::Flagged => Ok(Fate::Flagged {
+            answer: parse_answer(text(row, at + 1)?).map_err(|e| unreadable(at + 1, e))?,
+            issues: json(row, at + 4)?,
+        }),
         InterviewStatus::Refused => Ok(Fate::Refused { reason: row.get(at + 2)? }),
         InterviewStatus::Failed => json(row, at + 3).map(Fate::Failed),
         other => Err(unreadable(at, format!("no interview ends as {other:?}"))),
@@ -81,6 +87,13 @@ pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt> {
         failure,
         body: row.get(16)?,
     })
+}
+
+/// The columns that [`step`] reads.
+pub(super) const STEP_COLUMNS: &str = "at, stage, event";
+
+pub(super) fn step(row: &Row<'_>) -> Result<Step> {
+    Ok(Step { at: UnixMillis(row.get(0)?), stage: word(row, 1)?, event: json(row, 2)? })
 }
 
 /// An endpoint's number and what it has counted: its number, then the three counts.

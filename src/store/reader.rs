@@ -5,7 +5,7 @@
 use super::{StoreError, connection, decode, lock};
 use crate::model::{
     Attempt, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona, PersonaIndex, RunPhase,
-    RunSummary, StatusCounts, StopReason, Survey, UnixMillis, Usage,
+    RunSummary, StatusCounts, Step, StopReason, Survey, UnixMillis, Usage,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::path::{Path, PathBuf};
@@ -292,13 +292,13 @@ impl RunReader {
             decode::FATE_COLUMNS
         );
         self.maybe(&sql, [index.0], |row| {
-            let micros: Option<f64> = row.get(6)?;
+            let micros: Option<f64> = row.get(7)?;
             Ok(Interview {
                 status: decode::status(row, 0)?,
                 fate: decode::fate(row, 0)?,
-                attempts: row.get(4)?,
+                attempts: row.get(5)?,
                 seconds: micros.unwrap_or_default() / 1e6,
-                finished_at: UnixMillis(row.get(5)?),
+                finished_at: UnixMillis(row.get(6)?),
             })
         })
     }
@@ -313,6 +313,16 @@ impl RunReader {
             decode::ATTEMPT_COLUMNS
         );
         self.all(&sql, [index.0], decode::attempt)
+    }
+
+    /// What happened in an interview of several stages, oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn steps(&self, index: PersonaIndex) -> Result<Vec<Step>, StoreError> {
+        let sql =
+            format!("SELECT {} FROM step WHERE persona = ? ORDER BY number", decode::STEP_COLUMNS);
+        self.all(&sql, [index.0], decode::step)
     }
 
     /// The number of an interview's last attempt, or 0: a resumed interview counts on from it.

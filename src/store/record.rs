@@ -1,13 +1,19 @@
 //! What the writer is told, and what it tells.
 
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary,
+    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step,
 };
 
 /// One fact to be kept.
 #[derive(Clone, Debug)]
 pub enum Record {
     Attempted(Box<Attempt>),
+    /// Something happened in an interview of several stages; `number` counts its steps from 0.
+    Stepped {
+        persona: PersonaIndex,
+        number: u32,
+        step: Box<Step>,
+    },
     /// The interview is over. `attempts` counts all it ever took.
     Finished {
         persona: PersonaIndex,

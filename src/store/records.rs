@@ -72,5 +72,5 @@ fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExportRecord> {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(decode::fate(row, 4)?),
     };
-    Ok(ExportRecord { persona: decode::persona(row)?, fate, attempts: row.get(8)? })
+    Ok(ExportRecord { persona: decode::persona(row)?, fate, attempts: row.get(9)? })
 }

@@ -2,7 +2,8 @@
 
 use super::{Record, json::AnswerAsJson, queue::Entry};
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, UnixMillis,
+    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step,
+    UnixMillis,
 };
 use rusqlite::{CachedStatement, Connection, Error, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -61,6 +62,7 @@ impl<'c> Rows<'c> {
     fn write(&mut self, entry: &Entry) -> rusqlite::Result<()> {
         match &entry.record {
             Record::Attempted(attempt) => self.attempted(attempt),
+            Record::Stepped { persona, number, step } => self.stepped(*persona, *number, step),
             Record::Finished { persona, fate, attempts } => {
                 self.finished(*persona, fate, *attempts, self.wall_clock(entry))
             }
@@ -105,6 +107,25 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
+    fn stepped(&mut self, persona: PersonaIndex, number: u32, step: &Step) -> rusqlite::Result<()> {
+        let event = json(self.buffer, &step.event)?;
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO step VALUES (?,?,?,?,?)")?
+            .execute(params![persona.0, number, step.at.0, step.stage.as_str(), event])?;
+        Ok(())
+    }
+
+    fn flagged(&self, persona: PersonaIndex, issues: &[String]) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM flag WHERE persona = ?")?
+            .execute([persona.0])?;
+        let mut flag = self.connection.prepare_cached("INSERT INTO flag VALUES (?,?,?)")?;
+        for (number, issue) in (0_u32..).zip(issues) {
+            flag.execute(params![persona.0, number, issue])?;
+        }
+        Ok(())
+    }
+
     fn finished(
         &mut self,
         persona: PersonaIndex,
@@ -116,6 +137,11 @@ impl<'c> Rows<'c> {
         let none = None::<&str>;
         match fate {
             Fate::Answered(answer) => {
+                let answer = json(self.buffer, &AnswerAsJson(answer))?;
+                self.fate.execute(params![persona.0, answer, none, none])
+            }
+            Fate::Flagged { answer, issues } => {
+                self.flagged(persona, issues)?;
                 let answer = json(self.buffer, &AnswerAsJson(answer))?;
                 self.fate.execute(params![persona.0, answer, none, none])
             }

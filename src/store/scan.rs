@@ -29,7 +29,7 @@ impl RunReader {
         );
         self.each(&sql, [InterviewStatus::Failed.code()], |row| {
             if let Fate::Failed(failure) = decode::fate(row, 0)? {
-                f(PersonaIndex(row.get(4)?), failure);
+                f(PersonaIndex(row.get(5)?), failure);
             }
             Ok(())
         })

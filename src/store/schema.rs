@@ -4,7 +4,9 @@
 pub(super) const APPLICATION_ID: i32 = 0x5678_506f;
 
 /// The version of the tables, kept as `user_version`.
-pub(super) const VERSION: i32 = 1;
+///
+/// 1: the first. 2: `step` and `flag` were added.
+pub(super) const VERSION: i32 = 2;
 
 /// Bytes a page: the size at which 1,000,000 answers of 2 KB took 10 s. It must be set before WAL.
 pub(super) const PAGE_SIZE: u32 = 16 * 1024;
@@ -80,3 +82,27 @@ CREATE TABLE phase_change (
     phase TEXT NOT NULL
 ) STRICT;
 ";
+
+/// What came with version 2. `step` is the timeline of an interview that has several stages, in
+/// JSON; `flag` has what critics were not content with.
+pub(super) const ADDED_IN_2: &str = "
+CREATE TABLE step (
+    persona INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    stage TEXT NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (persona, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE flag (
+    persona INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    issue TEXT NOT NULL,
+    PRIMARY KEY (persona, number)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The same for a reader of an older file, which it may not change: empty, and only its own.
+pub(super) fn added_in_2_for_readers() -> String {
+    ADDED_IN_2.replace("CREATE TABLE", "CREATE TEMP TABLE")
+}

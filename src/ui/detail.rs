@@ -1,6 +1,6 @@
 //! One persona's detail as lines of text: for the inspector, for its preview, and for a file.
 
-use super::{format, glyphs::Glyphs, text, theme::Role};
+use super::{format, glyphs::Glyphs, text, theme::Role, timeline};
 use crate::{
     model::{Answer, Attempt, FailureKind, InterviewStatus, Score, Stage, UnixMillis},
     protocol::{Activity, EndpointMeters, PersonaDetail},
@@ -94,8 +94,20 @@ impl Writer<'_> {
             self.head("Refusal");
             self.put(Role::Refused, refusal);
         }
+        if !detail.flags.is_empty() {
+            self.head("Not settled");
+            for issue in &detail.flags {
+                self.indented(Role::Flagged, &format!("{} ", self.glyphs.bullet), issue);
+            }
+        }
         if let Some(answer) = &detail.answer {
             self.answer(answer);
+        }
+        if !detail.steps.is_empty() {
+            self.head("Timeline");
+            for (role, head, words) in timeline::entries(&detail.steps, self.glyphs, self.zone) {
+                self.indented(role, &head, &words);
+            }
         }
         if !detail.attempts.is_empty() {
             self.head("Attempts");
@@ -210,8 +222,9 @@ impl Writer<'_> {
         let time = format::time_of_day(attempt.sent_at, self.zone);
         let head = format!("{:>2}  {time}  {status}  ", attempt.number);
         let what = match attempt.stage {
-            Stage::Answer => "",
-            Stage::Repair => "repair call, ",
+            Stage::Answer => String::new(),
+            Stage::Repair => "repair call, ".to_owned(),
+            stage => format!("{}, ", stage.label()),
         };
         let cap = if raised { "with a higher output cap, " } else { "" };
         match &attempt.failure {

@@ -313,6 +313,8 @@ pub fn detail(persona: u32, status: S) -> PersonaDetail {
             }
             _ => vec![attempt(1, 5_000, None)],
         },
+        steps: Vec::new(),
+        flags: Vec::new(),
         answer: (status == S::Done).then(|| Answer {
             narrative: "I depend on a car for night shifts. Still, rents keep me up at night."
                 .to_owned(),

@@ -34,6 +34,7 @@ mod steps;
 mod terminal;
 pub mod text;
 pub mod theme;
+pub mod timeline;
 pub mod view;
 mod widget;
 

@@ -33,6 +33,7 @@ pub enum Role {
     InFlight,
     BackingOff,
     Done,
+    Flagged,
     Refused,
     Failed,
     Requests,
@@ -55,6 +56,7 @@ impl Role {
             InterviewStatus::InFlight => Self::InFlight,
             InterviewStatus::BackingOff => Self::BackingOff,
             InterviewStatus::Done => Self::Done,
+            InterviewStatus::Flagged => Self::Flagged,
             InterviewStatus::Refused => Self::Refused,
             InterviewStatus::Failed => Self::Failed,
         }

@@ -8,7 +8,7 @@ use std::{
 use voxpop::{
     model::{
         Answer, Attempt, AttemptTiming, Attribute, EndpointIndex, Failure, FailureKind, Fate, Grid,
-        Persona, PersonaIndex, PromptTemplates, Score, Stage, Survey, UnixMillis, Usage,
+        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Survey, UnixMillis, Usage,
     },
     store::{Import, NewRun, Notice, OpenRun, Record, Writer, run_path},
 };
@@ -29,6 +29,7 @@ pub fn survey() -> Survey {
         temperature: 0.7,
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
+        review: Review::default(),
     }
 }
 

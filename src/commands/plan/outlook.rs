@@ -10,7 +10,7 @@ use crate::{
         Work, usual_latency,
     },
     model::{Guessed, Limits, Slots, Tokens, Usd},
-    prompt::{self, Prompts},
+    prompt::{self, Form, Prompts},
     tokens::TokenCounter,
 };
 use std::{num::NonZeroU32, time::Duration};
@@ -187,7 +187,8 @@ fn work(
     sample: &Sample,
     counter: &TokenCounter,
 ) -> Result<Work, Problem> {
-    let shared = counter.shared(prompts.system(), &prompt::answer_schema(&config.survey));
+    let shared =
+        counter.shared(prompts.system(Form::Answer), &prompt::answer_schema(&config.survey));
     let mut own = 0;
     for persona in &sample.personas {
         own += counter.message(&prompts.user(persona).map_err(Problem::input)?).0;

@@ -296,9 +296,10 @@ fn worst(counts: &StatusCounts) -> Face {
     if let Some(status) = WORST_FIRST.into_iter().find(|&s| counts.get(s) > 0) {
         return Face::Status(status);
     }
-    let (done, total) = (counts.get(S::Done), counts.total());
+    let (done, total) = (counts.answered(), counts.total());
     match done {
         0 => Face::Status(S::Queued),
+        d if d == total && counts.get(S::Flagged) > 0 => Face::Status(S::Flagged),
         d if d == total => Face::Status(S::Done),
         d if u64::from(d) * 3 <= u64::from(total) => Face::Partly(0),
         d if u64::from(d) * 3 <= u64::from(total) * 2 => Face::Partly(1),

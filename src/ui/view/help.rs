@@ -55,7 +55,8 @@ fn lines(keys: usize, look: &Look) -> Vec<Vec<Piece>> {
         }
     }
     lines.push(vec![(Role::Title, "Cells: of several personas the uppermost shows".to_owned())]);
-    for status in WORST_FIRST.into_iter().chain([InterviewStatus::Queued, InterviewStatus::Done]) {
+    let at_rest = [InterviewStatus::Queued, InterviewStatus::Flagged, InterviewStatus::Done];
+    for status in WORST_FIRST.into_iter().chain(at_rest) {
         lines.push(vec![
             (Role::of(status), format!(" {} ", look.glyphs.status(status))),
             (Role::Text, status.label().to_owned()),
