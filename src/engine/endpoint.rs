@@ -32,32 +32,31 @@ pub(super) struct Endpoint {
 }
 
 /// A request of each form, in one dialect.
-pub(super) struct Templates([RequestTemplate; Form::COUNT]);
+pub(super) struct Templates {
+    dialect: Dialect,
+    /// In the order of [`Form::ALL`].
+    of_forms: Vec<RequestTemplate>,
+}
 
 impl Templates {
     fn new(
         settings: [TemplateSettings; Form::COUNT],
         dialect: Dialect,
     ) -> Result<Self, serde_json::Error> {
-        let [answer, consistency, relevance, review] =
-            settings.map(|settings| RequestTemplate::new(settings, dialect));
-        Ok(Self([answer?, consistency?, relevance?, review?]))
+        let of_forms = settings.map(|settings| RequestTemplate::new(settings, dialect));
+        Ok(Self { dialect, of_forms: of_forms.into_iter().collect::<Result<_, _>>()? })
     }
 
     /// The request of a form.
-    pub(super) const fn of(&self, form: Form) -> &RequestTemplate {
-        &self.0[form.ordinal()]
-    }
-
-    fn dialect(&self) -> Dialect {
-        self.of(Form::Answer).dialect()
+    pub(super) fn of(&self, form: Form) -> &RequestTemplate {
+        &self.of_forms[form.ordinal()]
     }
 
     /// The same requests in the next dialect; `None` where there is none left.
     fn without(&self, unsupported: Unsupported) -> Option<Self> {
-        let [answer, consistency, relevance, review] = &self.0;
-        let next = |template: &RequestTemplate| template.without(unsupported);
-        Some(Self([next(answer)?, next(consistency)?, next(relevance)?, next(review)?]))
+        let dialect = self.dialect.without(unsupported)?;
+        let next = self.of_forms.iter().map(|template| template.without(unsupported));
+        Some(Self { dialect, of_forms: next.collect::<Option<_>>()? })
     }
 }
 
@@ -113,14 +112,14 @@ impl Endpoint {
             return false;
         }
         let now = self.templates.load();
-        if now.dialect() != asked.dialect() {
+        if now.dialect != asked.dialect {
             return true;
         }
         let Some(next) = asked.without(unsupported) else { return false };
         tracing::warn!(
             "{} does not know a part of the request: it is asked with {} from now on",
             self.name,
-            next.dialect().describe()
+            next.dialect.describe()
         );
         self.templates.compare_and_swap(asked, Arc::new(next));
         true
