@@ -4,5 +4,6 @@ mod export;
 mod faults;
 mod processes;
 mod run_file;
+mod steps;
 mod support;
 mod writing;
