@@ -1,9 +1,12 @@
 //! Batches from end to end: the client against the simulated provider, over real HTTP.
 
+mod common;
+
+use common::voxpop::{PATIENCE, Running, command};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
     path::PathBuf,
@@ -11,13 +14,17 @@ use std::{
 };
 use tempfile::TempDir;
 use voxpop::{
-    model::{AuthHeader, BatchId, BatchKey, BatchSaid, BatchState, FailureKind, FileId},
+    batch::{
+        BatchRecord, CustomId, End, Event, FileLimits, LineOutcome, LineSize, Next, Placement,
+        Read, ReadCounts, Reading, Rules, Splitter, Step, line_length, push_line,
+    },
+    model::{
+        AuthHeader, BatchId, BatchKey, BatchSaid, BatchState, FailureKind, FileId, PersonaIndex,
+        Stage, Tokens, UnixMillis,
+    },
     provider::{BatchError, Client, ClientSettings, Exchange, NewBatch},
     simulator::{BatchOptions, Change, Key, Options, Simulator},
 };
-
-/// How long a condition may take on a busy machine before it counts as never.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A provider, a client of it and a folder.
 struct Bench {
@@ -33,7 +40,7 @@ impl Bench {
 
     fn with(options: Options) -> Self {
         let simulator = Simulator::start(options).unwrap();
-        let client = client(&simulator, "sk-a-made-up-key-of-tests");
+        let client = client(&simulator.base_url(), "sk-a-made-up-key-of-tests");
         Self { simulator, client, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -85,10 +92,10 @@ fn quick() -> Options {
     Options { latency: Duration::ZERO, batch, ..Options::default() }
 }
 
-fn client(simulator: &Simulator, key: &str) -> Client {
+fn client(base_url: &str, key: &str) -> Client {
     let key = SecretString::from(key.to_owned());
     Client::new(&ClientSettings {
-        base_url: &simulator.base_url(),
+        base_url,
         query: None,
         key: Some(&key),
         auth: AuthHeader::Bearer,
@@ -298,9 +305,10 @@ async fn what_belongs_to_another_project_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("input.jsonl");
     fs::write(&path, lines(3)).unwrap();
-    let one = client(&simulator, "sk-the-key-of-one-project");
-    let other = client(&simulator, "sk-the-key-of-another");
-    let nobody = client(&simulator, "sk-the-key-of-nobody-at-all");
+    let base_url = simulator.base_url();
+    let one = client(&base_url, "sk-the-key-of-one-project");
+    let other = client(&base_url, "sk-the-key-of-another");
+    let nobody = client(&base_url, "sk-the-key-of-nobody-at-all");
     let input = one.upload(&path, "input.jsonl").await.unwrap();
     let key = BatchKey("ours".into());
     let made = one.create_batch(NewBatch { key: &key, input: &input }).await.unwrap();
@@ -353,4 +361,206 @@ async fn near_texts_have_near_vectors_and_a_share_of_requests_fails() {
     assert!((5..35).contains(&failed), "{failed}");
     assert!(vectors.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(simulator.stats().embedded, 60);
+}
+
+#[tokio::test]
+async fn the_program_serves_batches_as_its_flags_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--batch-seconds", "0", "--batch-expired", "100%", "--embeddings-failed", "0.5"];
+    let always = ["simulate", "--port", "0", "--latency", "0ms"];
+    let process = Running::start(command(&[&always[..], &flags].concat(), folder.path()));
+    let client = client(&process.wait_for_line("http://127.0.0.1:"), "any");
+    let path = folder.path().join("input.jsonl");
+    fs::write(&path, lines(3)).unwrap();
+    let input = client.upload(&path, "input.jsonl").await.unwrap();
+    let key = BatchKey("ours".into());
+    let made = client.create_batch(NewBatch { key: &key, input: &input }).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let over = loop {
+        let said = client.batch(&made.id).await.unwrap();
+        if said.state.is_over() {
+            break said;
+        }
+        assert!(Instant::now() < deadline, "{said:?}");
+    };
+    assert_eq!((over.state, over.output, over.counts.failed), (BatchState::Expired, None, 3));
+}
+
+/// What is on the disk of somebody who runs batches: all that a crash leaves.
+#[derive(Default)]
+struct Disk {
+    /// Each batch with its lines and its file.
+    batches: Vec<(String, Vec<CustomId>, PathBuf)>,
+    /// What was taken, by persona.
+    taken: BTreeMap<PersonaIndex, (CustomId, u16)>,
+}
+
+impl Disk {
+    fn body(persona: PersonaIndex) -> Vec<u8> {
+        line("", "m", persona.as_usize())["body"].to_string().into_bytes()
+    }
+
+    /// Writes lines into as many files as they need.
+    fn plan(&mut self, folder: &std::path::Path, ids: &[CustomId]) {
+        let limits = FileLimits { lines: 400, ..FileLimits::default() };
+        let mut splitter = Splitter::new(limits);
+        let (mut file, mut members) = (Vec::new(), Vec::new());
+        for &id in ids {
+            let body = Self::body(id.persona);
+            let bytes = line_length(id, &body);
+            match splitter.place(LineSize { bytes, tokens: Tokens(40) }) {
+                Placement::Here => {}
+                Placement::NextFile { full } => {
+                    assert_eq!(full.bytes, file.len() as u64);
+                    self.keep(folder, &mut file, &mut members);
+                }
+                Placement::TooLarge => panic!("{id}"),
+            }
+            push_line(&mut file, id, &body);
+            members.push(id);
+        }
+        if !members.is_empty() {
+            self.keep(folder, &mut file, &mut members);
+        }
+    }
+
+    fn keep(&mut self, folder: &std::path::Path, file: &mut Vec<u8>, members: &mut Vec<CustomId>) {
+        let number = self.batches.len();
+        let path = folder.join(format!("{number}.jsonl"));
+        fs::write(&path, std::mem::take(file)).unwrap();
+        let key = BatchKey(format!("run-{number}"));
+        let record = BatchRecord::new(key, members.len() as u32, Tokens(0));
+        let record = serde_json::to_string(&record).unwrap();
+        self.batches.push((record, std::mem::take(members), path));
+    }
+
+    fn record(&self, number: usize) -> BatchRecord {
+        serde_json::from_str(&self.batches[number].0).unwrap()
+    }
+
+    fn commit(&mut self, number: usize, record: &BatchRecord) {
+        self.batches[number].0 = serde_json::to_string(record).unwrap();
+    }
+}
+
+/// Reads the results of a batch, as far as it lives.
+async fn read(
+    bench: &Bench,
+    disk: &mut Disk,
+    number: usize,
+    files: [Option<FileId>; 2],
+    mut lives_for: usize,
+) -> Option<(ReadCounts, Vec<CustomId>)> {
+    let ids = disk.batches[number].1.clone();
+    let mut reading = Reading::new(ids.iter().copied());
+    for id in ids.iter().filter(|id| disk.taken.get(&id.persona).is_some_and(|(t, _)| t == *id)) {
+        reading.was_taken(*id);
+    }
+    let mut again = Vec::new();
+    for file in files.into_iter().flatten() {
+        let mut content = bench.client.content(&file).await.unwrap();
+        while let Some(bytes) = content.next().await.unwrap() {
+            match reading.read(&bytes) {
+                Read::Line(line) => {
+                    let status = match line.outcome {
+                        LineOutcome::Answered { .. } => 200,
+                        LineOutcome::Failed { status, .. } => status,
+                        LineOutcome::NotRun => {
+                            again.push(line.id);
+                            continue;
+                        }
+                        LineOutcome::NoReply { .. } => panic!("{line:?}"),
+                    };
+                    let before = disk.taken.insert(line.id.persona, (line.id, status));
+                    assert_eq!(before, None, "{} twice", line.id);
+                }
+                Read::Again(_) => {}
+                Read::Strange(strange) => panic!("{strange}"),
+            }
+            lives_for = lives_for.checked_sub(1)?;
+        }
+    }
+    again.extend(reading.missing());
+    Some((reading.counts(), again))
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_sent_twice_though_the_client_dies_at_every_step() {
+    const PERSONAS: u32 = 1_000;
+    let bench = Bench::start(BatchOptions { expired: 0.05, failed: 0.01, ..quick().batch });
+    let rules = Rules { settles_after: Duration::ZERO, ..Rules::default() };
+    let mut disk = Disk::default();
+    let id = |persona| CustomId {
+        persona: PersonaIndex(persona),
+        stage: Stage::Answer,
+        round: 0,
+        attempt: 1,
+    };
+    disk.plan(bench.folder.path(), &(0..PERSONAS).map(id).collect::<Vec<_>>());
+    assert_eq!(disk.batches.len(), 3);
+    let (mut number, mut step) = (0, 0);
+    while number < disk.batches.len() {
+        let mut record = disk.record(number);
+        loop {
+            let next = record.next(UnixMillis::now(), &rules);
+            step += 1;
+            // Every third step is carried out, and the client dies before it is on file.
+            let dies = step % 3 == 0;
+            let client = &bench.client;
+            let at = UnixMillis::now();
+            let said = |said| Event::Said { said, at };
+            let event = match next {
+                Next::Upload => {
+                    let path = disk.batches[number].2.clone();
+                    Event::Uploaded(client.upload(&path, "input.jsonl").await.unwrap())
+                }
+                Next::Intend => Event::Intended { at },
+                Next::Create { key, input } => {
+                    let new = NewBatch { key: &key, input: &input };
+                    said(client.create_batch(new).await.unwrap())
+                }
+                Next::Find { key } => match client.find_batch(&key).await.unwrap() {
+                    Some(found) => said(found),
+                    None => Event::NotFound { at },
+                },
+                Next::Look { id } => said(client.batch(&id).await.unwrap()),
+                Next::Read { output, errors } => {
+                    let lives_for = if dies { 150 } else { usize::MAX };
+                    match read(&bench, &mut disk, number, [output, errors], lives_for).await {
+                        Some((counts, again)) => {
+                            let again = again.into_iter().map(|id| id.again(9).unwrap());
+                            record.apply(Event::Read(counts), &rules);
+                            disk.plan(bench.folder.path(), &again.collect::<Vec<_>>());
+                            disk.commit(number, &record);
+                            continue;
+                        }
+                        None => {
+                            record = disk.record(number);
+                            continue;
+                        }
+                    }
+                }
+                Next::Nothing => break,
+                next @ (Next::Cancel { .. } | Next::Wait { .. }) => panic!("{next:?}"),
+            };
+            if dies {
+                record = disk.record(number);
+            } else {
+                record.apply(event, &rules);
+                disk.commit(number, &record);
+            }
+        }
+        let Step::Over { end: End::Read, .. } = record.step() else { panic!("{record:?}") };
+        number += 1;
+    }
+    assert_eq!(
+        disk.taken.keys().map(|p| p.0).collect::<Vec<_>>(),
+        (0..PERSONAS).collect::<Vec<_>>()
+    );
+    let answered = disk.taken.values().filter(|(_, status)| *status == 200).count();
+    let stats = bench.simulator.batch_stats();
+    assert_eq!(stats.lines_answered, answered as u64);
+    assert_eq!(stats.lines_answered + stats.lines_failed, u64::from(PERSONAS));
+    assert_eq!((stats.lines_answered_again, stats.created), (0, disk.batches.len() as u64));
+    assert!(stats.lines_expired > 20 && disk.batches.len() > 3, "{stats:?}");
 }

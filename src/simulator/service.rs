@@ -141,7 +141,7 @@ impl Service {
     pub fn chat(&self, asker: Asker<'_>, body: &[u8], now: Instant) -> Reply {
         let key = match self.enter(asker.key) {
             Ok(key) => key,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let reply = match self.read(body, asker.deployment) {
             Ok(request) => self.complete(key, &request, body, now),
@@ -180,7 +180,7 @@ impl Service {
     pub fn embeddings(&self, asker: Asker<'_>, body: &[u8], now: Instant) -> Reply {
         let key = match self.enter(asker.key) {
             Ok(key) => key,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let request = match EmbeddingRequest::parse(body) {
             Ok(request) => request,
@@ -220,7 +220,7 @@ impl Service {
     pub fn models(&self, asker: Asker<'_>, now: Instant) -> Reply {
         let key = match self.enter(asker.key) {
             Ok(key) => key,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         self.counts.ended(Ending::ModelsListed);
         let model = |id: &str| {
@@ -246,11 +246,11 @@ impl Service {
     ///
     /// # Errors
     /// The reply that it gets while the provider is down, or to a key that is not served.
-    pub fn enter(&self, given: Option<&str>) -> Result<KeyId, Reply> {
+    pub fn enter(&self, given: Option<&str>) -> Result<KeyId, Box<Reply>> {
         if self.outage.is_on() {
-            return Err(self.unreachable());
+            return Err(Box::new(self.unreachable()));
         }
-        self.key(given).map_err(|problem| self.key_refused(problem, given))
+        self.key(given).map_err(|problem| Box::new(self.key_refused(problem, given)))
     }
 
     fn unreachable(&self) -> Reply {

@@ -67,7 +67,7 @@ struct Guest {
 }
 
 /// Counts a request in and looks at its key.
-fn enter(server: &Server, headers: &HeaderMap) -> (InFlight, Result<Guest, Reply>) {
+fn enter(server: &Server, headers: &HeaderMap) -> (InFlight, Result<Guest, Box<Reply>>) {
     let service = &server.service;
     let in_flight = service.counts.received();
     let guest = service
@@ -86,7 +86,7 @@ async fn answer(
     let (in_flight, guest) = enter(server, headers);
     let reply = match guest {
         Ok(guest) => reply(&server.service, make(&server.service, guest)),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     server.send(reply, in_flight, wire).await
 }
@@ -106,7 +106,7 @@ async fn upload(
             };
             reply(&server.service, uploaded)
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     server.send(reply, in_flight, &wire).await
 }
@@ -198,7 +198,7 @@ async fn content(
     let (in_flight, guest) = enter(&server, &headers);
     let found = match guest {
         Ok(guest) => open(&server.service, &id, guest.group).await,
-        Err(refusal) => return server.send(refusal, in_flight, &wire).await,
+        Err(refusal) => return server.send(*refusal, in_flight, &wire).await,
     };
     match found {
         Ok(file) => {
@@ -251,7 +251,7 @@ async fn create(
             });
             reply(&server.service, created)
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     server.send(reply, in_flight, &wire).await
 }

@@ -238,8 +238,7 @@ impl Registry {
     /// Changes a batch.
     pub fn with<T>(&self, id: &str, change: impl FnOnce(&mut Batch) -> T) -> Option<T> {
         let mut book = self.book();
-        let changed = book.batches.iter_mut().find(|batch| batch.id == id).map(change);
-        changed
+        book.batches.iter_mut().find(|batch| batch.id == id).map(change)
     }
 
     /// Changes the counts over all batches.
