@@ -425,6 +425,14 @@ pub struct SimulateArgs {
     #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Batches",
           value_parser = simulator::parse_share)]
     pub batch_failed: f64,
+    /// The share of lines whose results have a second copy, or one under an unknown name
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Batches",
+          value_parser = simulator::parse_share)]
+    pub batch_strange: f64,
+    /// The share of requests about files and batches that get a 500, half of them once done
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Batches",
+          value_parser = simulator::parse_share)]
+    pub batch_unclear: f64,
     /// The most prompt tokens of one model in unfinished batches [default: no limit]
     #[arg(long, value_name = "N", help_heading = "Batches")]
     pub batch_enqueued_tokens: Option<u64>,

@@ -74,6 +74,8 @@ fn options(args: SimulateArgs) -> Options {
             takes: Duration::from_secs_f64(args.batch_seconds),
             expired: args.batch_expired,
             failed: args.batch_failed,
+            strange: args.batch_strange,
+            unclear: args.batch_unclear,
             enqueued_tokens: args.batch_enqueued_tokens,
         },
         embeddings_failed: args.embeddings_failed,

@@ -1,14 +1,14 @@
 //! The paths of files and batches.
 
 use super::{
-    Wrong,
+    Guest, Luck, Wrong,
     files::{Kept, Purpose},
     life,
     registry::{Order, metadata},
     reply,
 };
 use crate::simulator::{
-    accounts::KeyId,
+    FaultKind,
     reply::Reply,
     server::Server,
     service::Service,
@@ -60,19 +60,18 @@ pub fn routes(base: &str) -> Router<Arc<Server>> {
         .route(&format!("{base}/batches/{{id}}/cancel"), post(cancel))
 }
 
-/// A client that has been let in, and the group that it belongs to.
-struct Guest {
-    key: KeyId,
-    group: usize,
-}
-
 /// Counts a request in and looks at its key.
 fn enter(server: &Server, headers: &HeaderMap) -> (InFlight, Result<Guest, Box<Reply>>) {
     let service = &server.service;
     let in_flight = service.counts.received();
-    let guest = service
-        .enter(server.key(headers))
-        .map(|key| Guest { key, group: service.accounts().group(key) });
+    let guest = service.enter(server.key(headers)).and_then(|key| {
+        let luck = Luck::of(service, service.batches.number());
+        if luck == Luck::NotDone {
+            service.counts.ended(Ending::Fault(FaultKind::ServerError));
+            return Err(Box::new(service.batched_failure()));
+        }
+        Ok(Guest { key, group: service.accounts().group(key), luck })
+    });
     (in_flight, guest)
 }
 
@@ -85,7 +84,7 @@ async fn answer(
 ) -> Response {
     let (in_flight, guest) = enter(server, headers);
     let reply = match guest {
-        Ok(guest) => reply(&server.service, make(&server.service, guest)),
+        Ok(guest) => reply(&server.service, &guest, make(&server.service, guest)),
         Err(refusal) => *refusal,
     };
     server.send(reply, in_flight, wire).await
@@ -104,7 +103,7 @@ async fn upload(
                 Ok(parts) => take(&server.service, parts, guest.group).await,
                 Err(rejection) => Err(Wrong::new(rejection.body_text(), None)),
             };
-            reply(&server.service, uploaded)
+            reply(&server.service, &guest, uploaded)
         }
         Err(refusal) => *refusal,
     };
@@ -249,7 +248,7 @@ async fn create(
                 tokio::spawn(life::live(Arc::clone(&server.service), id));
                 object
             });
-            reply(&server.service, created)
+            reply(&server.service, &guest, created)
         }
         Err(refusal) => *refusal,
     };

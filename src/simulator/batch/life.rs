@@ -255,7 +255,14 @@ impl Work {
             &mut self.errors
         };
         part.lines += 1;
-        write_reply(&mut part.file, number, id, &reply)
+        write_reply(&mut part.file, number, id, &reply)?;
+        let strange = chance.with(b"strange");
+        if strange.happens(options.strange) {
+            let unknown = format!("{id}-unknown");
+            let name = if strange.with(b"doubled").happens(0.5) { id } else { &*unknown };
+            write_reply(&mut part.file, number, name, &reply)?;
+        }
+        Ok(())
     }
 
     /// Keeps the two files and gives back their ids.

@@ -17,7 +17,9 @@ pub use files::Files;
 pub use http::routes;
 pub use registry::{BatchStats, Registry};
 
-use super::{error_body::ApiError, reply::Reply, service::Service, stats::Ending};
+use super::{
+    FaultKind, accounts::KeyId, error_body::ApiError, reply::Reply, service::Service, stats::Ending,
+};
 use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,13 +32,26 @@ pub struct BatchOptions {
     pub expired: f64,
     /// The share of lines that end with a server error, 0 to 1.
     pub failed: f64,
+    /// The share of lines of which the results have a second copy, or one under a name that
+    /// nobody gave, 0 to 1.
+    pub strange: f64,
+    /// The share of requests about files and batches that end with a 500, every other one after
+    /// it was done, 0 to 1.
+    pub unclear: f64,
     /// The most prompt tokens of one model that may be in unfinished batches of a group of keys.
     pub enqueued_tokens: Option<u64>,
 }
 
 impl Default for BatchOptions {
     fn default() -> Self {
-        Self { takes: Duration::from_secs(10), expired: 0.0, failed: 0.0, enqueued_tokens: None }
+        Self {
+            takes: Duration::from_secs(10),
+            expired: 0.0,
+            failed: 0.0,
+            strange: 0.0,
+            unclear: 0.0,
+            enqueued_tokens: None,
+        }
     }
 }
 
@@ -77,14 +92,48 @@ impl Wrong {
     }
 }
 
-/// A JSON reply, or why there is none.
-fn reply(service: &Service, result: Result<Value, Wrong>) -> Reply {
+/// A JSON reply, or why there is none, or the 500 that hides either.
+fn reply(service: &Service, guest: &Guest, result: Result<Value, Wrong>) -> Reply {
     match result {
+        _ if guest.luck == Luck::NoReply => {
+            service.counts.ended(Ending::Fault(FaultKind::ServerError));
+            service.batched_failure()
+        }
         Ok(value) => {
             service.counts.ended(Ending::FilesAndBatches);
             Reply::new(200, value.to_string().into_bytes())
         }
         Err(wrong) => wrong.reply(service),
+    }
+}
+
+/// A client that has been let in, and the group of keys that it belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Guest {
+    key: KeyId,
+    group: usize,
+    luck: Luck,
+}
+
+/// What becomes of a request about files and batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Luck {
+    Good,
+    /// A 500, and nothing is done.
+    NotDone,
+    /// A 500 after it was done.
+    NoReply,
+}
+
+impl Luck {
+    /// That of the request with this number.
+    fn of(service: &Service, number: u64) -> Self {
+        let chance = service.chance(b"unclear").with_number(number);
+        match (chance.happens(service.options.batch.unclear), chance.with(b"done").happens(0.5)) {
+            (false, _) => Self::Good,
+            (true, false) => Self::NotDone,
+            (true, true) => Self::NoReply,
+        }
     }
 }
 

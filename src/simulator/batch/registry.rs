@@ -6,7 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 use tokio::sync::Notify;
 
@@ -120,7 +123,11 @@ pub struct BatchStats {
 
 /// All batches, the oldest first.
 #[derive(Debug, Default)]
-pub struct Registry(Mutex<Book>);
+pub struct Registry {
+    book: Mutex<Book>,
+    /// Requests about files and batches so far.
+    requests: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -131,6 +138,11 @@ struct Book {
 }
 
 impl Registry {
+    /// The number of a request that has come in.
+    pub fn number(&self) -> u64 {
+        self.requests.fetch_add(1, Relaxed)
+    }
+
     /// Takes an order; its validation is still to come.
     pub fn create(&self, order: Order) -> (String, Value) {
         let mut book = self.book();
@@ -261,7 +273,7 @@ impl Registry {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
