@@ -257,7 +257,10 @@ async fn the_program_serves_batches_as_its_flags_say() {
     let folder = tempfile::tempdir().unwrap();
     let flags = ["--batch-seconds", "0", "--batch-expired", "100%", "--embeddings-failed", "0.5"];
     let always = ["simulate", "--port", "0", "--latency", "0ms"];
-    let process = Running::start(command(&[&always[..], &flags].concat(), folder.path()));
+    let mut command = command(&[&always[..], &flags].concat(), folder.path());
+    // It is killed, and leaves its files.
+    command.env("TMPDIR", folder.path());
+    let process = Running::start(command);
     let client = client(&process.wait_for_line("http://127.0.0.1:"), "any");
     let path = folder.path().join("input.jsonl");
     fs::write(&path, lines(3)).unwrap();
