@@ -405,9 +405,37 @@ pub struct SimulateArgs {
         help_heading = "Trouble"
     )]
     pub fault: simulator::Faults,
+    /// The share of requests for embeddings that end with a 500, such as 5%
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Trouble",
+          value_parser = simulator::parse_share)]
+    pub embeddings_failed: f64,
     /// A change at a time after the start, once for each, such as 30s:capacity=x0.5
     #[arg(long, value_name = "TIME:CHANGE", help_heading = "Trouble")]
     pub at: Vec<simulator::Scheduled>,
+
+    /// How many seconds a batch takes after its validation
+    #[arg(long, default_value_t = 10.0, value_name = "N", help_heading = "Batches",
+          value_parser = parse_seconds)]
+    pub batch_seconds: f64,
+    /// The share of a batch's lines that expire, such as 5%
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Batches",
+          value_parser = simulator::parse_share)]
+    pub batch_expired: f64,
+    /// The share of a batch's lines that end with a 500, such as 1%
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Batches",
+          value_parser = simulator::parse_share)]
+    pub batch_failed: f64,
+    /// The share of lines whose results have a second copy, or one under an unknown name
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Batches",
+          value_parser = simulator::parse_share)]
+    pub batch_strange: f64,
+    /// The share of requests about files and batches that get a 500, half of them once done
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Batches",
+          value_parser = simulator::parse_share)]
+    pub batch_unclear: f64,
+    /// The most prompt tokens of one model in unfinished batches [default: no limit]
+    #[arg(long, value_name = "N", help_heading = "Batches")]
+    pub batch_enqueued_tokens: Option<u64>,
 }
 
 /// What `voxpop simulate --help` says below the flags. Its lists are those that are read.
@@ -433,6 +461,9 @@ Examples:
     curl -d quota=+500000 http://127.0.0.1:8080/simulator/do
   A provider that dies and comes back, with keys of which two share one quota:
     voxpop simulate --rpm 300 --key sk-a:team --key sk-b:team --key sk-c --at 1m:down --at 2m:up
+  Batches of a minute, of whose lines some expire and some fail:
+    voxpop simulate --batch-seconds 60 --batch-expired 5% --batch-failed 1% \\
+      --batch-enqueued-tokens 2000000
 
 Kinds:
   openai     Authorization: Bearer, /v1, and every header
@@ -440,6 +471,12 @@ Kinds:
   vllm       256 slots and no headers about limits
   ollama     1 slot, a queue of 512 and then 503; ignores keys and max_completion_tokens
   llama.cpp  4 slots and no headers about limits
+
+Batches (openai and azure): /v1/files and /v1/batches, 50,000 lines or 200 MB each, of one model.
+A line is answered as a request is, faults included, but what would break a connection; no limit
+of the list above holds for it. Those that expire or fail are in the error file, and a batch of
+which lines expire ends as expired. Files are kept in a temporary folder until the end.
+Embeddings: /v1/embeddings gives vectors of 256 numbers, near where texts share words.
 
 Limit shapes; a short TIME checks the minute's limit by the second, as some providers do:
   bucket:TIME          fills evenly; a rest of TIME fills it
@@ -459,6 +496,12 @@ The same seed gives the same answers, faults and latencies to the same requests.
         list(&mut faults.into_iter()),
         list(&mut Change::FORMS.into_iter()),
     )
+}
+
+/// Seconds, up to a day.
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "give a number of seconds from 0 to 86400".to_owned())
 }
 
 /// A time with its unit: `300ms`, `2s`, `1.5s`, `1m`.

@@ -8,6 +8,7 @@
 //! - [`config`], [`personas`], [`prompt`]: what is asked, of whom, in which words
 //! - [`tokens`], [`forecast`]: how much that is, and how long it will take
 //! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
+//! - [`batch`]: files of many calls: what goes into which, and what to do next
 //! - [`engine`]: the run itself
 //! - [`simulator`]: a provider on loopback, for demos and tests
 //! - [`link`]: how a front end reaches an engine, in the same process or in another
@@ -17,6 +18,7 @@
 //! - [`cli`], [`commands`], [`launch`]: the command line and what puts all of it together
 
 pub mod advice;
+pub mod batch;
 pub mod cli;
 pub mod commands;
 pub mod config;

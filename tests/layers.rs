@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("limiter", &["model"]),
     ("store", &["model"]),
     ("export", &["model", "store"]),
+    ("batch", &["model"]),
     (
         "engine",
         &[

@@ -4,8 +4,9 @@ use crate::{
     cli::SimulateArgs,
     error::{Exit, Problem},
     signals::{self, HangUp},
-    simulator::{Charge, Kind, Options, Simulator, Support},
+    simulator::{BatchOptions, Charge, Kind, Options, Simulator, Support},
 };
+use std::time::Duration;
 
 pub(super) fn simulate(args: SimulateArgs) -> Result<Exit, Problem> {
     let kind = args.kind;
@@ -69,6 +70,15 @@ fn options(args: SimulateArgs) -> Options {
         retry_after: args.retry_after.unwrap_or(kind.retry_after),
         dialect,
         faults: args.fault,
+        batch: BatchOptions {
+            takes: Duration::from_secs_f64(args.batch_seconds),
+            expired: args.batch_expired,
+            failed: args.batch_failed,
+            strange: args.batch_strange,
+            unclear: args.batch_unclear,
+            enqueued_tokens: args.batch_enqueued_tokens,
+        },
+        embeddings_failed: args.embeddings_failed,
         schedule: args.at,
     }
 }

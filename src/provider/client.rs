@@ -68,9 +68,9 @@ pub enum ClientError {
 /// It speaks HTTP/1.1 only: over HTTP/2 a server's cap on streams would be a second, hidden limit
 /// on slots, and one lost connection would take all calls in flight with it.
 pub struct Client {
-    http: reqwest::Client,
-    url: Url,
-    headers: HeaderMap,
+    pub(super) http: reqwest::Client,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
     /// What no reply may bring back into logs and files.
     secrets: Vec<SecretString>,
 }
@@ -217,7 +217,7 @@ impl Client {
     }
 
     /// Some proxies repeat the key in their errors, and bodies are kept.
-    fn without_key(&self, body: Bytes) -> Bytes {
+    pub(super) fn without_key(&self, body: Bytes) -> Bytes {
         let shown: Vec<_> = (self.secrets.iter().map(|secret| secret.expose_secret()))
             .filter(|secret| memchr::memmem::find(&body, secret.as_bytes()).is_some())
             .collect();
@@ -233,6 +233,31 @@ impl Client {
 }
 
 impl Exchange {
+    /// What a line of a batch came to, read as a reply to the same request would be. It took no
+    /// time on any wire.
+    pub fn of_line(status: u16, request_id: Option<String>, body: &[u8]) -> Self {
+        let (usage, result) = if status == 200 {
+            reply::read(body)
+        } else {
+            let nothing_said = HeaderMap::new();
+            (None, Err(classify::classify(status, &nothing_said, body, SystemTime::now())))
+        };
+        let result = result.map_err(|failure| Unanswered {
+            failure,
+            unsupported: classify::unsupported(status, body),
+            body: Some(lossy(body)),
+        });
+        Self {
+            status: Some(status),
+            request_id,
+            usage,
+            said: QuotaSaid::default(),
+            first_byte: None,
+            on_the_wire: Duration::ZERO,
+            result,
+        }
+    }
+
     fn broken(
         status: Option<u16>,
         request_id: Option<String>,
@@ -240,15 +265,7 @@ impl Exchange {
         error: &reqwest::Error,
         part: &[u8],
     ) -> Self {
-        // A connection that could not be made in time was never sent anything.
-        let late = error.is_timeout() && !error.is_connect();
-        let (kind, message) = if late {
-            let waited = sent.elapsed().as_secs_f64();
-            (FailureKind::Timeout, format!("no complete reply within {waited:.0} s"))
-        } else {
-            (FailureKind::Connection, root_cause(error))
-        };
-        Self::unanswered(status, request_id, sent, Failure::new(kind, message), part)
+        Self::unanswered(status, request_id, sent, lost(error, sent), part)
     }
 
     fn unanswered(
@@ -271,9 +288,20 @@ impl Exchange {
     }
 }
 
+/// What a broken exchange is as a failure.
+pub(super) fn lost(error: &reqwest::Error, sent: Instant) -> Failure {
+    // A connection that could not be made in time was never sent anything.
+    if error.is_timeout() && !error.is_connect() {
+        let waited = sent.elapsed().as_secs_f64();
+        let message = format!("no complete reply within {waited:.0} s");
+        return Failure::new(FailureKind::Timeout, message);
+    }
+    Failure::new(FailureKind::Connection, root_cause(error))
+}
+
 /// Reads a body to its end. What had come is given back with the error; no error means that the
 /// body was too long.
-async fn read_body(
+pub(super) async fn read_body(
     mut response: reqwest::Response,
 ) -> Result<Bytes, (Option<reqwest::Error>, BytesMut)> {
     // The usual reply arrives in one piece, which is then passed on uncopied.

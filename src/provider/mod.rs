@@ -6,7 +6,10 @@
 //!                              -> body (once a persona) -> Client::exchange -> Exchange
 //!                                                   reply.rs reads a 200, classify.rs the rest
 //! ```
+//!
+//! `batch` is the other way to ask: files of requests, which are answered within a day.
 
+mod batch;
 mod classify;
 mod client;
 mod dialect;
@@ -14,6 +17,7 @@ mod headers;
 mod reply;
 mod request;
 
+pub use batch::{BatchError, BatchPage, ContentLines, NewBatch};
 pub use client::{Client, ClientError, ClientSettings, Completion, Exchange, Unanswered};
 pub use dialect::{AnswerFormat, Dialect, Unsupported};
 pub use request::{Question, Repair, RequestTemplate, TemplateSettings};

@@ -194,6 +194,16 @@ impl Accounts {
         Ok(held)
     }
 
+    /// Whether the money of a key's group is gone.
+    pub fn is_out_of_quota(&self, id: KeyId) -> bool {
+        self.groups[self.accounts[id.0].group].quota == Some(0)
+    }
+
+    /// The group that a key belongs to.
+    pub fn group(&self, id: KeyId) -> usize {
+        self.accounts[id.0].group
+    }
+
     /// Counts what a request has used. The one that uses the quota up is served to its end.
     pub fn used(&mut self, id: KeyId, prompt_tokens: u64, completion_tokens: u64) {
         let account = &mut self.accounts[id.0];

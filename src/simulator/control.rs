@@ -2,6 +2,7 @@
 //! the provider but no part of it: no key, no limit, and it is there while the provider is down.
 
 use super::{
+    batch::BatchStats,
     change::Change,
     server::Server,
     service::{By, Service},
@@ -84,6 +85,7 @@ pub async fn stats(State(server): State<Arc<Server>>) -> Response {
     let all = All {
         uptime_seconds: service.started_at.elapsed().as_millis() as f64 / 1e3,
         counts: service.counts.now(),
+        batches: service.batches.stats(),
         keys,
         now: Now::of(service),
         changes,
@@ -96,6 +98,7 @@ struct All {
     uptime_seconds: f64,
     #[serde(flatten)]
     counts: Stats,
+    batches: BatchStats,
     keys: Vec<Value>,
     now: Now,
     changes: Vec<Value>,

@@ -249,6 +249,11 @@ pub const fn no_money(code: &'static str) -> ApiError<'static> {
     ApiError { message: NO_MONEY, r#type: "insufficient_quota", param: None, code: Some(code) }
 }
 
+/// The 500.
+pub const fn server_error() -> ApiError<'static> {
+    ApiError { message: SERVER_ERROR, r#type: "server_error", param: None, code: None }
+}
+
 const fn broke(code: &'static str) -> Symptom {
     Symptom::Error { status: 429, error: no_money(code), should_retry: None }
 }

@@ -106,7 +106,7 @@ impl FromStr for Faults {
 }
 
 /// `2%` or `0.02` as 0.02. A bare number above 1 is refused: "2" could mean either.
-fn share(rate: &str) -> Option<f64> {
+pub(super) fn share(rate: &str) -> Option<f64> {
     let share = match rate.strip_suffix('%') {
         Some(percent) => percent.trim_end().parse::<f64>().ok()? / 100.0,
         None => rate.parse().ok()?,

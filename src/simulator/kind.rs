@@ -65,6 +65,11 @@ impl Kind {
         }
     }
 
+    /// Whether it takes files and batches.
+    pub(super) const fn has_batches(self) -> bool {
+        matches!(self, Self::OpenAi | Self::Azure)
+    }
+
     /// Whether replies carry `x-request-id`.
     pub(super) const fn numbers_replies(self) -> bool {
         matches!(self, Self::OpenAi | Self::Azure)

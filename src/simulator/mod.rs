@@ -16,6 +16,9 @@
 //!    and `draft` the reply that comes of it, as soon as `pace` allows
 //! 7. `delivery`: headers (`rate_headers`, `retry_after`) and bytes
 //!
+//! `batch` takes files and batches, whose lines `service` answers without 4 and 5, and
+//! `embeddings` makes vectors of texts.
+//!
 //! `kind` says in what the servers differ, and `error_body` how each writes an error. `change` is
 //! what may change while it runs, by schedule or through `control`.
 //!
@@ -25,12 +28,14 @@
 
 mod accounts;
 mod answer;
+mod batch;
 mod chance;
 mod change;
 mod character;
 mod control;
 mod delivery;
 mod draft;
+mod embeddings;
 mod error_body;
 mod facts;
 mod fault_kind;
@@ -62,6 +67,7 @@ mod wire;
 mod words;
 
 pub use accounts::{Key, KeyError, KeyStats};
+pub use batch::{BatchOptions, BatchStats};
 pub use change::{Change, ChangeError, Quota, Scheduled};
 pub use fault_kind::FaultKind;
 pub use faults::{Faults, FaultsError};
@@ -88,6 +94,14 @@ use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until},
 };
+
+/// Reads a share of something: `2%` or `0.02`.
+///
+/// # Errors
+/// With how to write it.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    faults::share(text.trim()).ok_or_else(|| "give a share, such as 2% or 0.02".to_owned())
+}
 
 /// A provider that runs on a thread and a runtime of its own, so that it takes no turn from the
 /// engine's. It stops, connections and all, when it is dropped.
@@ -149,6 +163,11 @@ impl Simulator {
     /// What it has counted so far.
     pub fn stats(&self) -> Stats {
         self.service.counts.now()
+    }
+
+    /// What it has counted of batches so far.
+    pub fn batch_stats(&self) -> BatchStats {
+        self.service.batches.stats()
     }
 
     /// What one of its keys has used so far.

@@ -3,6 +3,7 @@
 use super::{
     Faults,
     accounts::Key,
+    batch::BatchOptions,
     change::{Change, ChangeError, Scheduled},
     kind::{KeyHeader, Kind},
     limits::LimitShape,
@@ -51,6 +52,10 @@ pub struct Options {
     pub dialect: Dialect,
     /// What goes wrong, and how often.
     pub faults: Faults,
+    /// How batches go.
+    pub batch: BatchOptions,
+    /// The share of requests for embeddings that end with a server error, 0 to 1.
+    pub embeddings_failed: f64,
     /// What changes while it runs.
     pub schedule: Vec<Scheduled>,
 }
@@ -85,6 +90,8 @@ impl Default for Options {
             retry_after: RetryAfter::default(),
             dialect: Dialect::default(),
             faults: Faults::default(),
+            batch: BatchOptions::default(),
+            embeddings_failed: 0.0,
             schedule: Vec::new(),
         }
     }

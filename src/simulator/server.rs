@@ -1,7 +1,7 @@
 //! The HTTP side: which path asks for what, and whose key it comes with.
 
 use super::{
-    control, delivery,
+    batch, control, delivery,
     kind::{KeyHeader, Kind},
     reply::Reply,
     service::{Asker, Service},
@@ -49,7 +49,11 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>) -> io::Result<(
     let server = Arc::new(Server { service, replies: AtomicU64::new(1) });
     let mut app = Router::new()
         .route(&format!("{base}/chat/completions"), post(chat))
-        .route(&format!("{base}/models"), get(models));
+        .route(&format!("{base}/models"), get(models))
+        .route(&format!("{base}/embeddings"), post(embeddings));
+    if kind.has_batches() {
+        app = app.merge(batch::routes(base));
+    }
     if kind == Kind::Azure {
         let path = "/openai/deployments/{deployment}/chat/completions";
         app = app.route(path, post(chat_of_deployment));
@@ -108,6 +112,23 @@ async fn models(
     server.send(reply, in_flight, &wire).await
 }
 
+async fn embeddings(
+    State(server): Shared,
+    ConnectInfo(wire): ConnectInfo<WireHandle>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let in_flight = server.service.counts.received();
+    let reply = match body {
+        Ok(body) => {
+            let asker = Asker { key: server.key(&headers), deployment: None };
+            server.service.embeddings(asker, &body, Instant::now())
+        }
+        Err(rejection) => server.service.wrong(rejection.status().as_u16(), &rejection.body_text()),
+    };
+    server.send(reply, in_flight, &wire).await
+}
+
 async fn not_found(
     State(server): Shared,
     ConnectInfo(wire): ConnectInfo<WireHandle>,
@@ -157,7 +178,7 @@ impl Server {
     }
 
     /// The key, from the header in which this kind of server looks for it.
-    fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+    pub fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         match self.service.options.kind.key_header() {
             KeyHeader::Bearer => {
                 let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
@@ -168,7 +189,7 @@ impl Server {
         }
     }
 
-    async fn send(&self, reply: Reply, in_flight: InFlight, wire: &WireHandle) -> Response {
+    pub async fn send(&self, reply: Reply, in_flight: InFlight, wire: &WireHandle) -> Response {
         let number = self.replies.fetch_add(1, Relaxed);
         delivery::send(&self.service, number, reply, in_flight, wire).await
     }

@@ -4,10 +4,13 @@ use super::{
     Options,
     accounts::{Accounts, KeyId, KeyProblem, Rates, Refusal},
     answer::answer,
+    batch,
     chance::Chance,
     change::{Change, ChangeError},
     draft::{Draft, tokens},
+    embeddings::EmbeddingRequest,
     error_body::ApiError,
+    fault_kind::server_error,
     faults::Faults,
     form::Form,
     kind::{KeyHeader, Kind},
@@ -18,7 +21,7 @@ use super::{
     refusals,
     remembered::Remembered,
     reply::Reply,
-    request::ChatRequest,
+    request::{BadRequest, ChatRequest},
     slots::Slots,
     stats::{Counts, Ending},
     topic::Topic,
@@ -53,6 +56,8 @@ pub struct Service {
     topics: Remembered<Topic>,
     changes: Mutex<Vec<Made>>,
     pub counts: Arc<Counts>,
+    pub files: batch::Files,
+    pub batches: batch::Registry,
 }
 
 /// What can change from one request to the next.
@@ -86,6 +91,20 @@ pub struct Asker<'a> {
     pub deployment: Option<&'a str>,
 }
 
+/// What a request is answered with, and what that takes.
+struct Work {
+    answer: String,
+    prompt_tokens: u64,
+    /// Of the whole answer.
+    wanted_tokens: u64,
+    /// As many of them as the request's output cap lets through.
+    output_tokens: u64,
+}
+
+fn prompt_tokens(request: &ChatRequest) -> u64 {
+    request.messages.iter().map(|message| tokens(&message.text)).sum()
+}
+
 impl Service {
     /// Starts with everything unused.
     pub fn new(options: Options, now: Instant) -> Self {
@@ -108,6 +127,8 @@ impl Service {
             topics: Remembered::default(),
             changes: Mutex::default(),
             counts: Arc::default(),
+            files: batch::Files::default(),
+            batches: batch::Registry::default(),
             options,
         }
     }
@@ -118,37 +139,88 @@ impl Service {
 
     /// A chat completion.
     pub fn chat(&self, asker: Asker<'_>, body: &[u8], now: Instant) -> Reply {
-        if self.outage.is_on() {
-            return self.unreachable();
-        }
-        let key = match self.key(asker.key) {
+        let key = match self.enter(asker.key) {
             Ok(key) => key,
-            Err(problem) => return self.key_refused(problem, asker.key),
+            Err(refusal) => return *refusal,
         };
-        let dialect = self.options.dialect;
-        let reply = match ChatRequest::parse(body, asker.deployment, dialect, &self.forms) {
+        let reply = match self.read(body, asker.deployment) {
             Ok(request) => self.complete(key, &request, body, now),
             Err(bad) => {
                 self.counts.ended(Ending::BadRequest);
-                let error = ApiError {
-                    param: bad.param,
-                    code: bad.code,
-                    ..ApiError::invalid_request(&bad.message)
-                };
-                Reply::error(self.kind(), 400, &error)
+                self.bad_request(&bad)
             }
         };
         Reply { gauges: self.accounts().gauges(key, now), ..reply }
     }
 
+    /// A line of a batch: answered as a request is, but from a pool of its own, without a limit,
+    /// a line before the slots or a latency. What would break a connection breaks nothing.
+    pub fn batched(&self, key: KeyId, body: &[u8]) -> Reply {
+        let request = match self.read(body, None) {
+            Ok(request) => request,
+            Err(bad) => return self.bad_request(&bad),
+        };
+        if self.accounts().is_out_of_quota(key) {
+            return refusals::no_quota(self.kind());
+        }
+        self.served(key, &request, body, &self.work(&request)).0
+    }
+
+    /// What a line of a batch is answered with that fails for no fault of its own.
+    pub fn batched_failure(&self) -> Reply {
+        Reply::error(self.kind(), 500, &server_error())
+    }
+
+    /// The prompt tokens of a request, or about as many where it is no request.
+    pub fn prompt_tokens(&self, body: &[u8]) -> u64 {
+        self.read(body, None).map_or(body.len() as u64 / 4, |request| prompt_tokens(&request))
+    }
+
+    /// The vectors of texts.
+    pub fn embeddings(&self, asker: Asker<'_>, body: &[u8], now: Instant) -> Reply {
+        let key = match self.enter(asker.key) {
+            Ok(key) => key,
+            Err(refusal) => return *refusal,
+        };
+        let request = match EmbeddingRequest::parse(body) {
+            Ok(request) => request,
+            Err(message) => return self.wrong(400, &message),
+        };
+        let prompt_tokens = request.texts.iter().map(|text| tokens(text)).sum();
+        let reply = match self.accounts().admit(key, prompt_tokens, now) {
+            Err(refusal) => self.refused(refusal, &request.model),
+            Ok(held) => {
+                self.counts.ended(Ending::Embedded);
+                let chance = self.attempt(body, true).with(b"embeddings");
+                let reply = if chance.happens(self.options.embeddings_failed) {
+                    Reply::error(self.kind(), 500, &server_error())
+                } else {
+                    Reply::new(200, request.reply(prompt_tokens).to_string().into_bytes())
+                };
+                Reply { after: held.saturating_add(self.live().pace.of(0.0, chance)), ..reply }
+            }
+        };
+        Reply { gauges: self.accounts().gauges(key, now), ..reply }
+    }
+
+    fn read(&self, body: &[u8], deployment: Option<&str>) -> Result<ChatRequest, BadRequest> {
+        ChatRequest::parse(body, deployment, self.options.dialect, &self.forms)
+    }
+
+    fn bad_request(&self, bad: &BadRequest) -> Reply {
+        let error = ApiError {
+            param: bad.param,
+            code: bad.code,
+            ..ApiError::invalid_request(&bad.message)
+        };
+        Reply::error(self.kind(), 400, &error)
+    }
+
     /// The list of models.
     pub fn models(&self, asker: Asker<'_>, now: Instant) -> Reply {
-        if self.outage.is_on() {
-            return self.unreachable();
-        }
-        let key = match self.key(asker.key) {
+        let key = match self.enter(asker.key) {
             Ok(key) => key,
-            Err(problem) => return self.key_refused(problem, asker.key),
+            Err(refusal) => return *refusal,
         };
         self.counts.ended(Ending::ModelsListed);
         let model = |id: &str| {
@@ -170,6 +242,17 @@ impl Service {
         Reply::error(self.kind(), status, &ApiError::invalid_request(message))
     }
 
+    /// Lets a client in, whatever it is about to ask for.
+    ///
+    /// # Errors
+    /// The reply that it gets while the provider is down, or to a key that is not served.
+    pub fn enter(&self, given: Option<&str>) -> Result<KeyId, Box<Reply>> {
+        if self.outage.is_on() {
+            return Err(Box::new(self.unreachable()));
+        }
+        self.key(given).map_err(|problem| Box::new(self.key_refused(problem, given)))
+    }
+
     fn unreachable(&self) -> Reply {
         self.counts.ended(Ending::WhileDown);
         Reply::dropped()
@@ -188,29 +271,47 @@ impl Service {
     }
 
     fn complete(&self, key: KeyId, request: &ChatRequest, body: &[u8], now: Instant) -> Reply {
-        let answer = answer(request, self.seed, &self.topics);
-        let prompt_tokens: u64 = request.messages.iter().map(|m| tokens(&m.text)).sum();
-        let wanted_tokens = tokens(&answer);
-        let output_tokens = wanted_tokens.min(request.output_cap.unwrap_or(u64::MAX));
+        let work = self.work(request);
         let charged = match self.options.charge {
-            Charge::Output => output_tokens,
-            Charge::Cap => request.output_cap.unwrap_or(output_tokens),
+            Charge::Output => work.output_tokens,
+            Charge::Cap => request.output_cap.unwrap_or(work.output_tokens),
         };
-        let admitted = self.accounts().admit(key, prompt_tokens.saturating_add(charged), now);
+        let admitted = self.accounts().admit(key, work.prompt_tokens.saturating_add(charged), now);
         let held = match admitted {
             Ok(held) => held,
-            Err(refusal) => return self.refused(refusal, request),
+            Err(refusal) => return self.refused(refusal, &request.model),
         };
         let Ok(place) = self.slots.join() else {
             self.counts.ended(Ending::QueueFull);
             return refusals::queue_full(self.kind());
         };
+        let (reply, ending) = self.served(key, request, body, &work);
+        self.counts.ended(ending);
+        Reply { after: reply.after.saturating_add(held), place: Some(place), ..reply }
+    }
+
+    fn work(&self, request: &ChatRequest) -> Work {
+        let answer = answer(request, self.seed, &self.topics);
+        let wanted_tokens = tokens(&answer);
+        let output_tokens = wanted_tokens.min(request.output_cap.unwrap_or(u64::MAX));
+        Work { answer, prompt_tokens: prompt_tokens(request), wanted_tokens, output_tokens }
+    }
+
+    /// The reply to a request that was let in, paid for.
+    fn served(
+        &self,
+        key: KeyId,
+        request: &ChatRequest,
+        body: &[u8],
+        work: &Work,
+    ) -> (Reply, Ending) {
+        let Work { ref answer, prompt_tokens, wanted_tokens, output_tokens } = *work;
         let Live { faults, pace } = self.live();
         let nothing_fails = faults.is_empty();
         let draft = Draft {
             kind: self.kind(),
             request,
-            answer: &answer,
+            answer,
             prompt_tokens,
             output_tokens,
             attempt: self.attempt(body, !nothing_fails || !pace.is_instant()),
@@ -227,13 +328,12 @@ impl Service {
             }
             None => (draft.whole(), Ending::Answered, output_tokens),
         };
-        self.counts.ended(ending);
         self.counts.used(prompt_tokens, used);
         self.accounts().used(key, prompt_tokens, used);
-        Reply { after: reply.after.saturating_add(held), place: Some(place), ..reply }
+        (reply, ending)
     }
 
-    fn refused(&self, refusal: Refusal, request: &ChatRequest) -> Reply {
+    fn refused(&self, refusal: Refusal, model: &str) -> Reply {
         match refusal {
             Refusal::Limit(denial) => {
                 self.counts.ended(match denial {
@@ -242,7 +342,7 @@ impl Service {
                         Ending::LimitedByTokens
                     }
                 });
-                Reply::denied(self.kind(), &denial, "rate_limit_exceeded", &request.model)
+                Reply::denied(self.kind(), &denial, "rate_limit_exceeded", model)
             }
             Refusal::NoQuota => {
                 self.counts.ended(Ending::OutOfQuota);
@@ -307,6 +407,11 @@ impl Service {
     /// The faults and the pace as they are now.
     pub fn live(&self) -> Live {
         *self.live_mut()
+    }
+
+    /// A branch of the seed.
+    pub fn chance(&self, of: &[u8]) -> Chance {
+        self.seed.with(of)
     }
 
     pub fn slots(&self) -> &Slots {

@@ -30,6 +30,10 @@ pub struct Stats {
     pub bad_requests: u64,
     /// `GET /v1/models`.
     pub models_listed: u64,
+    /// Requests about files and batches that were served.
+    pub files_and_batches: u64,
+    /// `POST /v1/embeddings` that was let in.
+    pub embedded: u64,
     faults: FaultCounts,
     /// Being served now: one that hangs is in flight until the client gives up.
     pub in_flight: u64,
@@ -64,6 +68,8 @@ impl Stats {
             Ending::KeyRefused => &mut self.key_refused,
             Ending::BadRequest => &mut self.bad_requests,
             Ending::ModelsListed => &mut self.models_listed,
+            Ending::FilesAndBatches => &mut self.files_and_batches,
+            Ending::Embedded => &mut self.embedded,
             Ending::Fault(kind) => &mut self.faults.0[kind.ordinal()],
         };
         *counter += 1;
@@ -101,6 +107,8 @@ pub enum Ending {
     KeyRefused,
     BadRequest,
     ModelsListed,
+    FilesAndBatches,
+    Embedded,
     Fault(FaultKind),
 }
 
