@@ -16,7 +16,8 @@ pub(super) fn assumptions(outlook: &Outlook) -> Vec<String> {
     let mut lines = vec![
         format!("prompt tokens: {}; chat format and JSON schema are included", counted(outlook)),
         format!(
-            "answers: a narrative of 5 to 10 sentences with its grid; times are for {} tokens",
+            "answers: a narrative of 5 to 10 sentences with its grid{}; times are for {} tokens",
+            if outlook.reviewed { ", and the critics' verdicts" } else { "" },
             work.output.middle().round()
         ),
         match outlook.latency {
@@ -52,7 +53,12 @@ pub(super) fn assumptions(outlook: &Outlook) -> Vec<String> {
             "its ceiling: the most requests/min that the plan allows, with the slots wanted{}",
             if several { "; plans are for one key" } else { "" }
         ),
-        "nothing is asked twice: retries come on top".into(),
+        if outlook.reviewed {
+            "nothing is asked twice: follow-ups, corrections and retries come on top"
+        } else {
+            "nothing is asked twice: retries come on top"
+        }
+        .into(),
     ]);
     if outlook.prefix_is_kept() {
         lines.push(format!(
@@ -66,7 +72,7 @@ pub(super) fn assumptions(outlook: &Outlook) -> Vec<String> {
 }
 
 fn counted(outlook: &Outlook) -> String {
-    let everybody = u64::from(outlook.counted) == outlook.work.requests;
+    let everybody = u64::from(outlook.counted) * outlook.calls_each == outlook.work.requests;
     let of = if everybody {
         "for every persona".to_owned()
     } else {

@@ -10,6 +10,7 @@ pub(super) fn object(outlook: &Outlook) -> Value {
     json!({
         "survey": outlook.survey,
         "requests": work.requests,
+        "requests_per_persona": outlook.calls_each,
         "prompt_tokens": work.prompt_tokens,
         "shared_prompt_tokens": work.shared_tokens,
         "output_tokens": {"low": set.output.low, "high": set.output.high, "cap": set.output.cap},

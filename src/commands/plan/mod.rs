@@ -12,6 +12,7 @@ mod layout;
 mod outlook;
 mod sample;
 mod words;
+mod work;
 
 use super::{preparation::check_prompts, run::load};
 use crate::{

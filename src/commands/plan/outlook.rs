@@ -1,6 +1,10 @@
 //! What a plan says, before it is put into words: the work, and a forecast for every set of limits.
 
-use super::{layout::names, sample::Sample};
+use super::{
+    layout::names,
+    sample::Sample,
+    work::{forms, work},
+};
 use crate::{
     commands::one_call::check_budget,
     config::{Config, EndpointSettings, Plan, plans},
@@ -9,8 +13,8 @@ use crate::{
         Cost, Forecast, LimitSum, OutputTokens, PRICED_PREFIX, Reach, Sharer, Terms, Together,
         Work, usual_latency,
     },
-    model::{Guessed, Limits, Slots, Tokens, Usd},
-    prompt::{self, Form, Prompts},
+    model::{Guessed, Limits, ReviewMode, Slots, Usd},
+    prompt::Prompts,
     tokens::TokenCounter,
 };
 use std::{num::NonZeroU32, time::Duration};
@@ -19,6 +23,10 @@ use std::{num::NonZeroU32, time::Duration};
 pub(super) struct Outlook {
     pub survey: String,
     pub work: Work,
+    /// Calls that every persona takes at the least.
+    pub calls_each: u64,
+    /// Whether critics look at the answers.
+    pub reviewed: bool,
     /// Of how many personas the prompts were counted.
     pub counted: u32,
     /// The models that have another vocabulary than the one that counted.
@@ -98,6 +106,8 @@ impl Outlook {
         let mut warnings = check_budget(&config, prompts, &sample.longest)?;
         let counter = TokenCounter::for_model(&config.survey.model);
         let work = work(&config, prompts, &sample, &counter)?;
+        let review = config.survey.review.mode;
+        let calls_each = forms(review).len() as u64;
         let latency = latency
             .map_or_else(|| Latency::Usual(usual_latency(work.output.middle())), Latency::Given);
         let sharers: Vec<_> =
@@ -122,12 +132,14 @@ impl Outlook {
         let budget = config.budget.zip(all.cost).map(|(amount, cost)| Budget {
             amount,
             cost,
-            reach: Reach::of(amount, &cost, work.requests),
+            reach: Reach::of(amount, &cost, work.requests / calls_each),
         });
         let endpoints = config.endpoints.into_iter().zip(sharers.into_iter().zip(each));
         Ok(Self {
             survey: config.survey.name,
             work,
+            calls_each,
+            reviewed: review != ReviewMode::Off,
             counted: u32::try_from(sample.personas.len()).unwrap_or(u32::MAX),
             uncounted,
             latency,
@@ -178,30 +190,6 @@ fn sharer(endpoint: &EndpointSettings, latency: Duration) -> Sharer {
         weight: endpoint.weight,
         group: endpoint.group.clone(),
     }
-}
-
-/// One request a persona; the prompts of the sample stand for all.
-fn work(
-    config: &Config,
-    prompts: &Prompts,
-    sample: &Sample,
-    counter: &TokenCounter,
-) -> Result<Work, Problem> {
-    let shared =
-        counter.shared(prompts.system(Form::Answer), &prompt::answer_schema(&config.survey));
-    let mut own = 0;
-    for persona in &sample.personas {
-        own += counter.message(&prompts.user(persona).map_err(Problem::input)?).0;
-    }
-    let requests = u64::from(sample.of);
-    let own = u128::from(own) * u128::from(requests) / (sample.personas.len().max(1) as u128);
-    let own = u64::try_from(own).unwrap_or(u64::MAX);
-    Ok(Work {
-        requests,
-        prompt_tokens: Tokens((requests * shared.0).saturating_add(own)),
-        shared_tokens: shared,
-        output: OutputTokens::usual(config.survey.max_output_tokens),
-    })
 }
 
 /// What `--plan` would bring.

@@ -30,7 +30,11 @@ pub(super) fn page(outlook: &Outlook) -> String {
             format!("{} endpoints, {all}", several.len())
         }
     };
-    let mut page = paragraph(&format!("{}: {requests} to {to}", outlook.survey), "");
+    let each = match outlook.calls_each {
+        1 => String::new(),
+        calls => format!(", {calls} a persona"),
+    };
+    let mut page = paragraph(&format!("{}: {requests}{each} to {to}", outlook.survey), "");
     page += &format!("\n{}\n{}\n", amounts(outlook), times(outlook));
     if outlook.endpoints.len() > 1 {
         page += &format!("{}\n", endpoints(outlook));
@@ -195,6 +199,7 @@ mod tests {
     const SEVERAL: &str = "\
 question: Should the council stop requiring a minimum number of car spaces in new buildings?
 budget: 0.05
+review: off
 endpoints:
   - name: main
     group: project-a
