@@ -34,6 +34,8 @@ pub struct Rate {
     pub limit: Option<f64>,
     /// As configured, where another one is in force.
     pub configured: Option<f64>,
+    /// The limit in force, or a part of it, was neither set nor stated: it was found out.
+    pub found: bool,
 }
 
 /// The share of each limit that is used, 0 to 1; `None` where there is no limit.
@@ -70,10 +72,11 @@ struct Sum {
     now: f64,
     limit: Option<f64>,
     configured: Option<f64>,
+    found: bool,
 }
 
 impl Sum {
-    const NOTHING: Self = Self { now: 0.0, limit: Some(0.0), configured: Some(0.0) };
+    const NOTHING: Self = Self { now: 0.0, limit: Some(0.0), configured: Some(0.0), found: false };
 
     fn add(&mut self, meter: &RateMeter, counts: Counts) {
         let value = |limit: Option<PerMinute>| limit.map(|l| f64::from(l.get()));
@@ -83,15 +86,17 @@ impl Sum {
         }
         if counts.in_force {
             self.limit = sum(self.limit, value(meter.limit));
+            self.found |= meter.found;
         }
         if counts.configured {
-            self.configured = sum(self.configured, value(meter.configured.or(meter.limit)));
+            self.configured = sum(self.configured, value(meter.configured()));
         }
     }
 
     fn rate(self) -> Rate {
         let configured = self.configured.filter(|_| self.configured != self.limit);
-        Rate { now: self.now, limit: self.limit, configured }
+        let found = self.found && self.limit.is_some();
+        Rate { now: self.now, limit: self.limit, configured, found }
     }
 }
 

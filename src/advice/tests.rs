@@ -18,7 +18,7 @@ fn later(seconds: i64) -> UnixMillis {
 
 fn rate(now: f64, limit: Option<u32>) -> RateMeter {
     let limit = limit.map(|limit| PerMinute::clamped(i64::from(limit)));
-    RateMeter { now, last_minute: 0, limit, configured: None }
+    RateMeter { now, limit, ..RateMeter::default() }
 }
 
 /// 20 slots, 500 requests/min, 200,000 tokens/min.
@@ -248,6 +248,16 @@ fn a_smaller_call_is_proposed_where_it_helps_and_with_what_it_gives() {
             Advice { text: format!("{head}{expected}"), remedy: Some(Remedy::MoreTokens) };
         assert_eq!(run.says(), expected, "{calls:?}");
     }
+}
+
+#[test]
+fn a_limit_that_was_found_out_is_not_called_set() {
+    let mut run = run((11, 3), 485.0, 10_000.0, &BUSY);
+    run.meters.endpoints[0].requests.found = true;
+    assert_eq!(run.meters.endpoints[0].requests.configured(), None);
+    let text = "requests/min binds at 97 %: adaptation found 500 by what was let in, and tries \
+                for more by itself";
+    assert_eq!(run.says(), Advice { text: text.to_owned(), remedy: None });
 }
 
 #[test]

@@ -62,7 +62,8 @@ const PATIENCE_MOST: f64 = 10.0;
 /// After so many seconds at the top, the trouble is over.
 const TOP: u32 = 60;
 
-/// Where the quota is not known, how far the factor may rise above where the first 429 came.
+/// Where the quota is not known, how far the factor may rise above where the first 429 came. Once
+/// there without another, it is a first guess again, and grows until the next.
 const MOST_WHERE_UNKNOWN: f64 = 4.0;
 
 /// How fast a guess grows a second until the provider has said no for the first time.
@@ -227,7 +228,7 @@ impl Adaptation {
         };
         if self.factor >= most {
             trouble.seconds_at_top += 1;
-            if trouble.seconds_at_top >= TOP {
+            if self.knowledge == Knowledge::Guessed || trouble.seconds_at_top >= TOP {
                 self.trouble = None;
                 self.intake.forget();
             }
@@ -464,8 +465,8 @@ mod tests {
         near(timed.limited(0.04), 0.65);
         assert!(!timed.adaptation.is_discovering());
         timed.pass_until_above(3.999, 20);
-        timed.pass(60, 20);
-        near(timed.factor(), MOST_WHERE_UNKNOWN);
+        near(timed.pass(1, 20), MOST_WHERE_UNKNOWN);
         assert!(timed.adaptation.is_discovering(), "it may be more than that");
+        assert!(timed.pass(20, 20) > 10.0 * MOST_WHERE_UNKNOWN);
     }
 }

@@ -189,30 +189,22 @@ impl Endpoint {
         }
     }
 
-    /// What is used a minute now: requests and tokens.
-    pub(super) fn pace(&self, now: Moment) -> (f64, f64) {
-        let (requests, tokens) = self.meter.read(now);
-        (requests.now, tokens.now)
-    }
-
     pub(super) fn read(&self, quota: &Quota, waiting: u32, now: Moment) -> EndpointReading {
         let (requests, tokens) = self.meter.read(now);
-        let reading =
-            |pace: Pace, limit: Option<PerMinute>, configured: Option<PerMinute>| RateReading {
-                now: pace.now,
-                last_minute: pace.last_minute,
-                limit,
-                configured: configured.filter(|_| configured != limit),
-            };
-        let (in_force, set) = (self.limits(quota), quota.set_rates());
+        let reading = |pace: Pace, limit: Option<PerMinute>, set: Option<PerMinute>, found| {
+            let configured = set.filter(|_| set != limit);
+            RateReading { now: pace.now, last_minute: pace.last_minute, limit, configured, found }
+        };
+        let in_force = self.limits(quota);
+        let (set, found) = (quota.set_rates(), quota.found_rates());
         EndpointReading {
             name: self.spec.name.clone(),
             model: self.spec.model.clone(),
             held: self.held,
             target: self.target(),
             waiting,
-            requests: reading(requests, in_force.requests_per_minute, set.0),
-            tokens: reading(tokens, in_force.tokens_per_minute, set.1),
+            requests: reading(requests, in_force.requests_per_minute, set.0, found.0),
+            tokens: reading(tokens, in_force.tokens_per_minute, set.1, found.1),
             paused_until: quota.paused_until(now),
             configured_slots: (self.steering.set() != in_force.slots)
                 .then(|| self.steering.set().get()),

@@ -2,7 +2,6 @@
 
 use super::{
     clock::Moment,
-    endpoint::Endpoint,
     feedback::{Feedback, Outcome},
     line::Line,
     permit::Grant,
@@ -28,12 +27,11 @@ impl Line {
             return false;
         };
         let quota = &mut quotas[place];
-        let pace = || pace(endpoints, place, now);
-        let mut changed = quota.hear(&feedback.said, pace, grant.at, now);
+        let mut changed = quota.hear(&feedback.said, grant.at, now);
         if let Outcome::Limited { failure } = feedback.outcome {
             let told = (failure.kind, failure.retry_after);
             let sent = (grant.at, grant.reserved);
-            changed.extend(quota.limited(told, pace(), sent, fastrand::f64(), now));
+            changed.extend(quota.limited(told, sent, fastrand::f64(), now));
         }
         let endpoint = &mut endpoints[index.as_usize()];
         let before = endpoint.target();
@@ -181,12 +179,4 @@ impl Line {
         let at = UnixMillis::now();
         self.changes.push(LimitChange { at, endpoint, limit, from, to, set_by, reason });
     }
-}
-
-/// What all that share a quota use a minute now: requests and tokens.
-fn pace(endpoints: &[Endpoint], quota: usize, now: Moment) -> (f64, f64) {
-    (endpoints.iter())
-        .filter(|endpoint| endpoint.quota == quota)
-        .map(|endpoint| endpoint.pace(now))
-        .fold((0.0, 0.0), |sum, pace| (sum.0 + pace.0, sum.1 + pace.1))
 }

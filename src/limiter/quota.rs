@@ -7,9 +7,9 @@
 use super::{
     adaptation::{Adaptation, Denial, Knowledge, Second},
     clock::Moment,
-    intake::Unit,
+    intake::{self, Unit},
     line::Constraint,
-    meters::RECENT,
+    meters::{Meter, RECENT},
     rate::{FromTo, Rate, USED_UP},
 };
 use crate::model::{
@@ -25,6 +25,9 @@ const JITTER: f64 = 0.1;
 /// Where nothing is left, the reset header tells when all of it is there again, which for a token
 /// bucket is far too long to wait. A 429 that comes after this tells the exact time.
 const LONGEST_RESET: Duration = Duration::from_secs(1);
+
+/// Requests a minute, for a first guess where nothing tells better.
+const START: f64 = 60.0;
 
 /// The end of the last pause, past or to come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +56,8 @@ pub(super) struct Quota {
     pause: Pause,
     adaptation: Adaptation,
     adapting: bool,
+    /// What is let in, by all that share it.
+    meter: Meter,
     /// What comes back for a request sent before this is older than what is known.
     said_at: Option<Moment>,
     /// Since when the provider's word has been the same.
@@ -75,6 +80,7 @@ impl Quota {
             pause: Pause::default(),
             adaptation: Adaptation::new(Knowledge::Known),
             adapting: false,
+            meter: Meter::new(),
             said_at: None,
             same_since: now,
             second_at: now,
@@ -105,6 +111,7 @@ impl Quota {
             return false;
         }
         self.adaptation.intake().count(tokens);
+        self.meter.count(now, tokens.0);
         true
     }
 
@@ -117,6 +124,10 @@ impl Quota {
         now: Moment,
     ) -> bool {
         self.adaptation.intake().correct(at, requests, (reserved, used));
+        match requests {
+            0 => self.meter.correct(at, reserved.0, used.0),
+            _ => self.meter.uncount(at, reserved.0),
+        }
         let requests = self.requests.correct(at, requests, 0, now);
         let tokens = self.tokens.correct(at, reserved.0, used.0, now);
         requests || tokens
@@ -158,6 +169,11 @@ impl Quota {
         (self.requests.set(), self.tokens.set())
     }
 
+    /// Whether a rate in force was found out: requests and tokens a minute.
+    pub(super) const fn found_rates(&self) -> (bool, bool) {
+        (self.adapting && self.requests.is_found(), self.adapting && self.tokens.is_found())
+    }
+
     /// What adaptation has made of it: 1 is all.
     pub(super) const fn factor(&self) -> f64 {
         if self.adapting { self.adaptation.factor() } else { 1.0 }
@@ -196,15 +212,8 @@ impl Quota {
         self.settle(LimitSetBy::Adaptation, now, |_| reason.to_owned())
     }
 
-    /// What a reply's headers say of the quota. `sent_at`: when its request went out; `pace`: what
-    /// is used a minute, requests and tokens.
-    pub(super) fn hear(
-        &mut self,
-        said: &QuotaSaid,
-        pace: impl FnOnce() -> (f64, f64),
-        sent_at: Moment,
-        now: Moment,
-    ) -> Vec<Changed> {
+    /// What a reply's headers say of the quota. `sent_at`: when its request went out.
+    pub(super) fn hear(&mut self, said: &QuotaSaid, sent_at: Moment, now: Moment) -> Vec<Changed> {
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
             return Vec::new();
         }
@@ -219,7 +228,7 @@ impl Quota {
                 format!("the provider says {said} a minute")
             });
         }
-        if let Some(until) = self.used_up_by_others(said, pace, sent_at, now) {
+        if let Some(until) = self.used_up_by_others(said, sent_at, now) {
             self.wait(until.since(now), now);
         }
         changes
@@ -228,13 +237,7 @@ impl Quota {
     /// Until when to wait where nothing is left of a limit and others have used it. Where our own
     /// requests have, their pace is the answer: a sliding log of 60 has nothing left after every
     /// other request that comes at the right pace.
-    fn used_up_by_others(
-        &self,
-        said: &QuotaSaid,
-        pace: impl FnOnce() -> (f64, f64),
-        sent_at: Moment,
-        now: Moment,
-    ) -> Option<Moment> {
+    fn used_up_by_others(&self, said: &QuotaSaid, sent_at: Moment, now: Moment) -> Option<Moment> {
         let nothing_left = |window: &WindowSaid| window.remaining == Some(0);
         // The pace is of the last seconds: it tells nothing where there were none, or another limit.
         if !(nothing_left(&said.requests) || nothing_left(&said.tokens))
@@ -242,11 +245,11 @@ impl Quota {
         {
             return None;
         }
-        let pace = pace();
-        [(said.requests, pace.0), (said.tokens, pace.1)]
+        let (requests, tokens) = self.meter.read(now);
+        [(said.requests, requests.now), (said.tokens, tokens.now)]
             .into_iter()
-            .filter(|(window, pace)| {
-                let by_others = |limit| *pace < USED_UP * f64::from(limit);
+            .filter(|(window, ours)| {
+                let by_others = |limit| *ours < USED_UP * f64::from(limit);
                 nothing_left(window) && window.limit.is_some_and(by_others)
             })
             .filter_map(|(window, _)| Some(sent_at.plus(window.reset?.min(LONGEST_RESET))))
@@ -254,17 +257,16 @@ impl Quota {
     }
 
     /// A 429 of this kind, for a request sent at `sent_at` with so many tokens reserved. `random`
-    /// is uniform in 0..1, `pace` what is used a minute, requests and tokens: where there was no
-    /// limit, one is made of it.
+    /// is uniform in 0..1. Where there was no limit, one is made of what was let in so far.
     pub(super) fn limited(
         &mut self,
         (kind, retry_after): (FailureKind, Option<Duration>),
-        pace: (f64, f64),
         (sent_at, reserved): (Moment, Tokens),
         random: f64,
         now: Moment,
     ) -> Vec<Changed> {
         self.adaptation.intake().correct(sent_at, 1, (reserved, Tokens(0)));
+        self.meter.uncount(sent_at, reserved.0);
         if let Some(wait) = retry_after {
             self.wait(wait.saturating_add(wait.mul_f64(JITTER * random)), now);
         }
@@ -272,18 +274,20 @@ impl Quota {
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
             return Vec::new();
         }
-        let (unit, rate, pace) = match kind {
-            FailureKind::RateLimitedTokens => (Unit::Tokens, &mut self.tokens, pace.1),
-            _ => (Unit::Requests, &mut self.requests, pace.0),
+        let guess = self.guess(reserved, now);
+        let (unit, rate, guess) = match kind {
+            FailureKind::RateLimitedTokens => (Unit::Tokens, &mut self.tokens, guess.1),
+            _ => (Unit::Requests, &mut self.requests, guess.0),
         };
-        if rate.base(true).is_none() {
-            rate.guess(pace);
+        let nobody_knew = rate.base(true).is_none();
+        if nobody_knew {
+            rate.find(guess);
             self.start_over();
         }
         if self.adaptation.is_discovering() {
             let found = self.adaptation.rebase();
-            self.requests.guess_anew(found);
-            self.tokens.guess_anew(found);
+            self.requests.find_more(found);
+            self.tokens.find_more(found);
         }
         let rate = match unit {
             Unit::Requests => &self.requests,
@@ -294,9 +298,22 @@ impl Quota {
             return Vec::new();
         }
         let factor = self.adaptation.factor();
-        self.settle(LimitSetBy::Adaptation, now, |_| {
+        self.settle(LimitSetBy::Adaptation, now, |rate| {
+            if nobody_knew && rate.is_found() {
+                return format!("{kind}: a guess, by what was let in");
+            }
             format!("{kind}: down to {:.0} % of the quota", factor * 100.0)
         })
+    }
+
+    /// Requests and tokens a minute, by what was let in during the last one. A few tell nothing:
+    /// then it is no less than the usual start. The last request had so many tokens reserved.
+    fn guess(&self, reserved: Tokens, now: Moment) -> (f64, f64) {
+        let let_in = self.meter.over_a_minute(now);
+        if self.meter.read(now).0.last_minute >= intake::LEAST {
+            return let_in;
+        }
+        (let_in.0.max(START), let_in.1.max(START * reserved.0 as f64))
     }
 
     /// At least a second has passed since the last time.

@@ -24,6 +24,8 @@ pub(super) struct Rate {
     guessed: bool,
     /// The provider's word.
     said: Option<PerMinute>,
+    /// What was found out where neither is known: by what the provider lets in.
+    found: Option<PerMinute>,
     in_force: Option<PerMinute>,
     bucket: Option<Bucket>,
     /// Cells taken since the last second passed.
@@ -38,7 +40,7 @@ impl Rate {
         now: Moment,
     ) -> Self {
         let bucket = set.map(|rate| Bucket::new(rate, now));
-        Self { limit, set, guessed, said: None, in_force: set, bucket, taken: 0 }
+        Self { limit, set, guessed, said: None, found: None, in_force: set, bucket, taken: 0 }
     }
 
     /// What would hold without adaptation.
@@ -46,13 +48,18 @@ impl Rate {
         match (self.set, self.said) {
             (set, _) if !adapting => set,
             (Some(set), Some(said)) if !self.guessed => Some(set.min(said)),
-            (set, said) => said.or(set),
+            (set, said) => said.or(self.found).or(set),
         }
     }
 
     /// Whether the size of the quota is known, from whomever.
     pub(super) const fn is_known(&self) -> bool {
-        self.said.is_some() || !self.guessed
+        self.said.is_some() || self.set.is_some() && !self.guessed
+    }
+
+    /// Whether nobody has set or stated what holds while limits adapt: it was found out.
+    pub(super) const fn is_found(&self) -> bool {
+        self.said.is_none() && self.set.is_none() && self.found.is_some()
     }
 
     pub(super) const fn set(&self) -> Option<PerMinute> {
@@ -76,20 +83,20 @@ impl Rate {
     pub(super) const fn set_to(&mut self, to: Option<PerMinute>) {
         self.set = to;
         self.guessed = false;
+        self.found = None;
     }
 
-    /// A guess, for want of anything better.
-    pub(super) fn guess(&mut self, per_minute: f64) {
+    /// It was found out, for want of anything better.
+    pub(super) fn find(&mut self, per_minute: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "clamped to what a rate can be")]
-        let guess = PerMinute::clamped(per_minute.round() as i64);
-        self.set = Some(guess);
-        self.guessed = true;
+        let found = PerMinute::clamped(per_minute.round() as i64);
+        self.found = Some(found);
     }
 
     /// What was guessed was so many times too little.
-    pub(super) fn guess_anew(&mut self, factor: f64) {
-        if let Some(guess) = self.set.filter(|_| !self.is_known()) {
-            self.guess(f64::from(guess.get()) * factor);
+    pub(super) fn find_more(&mut self, factor: f64) {
+        if let Some(guess) = self.base(true).filter(|_| !self.is_known()) {
+            self.find(f64::from(guess.get()) * factor);
         }
     }
 
@@ -198,10 +205,26 @@ mod tests {
 
         let mut guessed = rate(Some(600), true);
         assert_eq!(in_force(&mut guessed, true, 3.0), Some(1_800));
-        guessed.guess_anew(3.0);
+        guessed.find_more(3.0);
         assert_eq!(in_force(&mut guessed, true, 1.0), Some(1_800));
+        assert_eq!(in_force(&mut guessed, false, 1.0), Some(600), "what was found was never set");
         assert!(guessed.hear(&said(900)) && !guessed.hear(&said(0)));
         assert_eq!(in_force(&mut guessed, true, 3.0), Some(900));
+    }
+
+    #[test]
+    fn what_was_found_out_was_not_set_and_gives_way_to_everybody() {
+        let mut unlimited = rate(None, false);
+        assert_eq!(in_force(&mut unlimited, true, 1.0), None);
+        unlimited.find(600.0);
+        assert!(unlimited.is_found() && !unlimited.is_known());
+        assert_eq!((in_force(&mut unlimited, true, 4.0), unlimited.set()), (Some(2_400), None));
+        assert_eq!(in_force(&mut unlimited, false, 4.0), None);
+        unlimited.hear(&said(900));
+        assert!(!unlimited.is_found() && unlimited.is_known());
+        assert_eq!(in_force(&mut unlimited, true, 4.0), Some(900));
+        unlimited.set_to(Some(PerMinute::clamped(300)));
+        assert_eq!(in_force(&mut unlimited, true, 4.0), Some(300));
     }
 
     #[test]

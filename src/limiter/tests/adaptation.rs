@@ -5,10 +5,10 @@ use crate::model::{
     Failure, FailureKind, Guessed, LimitName, LimitSetBy, QuotaSaid, Service, WindowSaid,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
-const SERVED: Outcome<'_> = Outcome::Served { first_byte: Duration::from_millis(300) };
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SERVED: Outcome<'_> = Outcome::Served { first_byte: Duration::from_millis(300) };
 
-fn spec(name: &str, limits: Limits) -> EndpointSpec {
+pub(super) fn spec(name: &str, limits: Limits) -> EndpointSpec {
     EndpointSpec::new(name, "model", limits)
 }
 
@@ -18,22 +18,22 @@ fn guessed_rates(spec: EndpointSpec) -> EndpointSpec {
 }
 
 /// A limiter that adapts.
-fn adapting(specs: Vec<EndpointSpec>) -> Running {
+pub(super) fn adapting(specs: Vec<EndpointSpec>) -> Running {
     let running = start_with(specs);
     running.limiter.set_adaptation(true);
     running.limiter.take_changes();
     running
 }
 
-fn failure(kind: FailureKind, retry_after: Option<Duration>) -> Failure {
+pub(super) fn failure(kind: FailureKind, retry_after: Option<Duration>) -> Failure {
     Failure { retry_after, ..Failure::new(kind, "a test") }
 }
 
-fn too_many(retry_after: Option<Duration>) -> Failure {
+pub(super) fn too_many(retry_after: Option<Duration>) -> Failure {
     failure(FailureKind::RateLimitedRequests, retry_after)
 }
 
-fn learned(permit: &Permit, outcome: Outcome<'_>) {
+pub(super) fn learned(permit: &Permit, outcome: Outcome<'_>) {
     permit.learned(&Feedback { outcome, said: QuotaSaid::default() });
 }
 
@@ -44,7 +44,7 @@ fn said(limit: u32, remaining: u64, reset: Duration) -> QuotaSaid {
 }
 
 impl Running {
-    async fn sent(&self) -> Permit {
+    pub(super) async fn sent(&self) -> Permit {
         let mut permit = self.limiter.permit(request(0, 1)).await;
         permit.sent();
         permit
@@ -325,12 +325,12 @@ async fn a_rate_that_was_set_is_a_ceiling_while_the_other_one_is_found_out_about
 }
 
 /// A provider that lets in so many units a second, and no more than a second's worth at once.
-struct Strict {
+pub(super) struct Strict {
     per_second: f64,
     level: f64,
     at: Instant,
-    denied: u32,
-    let_in: f64,
+    pub(super) denied: u32,
+    pub(super) let_in: f64,
 }
 
 impl Strict {
@@ -350,7 +350,11 @@ impl Strict {
 }
 
 /// Keeps callers wanting `running`'s only endpoint, behind which there is a [`Strict`] provider.
-fn ask_strict(running: &Running, per_second: f64, kind: FailureKind) -> Arc<Mutex<Strict>> {
+pub(super) fn ask_strict(
+    running: &Running,
+    per_second: f64,
+    kind: FailureKind,
+) -> Arc<Mutex<Strict>> {
     let strict =
         Strict { per_second, level: per_second, at: Instant::now(), denied: 0, let_in: 0.0 };
     let strict = Arc::new(Mutex::new(strict));
