@@ -146,9 +146,18 @@ impl Adaptation {
         self.knowledge == Knowledge::Guessed && self.trouble.is_none()
     }
 
+    /// More or less is known of the quota, and what was learned of it holds all the same.
+    pub(super) const fn know(&mut self, knowledge: Knowledge) {
+        self.knowledge = knowledge;
+    }
+
     /// Takes what discovery found as the new measure: the factor is 1 again. Returns what it was.
-    pub(super) const fn rebase(&mut self) -> f64 {
-        std::mem::replace(&mut self.factor, 1.0)
+    pub(super) fn rebase(&mut self) -> f64 {
+        let before = std::mem::replace(&mut self.factor, 1.0);
+        if let Some(trouble) = &mut self.trouble {
+            trouble.holds /= before;
+        }
+        before
     }
 
     /// What is let in, to be counted.

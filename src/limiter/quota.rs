@@ -187,17 +187,25 @@ impl Quota {
         to: Option<PerMinute>,
         now: Moment,
     ) -> Option<FromTo> {
+        let (rate, other) = match limit {
+            LimitName::TokensPerMinute => (&mut self.tokens, &self.requests),
+            _ => (&mut self.requests, &self.tokens),
+        };
+        let (in_force, before) = (rate.in_force(), rate.set());
+        // What is known of the other rate stays, and it stays where it is.
+        let alone = other.base(true).is_none();
+        rate.set_to(to, self.adaptation.factor());
+        if alone {
+            self.start_over();
+        } else {
+            self.know();
+        }
+        let factor = self.adaptation.factor();
         let rate = match limit {
             LimitName::TokensPerMinute => &mut self.tokens,
             _ => &mut self.requests,
         };
-        let (in_force, before) = (rate.in_force(), rate.set());
-        rate.set_to(to);
-        self.start_over();
-        let factor = self.adaptation.factor();
-        let [requests, tokens] = [&mut self.requests, &mut self.tokens]
-            .map(|rate| rate.settle(self.adapting, factor, now));
-        let moved = if limit == LimitName::TokensPerMinute { tokens } else { requests };
+        let moved = rate.settle(self.adapting, factor, now);
         (moved.is_some() || before != to).then_some((in_force, to))
     }
 
@@ -217,15 +225,20 @@ impl Quota {
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
             return Vec::new();
         }
-        let news = [self.requests.hear(&said.requests), self.tokens.hear(&said.tokens)];
+        let requests = self.requests.hear(&said.requests);
+        let tokens = self.tokens.hear(&said.tokens);
         let mut changes = Vec::new();
-        if news.contains(&true) {
+        if requests || tokens {
             self.said_at = Some(now);
             self.same_since = now;
             self.start_over();
             changes = self.settle(LimitSetBy::Header, now, |rate| {
-                let said = rate.said().map_or_else(|| "no limit".to_owned(), |n| n.to_string());
-                format!("the provider says {said} a minute")
+                let is_news =
+                    if rate.limit == LimitName::TokensPerMinute { tokens } else { requests };
+                match rate.said().filter(|_| is_news) {
+                    Some(said) => format!("the provider says {said} a minute"),
+                    None => "up again: the provider states another limit".to_owned(),
+                }
             });
         }
         if let Some(until) = self.used_up_by_others(said, sent_at, now) {
@@ -281,13 +294,11 @@ impl Quota {
         };
         let nobody_knew = rate.base(true).is_none();
         if nobody_knew {
-            rate.find(guess);
-            self.start_over();
+            rate.find(guess, self.adaptation.factor());
+            self.know();
         }
         if self.adaptation.is_discovering() {
-            let found = self.adaptation.rebase();
-            self.requests.find_more(found);
-            self.tokens.find_more(found);
+            self.rebase();
         }
         let rate = match unit {
             Unit::Requests => &self.requests,
@@ -348,13 +359,34 @@ impl Quota {
 
     /// Nothing that was learned so far holds for what is known now.
     fn start_over(&mut self) {
-        let limited = |rate: &Rate| rate.base(true).is_some();
+        self.adaptation = Adaptation::new(self.knowledge());
+        self.requests.start_over();
+        self.tokens.start_over();
+    }
+
+    /// What was learned so far holds, and more or less of the quota is known.
+    fn know(&mut self) {
+        let knowledge = self.knowledge();
+        // Within a known quota, the factor is at most 1.
+        if knowledge == Knowledge::Known && self.adaptation.factor() > 1.0 {
+            self.rebase();
+        }
+        self.adaptation.know(knowledge);
+    }
+
+    /// The factor is 1 from now on, and what is in force is the same.
+    fn rebase(&mut self) {
+        let factor = self.adaptation.rebase();
+        self.requests.rebase(factor, 1.0);
+        self.tokens.rebase(factor, 1.0);
+    }
+
+    fn knowledge(&self) -> Knowledge {
         let known = [&self.requests, &self.tokens]
             .into_iter()
-            .filter(|rate| limited(rate))
+            .filter(|rate| rate.base(true).is_some())
             .all(Rate::is_known);
-        let knowledge = if known { Knowledge::Known } else { Knowledge::Guessed };
-        self.adaptation = Adaptation::new(knowledge);
+        if known { Knowledge::Known } else { Knowledge::Guessed }
     }
 
     fn settle(
