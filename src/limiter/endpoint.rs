@@ -5,6 +5,7 @@ use super::{
     health::Health,
     line::Constraint,
     meters::{EndpointReading, Meter, Pace, RateReading},
+    pause::{self, Pause},
     permit::{Grant, PermitRequest, Spent},
     quota::Quota,
     steering::{SlotTerms, Steering},
@@ -30,6 +31,10 @@ pub struct EndpointSpec {
     pub by_first_byte: bool,
 }
 
+/// A server that has too much is left alone as long as it asks for, but no longer than this: what
+/// it said, it said to one call, and the next one may be told otherwise.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
 impl EndpointSpec {
     /// An endpoint of its own, with limits that somebody set.
     pub fn new(name: impl Into<String>, model: impl Into<String>, limits: Limits) -> Self {
@@ -54,6 +59,8 @@ pub(super) struct Endpoint {
     held: u32,
     pub(super) steering: Steering,
     pub(super) health: Health,
+    /// While it has more than it can take. The quota's own pauses are those of 429s.
+    rest: Pause,
     /// Whether a call wanted a slot here, and had none, since the last second passed.
     pub(super) wanted: bool,
     last_served: Option<Moment>,
@@ -75,6 +82,7 @@ impl Endpoint {
             held: 0,
             steering: Steering::new(terms),
             health: Health::default(),
+            rest: Pause::default(),
             wanted: false,
             last_served: None,
             answered: 0,
@@ -110,8 +118,9 @@ impl Endpoint {
     /// that is not only a matter of time.
     pub(super) fn ready_at(&mut self, quota: &Quota, now: Moment) -> Option<(Moment, Constraint)> {
         let health = self.health.ready_at(self.held, now)?;
+        let rested = health.max(self.rest.until());
         let (rate, on) = quota.ready_at();
-        Some(if health > rate { (health, Constraint::Pause) } else { (rate, on) })
+        Some(if rested > rate { (rested, Constraint::Pause) } else { (rate, on) })
     }
 
     /// Whether it has served somebody within this time.
@@ -182,6 +191,21 @@ impl Endpoint {
         self.failed += 1;
     }
 
+    /// It has more than it can take. What it asks of one call, it means for all: nothing new is sent
+    /// for a while, whatever slots are free.
+    pub(super) fn overloaded(&mut self, failure: &Failure, random: f64, now: Moment) {
+        if let Some(wait) = failure.retry_after {
+            self.rest.extend(pause::jittered(wait, random).min(LONGEST_REST), now);
+        }
+    }
+
+    /// A person has mended it: there is nothing to wait for.
+    pub(super) fn put_back(&mut self) -> Option<()> {
+        self.health.put_back()?;
+        self.rest.end();
+        Some(())
+    }
+
     /// It is broken: after some failures in a row it is left alone for a while.
     pub(super) fn broke(&mut self, failure: &Failure, now: Moment) {
         if self.health.failed(failure, fastrand::f64(), now) {
@@ -205,7 +229,7 @@ impl Endpoint {
             waiting,
             requests: reading(requests, in_force.requests_per_minute, set.0, found.0),
             tokens: reading(tokens, in_force.tokens_per_minute, set.1, found.1),
-            paused_until: quota.paused_until(now),
+            paused_until: quota.paused_until(now).max(self.rest.shown(now)),
             configured_slots: (self.steering.set() != in_force.slots)
                 .then(|| self.steering.set().get()),
             group: self.spec.group.clone(),

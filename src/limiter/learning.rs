@@ -46,6 +46,7 @@ impl Line {
             Outcome::Overloaded { failure } => {
                 endpoint.count_failure();
                 moved = endpoint.steering.overloaded(grant.at, now);
+                endpoint.overloaded(failure, fastrand::f64(), now);
                 if others {
                     endpoint.broke(failure, now);
                 }
@@ -131,7 +132,7 @@ impl Line {
     pub(super) fn put_back(&mut self) -> usize {
         let Self { endpoints, quotas, .. } = self;
         let back = endpoints.iter_mut().filter_map(|endpoint| {
-            endpoint.health.put_back()?;
+            endpoint.put_back()?;
             // What it was told to wait for may be over too: whoever mended it knows better.
             quotas[endpoint.quota].end_pause();
             Some(())

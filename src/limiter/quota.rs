@@ -10,6 +10,7 @@ use super::{
     intake::{self, Unit},
     line::Constraint,
     meters::{Meter, RECENT},
+    pause::{self, Pause},
     rate::{FromTo, Rate, USED_UP},
 };
 use crate::model::{
@@ -18,24 +19,12 @@ use crate::model::{
 };
 use std::time::Duration;
 
-/// A Retry-After is a floor: this much of it is added at random at most, so that those who were
-/// told the same do not come back together.
-const JITTER: f64 = 0.1;
-
 /// Where nothing is left, the reset header tells when all of it is there again, which for a token
 /// bucket is far too long to wait. A 429 that comes after this tells the exact time.
 const LONGEST_RESET: Duration = Duration::from_secs(1);
 
 /// Requests a minute, for a first guess where nothing tells better.
 const START: f64 = 60.0;
-
-/// The end of the last pause, past or to come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pause {
-    until: Moment,
-    /// The same by the wall clock, fixed when the pause was set so that it reads the same twice.
-    wall: UnixMillis,
-}
 
 /// A rate in force that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +80,7 @@ impl Quota {
     /// back until then.
     pub(super) fn ready_at(&self) -> (Moment, Constraint) {
         [
-            (self.pause.until, Constraint::Pause),
+            (self.pause.until(), Constraint::Pause),
             (self.tokens.ready_at(), Constraint::Tokens),
             (self.requests.ready_at(), Constraint::Requests),
         ]
@@ -103,7 +92,7 @@ impl Quota {
     /// Takes one request and its tokens, or nothing.
     #[must_use]
     pub(super) fn take(&mut self, tokens: Tokens, now: Moment) -> bool {
-        if self.pause.until > now || !self.tokens.take(tokens.0, now) {
+        if self.pause.until() > now || !self.tokens.take(tokens.0, now) {
             return false;
         }
         if !self.requests.take(1, now) {
@@ -137,26 +126,17 @@ impl Quota {
     /// shorter pause than the one that holds changes nothing.
     pub(super) fn pause(&mut self, wait: Duration, now: Moment) {
         self.adaptation.intake().forget();
-        self.wait(wait, now);
-    }
-
-    fn wait(&mut self, wait: Duration, now: Moment) {
-        let until = now.plus(wait);
-        if until > self.pause.until {
-            let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-            let wall = UnixMillis(UnixMillis::now().0.saturating_add(millis));
-            self.pause = Pause { until, wall };
-        }
+        self.pause.extend(wait, now);
     }
 
     /// Lifts the pause.
     pub(super) fn end_pause(&mut self) {
-        self.pause = Pause::default();
+        self.pause.end();
     }
 
     /// The end of the pause, while there is one.
     pub(super) fn paused_until(&self, now: Moment) -> Option<UnixMillis> {
-        (self.pause.until > now).then_some(self.pause.wall)
+        self.pause.shown(now)
     }
 
     /// What is in force: requests and tokens a minute.
@@ -242,7 +222,7 @@ impl Quota {
             });
         }
         if let Some(until) = self.used_up_by_others(said, sent_at, now) {
-            self.wait(until.since(now), now);
+            self.pause.extend(until.since(now), now);
         }
         changes
     }
@@ -281,7 +261,7 @@ impl Quota {
         self.adaptation.intake().correct(sent_at, 1, (reserved, Tokens(0)));
         self.meter.uncount(sent_at, reserved.0);
         if let Some(wait) = retry_after {
-            self.wait(wait.saturating_add(wait.mul_f64(JITTER * random)), now);
+            self.pause.extend(pause::jittered(wait, random), now);
         }
         // One that was sent before the provider's last word is of a rate that is no more.
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
@@ -332,7 +312,7 @@ impl Quota {
         let since = std::mem::replace(&mut self.second_at, now);
         let span = now.since(since);
         let (requests, tokens) = (self.requests.taken(), self.tokens.taken());
-        if !self.adapting || self.pause.until > since {
+        if !self.adapting || self.pause.until() > since {
             return Vec::new();
         }
         // Where requests are rare, one takes longer than this to become due.
