@@ -6,7 +6,7 @@
 
 use super::{
     Binds, Cost, Forecast, Terms, Work,
-    pace::{Pace, Rate, slowest_rate},
+    timing::{Rate, Timing, slowest_rate},
 };
 use crate::model::Tokens;
 use std::{collections::HashSet, num::NonZeroU32, time::Duration};
@@ -37,19 +37,19 @@ pub struct LimitSum {
     pub tokens_per_minute: Option<u64>,
 }
 
-/// No answer takes less, so that an endpoint without a rate has a finite pace.
+/// No answer takes less, so that an endpoint without a rate has a finite speed.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Together {
     /// The forecast of work that is not yet shared out, and of its parts.
     pub fn of(work: &Work, endpoints: &[Sharer]) -> Self {
         let granted = granted(work, endpoints);
-        let paces: Vec<f64> = endpoints
+        let speeds: Vec<f64> = endpoints
             .iter()
             .zip(&granted)
             .map(|(endpoint, rate)| room(endpoint).min(per_second(*rate)))
             .collect();
-        let each: Vec<_> = split(work.requests, &paces)
+        let each: Vec<_> = split(work.requests, &speeds)
             .into_iter()
             .zip(endpoints.iter().zip(granted))
             .map(|(requests, (endpoint, rate))| part(work, requests, &endpoint.terms, rate))
@@ -162,10 +162,10 @@ fn part(work: &Work, requests: u64, terms: &Terms, rate: Option<Rate>) -> Foreca
         prompt_tokens: Tokens(u64::try_from(prompts).unwrap_or(u64::MAX)),
         ..*work
     };
-    let mut pace = Pace::at(requests, terms, rate);
+    let mut timing = Timing::at(requests, terms, rate);
     // With more slots it would carry more than it does.
-    pace.slots_wanted = rate.map(|rate| rate.slots_wanted(terms.latency, work.requests));
-    Forecast::at(&own, terms, &pace)
+    timing.slots_wanted = rate.map(|rate| rate.slots_wanted(terms.latency, work.requests));
+    Forecast::at(&own, terms, &timing)
 }
 
 /// All parts as one forecast.

@@ -4,7 +4,7 @@ use super::{
     clock::Moment,
     health::Health,
     line::Constraint,
-    meters::{EndpointReading, Meter, Pace, RateReading},
+    meters::{Counted, EndpointReading, Meter, RateReading},
     pause::{self, Pause},
     permit::{Grant, PermitRequest, Spent},
     quota::Quota,
@@ -116,7 +116,7 @@ impl Endpoint {
 
     /// When the next request may go, slots apart, and what holds it back until then; `None` where
     /// that is not only a matter of time.
-    pub(super) fn ready_at(&mut self, quota: &Quota, now: Moment) -> Option<(Moment, Constraint)> {
+    pub(super) fn ready_at(&self, quota: &Quota, now: Moment) -> Option<(Moment, Constraint)> {
         let health = self.health.ready_at(self.held, now)?;
         let rested = health.max(self.rest.until());
         let (rate, on) = quota.ready_at();
@@ -182,7 +182,7 @@ impl Endpoint {
     pub(super) fn served(&mut self, now: Moment) {
         self.last_served = Some(now);
         self.answered += 1;
-        if self.health.served() {
+        if self.health.served(now) {
             tracing::info!("{} answers again", self.spec.name);
         }
     }
@@ -215,10 +215,17 @@ impl Endpoint {
 
     pub(super) fn read(&self, quota: &Quota, waiting: u32, now: Moment) -> EndpointReading {
         let (requests, tokens) = self.meter.read(now);
-        let reading = |pace: Pace, limit: Option<PerMinute>, set: Option<PerMinute>, found| {
-            let configured = set.filter(|_| set != limit);
-            RateReading { now: pace.now, last_minute: pace.last_minute, limit, configured, found }
-        };
+        let reading =
+            |counted: Counted, limit: Option<PerMinute>, set: Option<PerMinute>, found| {
+                let configured = set.filter(|_| set != limit);
+                RateReading {
+                    now: counted.now,
+                    last_minute: counted.last_minute,
+                    limit,
+                    configured,
+                    found,
+                }
+            };
         let in_force = self.limits(quota);
         let (set, found) = (quota.set_rates(), quota.found_rates());
         EndpointReading {

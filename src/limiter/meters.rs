@@ -68,7 +68,7 @@ pub(super) struct Meter([Second; SECONDS]);
 
 /// What a meter says of one kind of cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pace {
+pub(super) struct Counted {
     pub(super) now: f64,
     pub(super) last_minute: u64,
 }
@@ -110,8 +110,8 @@ impl Meter {
     }
 
     /// Requests, then tokens.
-    pub(super) fn read(&self, now: Moment) -> (Pace, Pace) {
-        (self.pace(now, |second| second.requests), self.pace(now, |second| second.tokens))
+    pub(super) fn read(&self, now: Moment) -> (Counted, Counted) {
+        (self.counted(now, |second| second.requests), self.counted(now, |second| second.tokens))
     }
 
     /// Requests and tokens a minute, over the last one: over what has passed of it since the first
@@ -136,10 +136,10 @@ impl Meter {
         Some(&mut self.0[number as usize % SECONDS]).filter(|second| second.number == number)
     }
 
-    fn pace(&self, now: Moment, cells: impl Fn(&Second) -> u64) -> Pace {
+    fn counted(&self, now: Moment, cells: impl Fn(&Second) -> u64) -> Counted {
         let elapsed = now.since(Moment::default()).as_secs_f64();
         let covered = elapsed.clamp(1.0, RECENT as f64);
-        Pace {
+        Counted {
             now: self.sum(now, RECENT, &cells) * MINUTE as f64 / covered,
             last_minute: self.sum(now, MINUTE, &cells).round() as u64,
         }
@@ -194,11 +194,11 @@ mod tests {
             meter.count(at(0.1), 0);
         }
         let (requests, _) = meter.read(at(0.2));
-        assert_eq!(requests, Pace { now: 600.0, last_minute: 10 });
+        assert_eq!(requests, Counted { now: 600.0, last_minute: 10 });
         let (requests, _) = meter.read(at(5.0));
-        assert_eq!(requests, Pace { now: 120.0, last_minute: 10 });
+        assert_eq!(requests, Counted { now: 120.0, last_minute: 10 });
         let (requests, _) = meter.read(at(17.0));
-        assert_eq!(requests, Pace { now: 0.0, last_minute: 10 });
+        assert_eq!(requests, Counted { now: 0.0, last_minute: 10 });
         let (requests, _) = meter.read(at(61.0));
         assert_eq!(requests.last_minute, 0);
         let (requests, _) = meter.read(at(64.5));
