@@ -1,5 +1,6 @@
 //! The line of calls that want a permit, and the one place where it is decided who goes next.
-//! Everything here is plain state: no task, no clock, no waiting.
+//! Everything here is plain state: no task, no waiting, and time is what the caller says it is. The
+//! wall clock is read for nothing but what people read: when a limit changed, when a pause ends.
 
 use super::{
     clock::Moment,
