@@ -16,6 +16,7 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let sqlite = |e| StoreError::sqlite(path, e);
     let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     set_up_writer(&connection).map_err(sqlite)?;
+    connection.execute_batch(schema::SPENDING).map_err(sqlite)?;
     Ok(connection)
 }
 

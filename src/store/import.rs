@@ -117,6 +117,7 @@ fn begin(path: &Path, run: &NewRun<'_>) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "user_version", schema::VERSION)?;
     connection.execute_batch("BEGIN")?;
     connection.execute_batch(schema::TABLES)?;
+    connection.execute_batch(schema::SPENDING)?;
     let (mut survey, mut settings) = (Vec::new(), Vec::new());
     connection.execute(
         "INSERT INTO run VALUES (1, ?, ?, ?, ?, 0, ?, ?, NULL)",

@@ -41,6 +41,6 @@ pub use list::{Listed, ListedRun, list};
 pub use lock::is_live;
 pub use open_run::OpenRun;
 pub use reader::{Interview, RunInfo, RunReader};
-pub use record::{Notice, Record};
+pub use record::{Kept, Notice, Record, Spending};
 pub use records::ExportRecord;
-pub use writer::Writer;
+pub use writer::{Recorder, Writer};
