@@ -1,7 +1,7 @@
 //! What is used of the limits, summed over endpoints.
 
 use crate::{
-    model::{PerMinute, Service},
+    model::{PerMinute, Service, SharedQuota},
     protocol::{EndpointMeters, RateMeter},
 };
 
@@ -109,7 +109,7 @@ struct Counts {
 }
 
 impl Load {
-    /// All endpoints together. Endpoints of a group share one quota, so its limits count once.
+    /// All endpoints together. Endpoints that share a quota have its limits once.
     /// Those of an endpoint that serves nobody at present are configured, but not in force, and
     /// what it has used of them a moment ago says nothing about the others.
     pub fn of_all(endpoints: &[EndpointMeters]) -> Self {
@@ -118,15 +118,13 @@ impl Load {
             return load;
         }
         let serves = serving(endpoints);
-        let group = |endpoint: &EndpointMeters| endpoint.group.clone();
         // What an endpoint has used of a quota that others still draw on is used all the same.
-        let drawn_on: Vec<String> =
-            endpoints.iter().filter(|e| serves(e)).filter_map(group).collect();
-        let draws = |e: &EndpointMeters| e.group.as_ref().is_some_and(|g| drawn_on.contains(g));
+        let drawn_on: Vec<SharedQuota> =
+            endpoints.iter().filter(|e| serves(e)).filter_map(shared_quota).collect();
+        let draws = |e: &EndpointMeters| shared_quota(e).is_some_and(|q| drawn_on.contains(&q));
         let (mut requests, mut tokens) = (Sum::NOTHING, Sum::NOTHING);
         let mut configured = 0;
-        let mut in_force_groups: Vec<&str> = Vec::new();
-        let mut groups: Vec<&str> = Vec::new();
+        let (mut in_force, mut set) = (Vec::new(), Vec::new());
         for endpoint in endpoints {
             let slots = endpoint.slots;
             let serves = serves(endpoint);
@@ -140,8 +138,8 @@ impl Load {
             configured += slots.configured.unwrap_or(slots.target);
             let counts = Counts {
                 used: serves || draws(endpoint),
-                in_force: serves && first_of_group(endpoint, &mut in_force_groups),
-                configured: first_of_group(endpoint, &mut groups),
+                in_force: serves && first_of_quota(endpoint, &mut in_force),
+                configured: first_of_quota(endpoint, &mut set),
             };
             requests.add(&endpoint.requests, counts);
             tokens.add(&endpoint.tokens, counts);
@@ -182,12 +180,16 @@ fn serving(endpoints: &[EndpointMeters]) -> impl Fn(&EndpointMeters) -> bool {
     }
 }
 
-/// Whether this is the first endpoint of its group; one without a group stands for itself.
-fn first_of_group<'a>(endpoint: &'a EndpointMeters, seen: &mut Vec<&'a str>) -> bool {
-    let Some(group) = endpoint.group.as_deref() else { return true };
-    let first = !seen.contains(&group);
+fn shared_quota(endpoint: &EndpointMeters) -> Option<SharedQuota> {
+    SharedQuota::of(endpoint.group.as_deref(), &endpoint.model)
+}
+
+/// Whether this is the first endpoint of its quota; one without a group has its own.
+fn first_of_quota(endpoint: &EndpointMeters, seen: &mut Vec<SharedQuota>) -> bool {
+    let Some(quota) = shared_quota(endpoint) else { return true };
+    let first = !seen.contains(&quota);
     if first {
-        seen.push(group);
+        seen.push(quota);
     }
     first
 }

@@ -381,6 +381,12 @@ fn limits_add_up_over_endpoints_but_those_of_a_group_count_once() {
     });
     assert_eq!((group.requests.now, group.requests.limit), (150.0, Some(500.0)));
     assert_eq!(group.requests.configured, None);
+    let of_two_models = two(&|both| {
+        for (endpoint, model) in both.iter_mut().zip(["small", "large"]) {
+            (endpoint.group, endpoint.model) = (Some("team".to_owned()), model.to_owned());
+        }
+    });
+    assert_eq!(of_two_models.requests.limit, Some(1_000.0), "limits hold per model");
     let unlimited = two(&|both| both[1].requests.limit = None);
     assert_eq!(unlimited.requests.limit, None);
     assert_eq!(unlimited.used().requests_per_minute, None);

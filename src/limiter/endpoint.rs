@@ -10,7 +10,7 @@ use super::{
     quota::Quota,
     steering::{SlotTerms, Steering},
 };
-use crate::model::{Failure, Guessed, Limits, PerMinute, Slots, Tokens};
+use crate::model::{Failure, Guessed, Limits, PerMinute, SharedQuota, Slots, Tokens};
 use std::{num::NonZeroU32, time::Duration};
 
 /// An endpoint as the limiter needs to know it.
@@ -21,7 +21,7 @@ pub struct EndpointSpec {
     pub limits: Limits,
     /// Which of the limits are a first guess, and so no ceiling for adaptation.
     pub guessed: Guessed,
-    /// Endpoints of one group share one quota.
+    /// Endpoints of one group share one quota for each model.
     pub group: Option<String>,
     /// Its share beside that of others that could start a call as soon.
     pub weight: NonZeroU32,
@@ -48,6 +48,10 @@ impl EndpointSpec {
             charges_cap: false,
             by_first_byte: false,
         }
+    }
+
+    pub(super) fn shared_quota(&self) -> Option<SharedQuota> {
+        SharedQuota::of(self.group.as_deref(), &self.model)
     }
 }
 
@@ -99,6 +103,10 @@ impl Endpoint {
 
     pub(super) fn group(&self) -> Option<&str> {
         self.spec.group.as_deref()
+    }
+
+    pub(super) fn shared_quota(&self) -> Option<SharedQuota> {
+        self.spec.shared_quota()
     }
 
     pub(super) fn target(&self) -> u32 {

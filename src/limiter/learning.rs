@@ -8,7 +8,9 @@ use super::{
     quota::Changed,
     steering::Moved,
 };
-use crate::model::{EndpointIndex, Failure, LimitChange, LimitName, LimitSetBy, UnixMillis};
+use crate::model::{
+    EndpointIndex, Failure, FailureKind, LimitChange, LimitName, LimitSetBy, UnixMillis,
+};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -109,19 +111,21 @@ impl Line {
     }
 
     /// Takes an endpoint out of service, and with it the others of its group where it is their
-    /// quota that is used up. How many are left in service.
+    /// quota that is used up; where it is their money, whatever their models. How many are left in
+    /// service.
     pub(super) fn take_out(
         &mut self,
         index: EndpointIndex,
         failure: &Failure,
         whole_group: bool,
     ) -> usize {
-        let Some(quota) = self.endpoints.get(index.as_usize()).map(|endpoint| endpoint.quota)
-        else {
-            return 0;
-        };
+        let Some(endpoint) = self.endpoints.get(index.as_usize()) else { return 0 };
+        let (quota, group) = (endpoint.quota, endpoint.group().map(str::to_owned));
+        let of_money = failure.kind == FailureKind::QuotaExhausted && group.is_some();
         for (other, endpoint) in (0..=u16::MAX).zip(&mut self.endpoints) {
-            if EndpointIndex(other) == index || whole_group && endpoint.quota == quota {
+            let shares =
+                endpoint.quota == quota || of_money && endpoint.group() == group.as_deref();
+            if EndpointIndex(other) == index || whole_group && shares {
                 endpoint.health.take_out(failure.clone());
             }
         }

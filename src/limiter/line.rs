@@ -112,7 +112,7 @@ pub(super) type Granted = (oneshot::Sender<Permit>, Grant);
 
 pub(super) struct Line {
     pub(super) endpoints: Vec<Endpoint>,
-    /// One for each endpoint without a group, and one for each group.
+    /// One for each endpoint without a group, and one for each model of a group.
     pub(super) quotas: Vec<Quota>,
     pub(super) adapting: bool,
     /// Changes of limits that nobody has asked for, until somebody takes them.
@@ -134,7 +134,7 @@ impl Line {
         let mut endpoints: Vec<Endpoint> = Vec::new();
         for spec in specs {
             let shared = (endpoints.iter())
-                .find(|other| spec.group.is_some() && other.group() == spec.group.as_deref())
+                .find(|other| spec.group.is_some() && other.shared_quota() == spec.shared_quota())
                 .map(|other| other.quota);
             let quota = shared.unwrap_or_else(|| {
                 quotas.push(Quota::new(&spec.limits, spec.guessed, now));

@@ -34,7 +34,7 @@ pub use limits::{
 pub use log::{LogLevel, LogLine, LogRing};
 pub use money::{NotAnAmount, Price, Usd};
 pub use persona::{Attribute, Persona};
-pub use quota::{QuotaSaid, WindowSaid};
+pub use quota::{QuotaSaid, SharedQuota, WindowSaid};
 pub use run::{PauseReason, RunPhase, RunSummary, StopReason};
 pub use service::Service;
 pub use survey::{Dimension, Grid, PromptTemplates, Survey, snake_case};

@@ -66,7 +66,7 @@ pub struct EndpointMeters {
     pub tokens: RateMeter,
     /// Set while the provider told us to wait.
     pub paused_until: Option<UnixMillis>,
-    /// Endpoints of one group share one quota, and with it the rates and the pause.
+    /// Endpoints of one group share one quota for each model, and with it the rates and the pause.
     pub group: Option<String>,
     pub service: Service,
     /// Attempts that gave an answer, and those that did not.

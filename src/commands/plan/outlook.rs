@@ -9,7 +9,7 @@ use crate::{
         Cost, Forecast, LimitSum, OutputTokens, PRICED_PREFIX, Reach, Sharer, Terms, Together,
         Work, usual_latency,
     },
-    model::{Guessed, Limits, Slots, Tokens, Usd},
+    model::{Guessed, Limits, SharedQuota, Slots, Tokens, Usd},
     prompt::{self, Prompts},
     tokens::TokenCounter,
 };
@@ -162,7 +162,7 @@ impl Outlook {
 impl Row {
     /// One key alone.
     fn new(under: Under, work: &Work, terms: Terms) -> Self {
-        let sharer = Sharer { terms, weight: NonZeroU32::MIN, group: None };
+        let sharer = Sharer { terms, weight: NonZeroU32::MIN, quota: None };
         Self { under, limits: LimitSum::of(&[sharer]), forecast: Forecast::of(work, &terms) }
     }
 }
@@ -176,7 +176,7 @@ fn sharer(endpoint: &EndpointSettings, latency: Duration) -> Sharer {
             charges_cap: endpoint.charges_cap,
         },
         weight: endpoint.weight,
-        group: endpoint.group.clone(),
+        quota: SharedQuota::of(endpoint.group.as_deref(), &endpoint.model),
     }
 }
 

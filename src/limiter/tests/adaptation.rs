@@ -187,6 +187,37 @@ async fn endpoints_of_a_group_share_a_quota_and_what_is_learned_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_learned_of_one_model_of_a_group_says_nothing_of_another() {
+    let of = |name: &str, model: &str| EndpointSpec {
+        group: Some("project".to_owned()),
+        model: model.to_owned(),
+        ..guessed_rates(spec(name, limits(100, Some(60), None)))
+    };
+    let running = adapting(vec![of("one", "small"), of("two", "large"), of("three", "small")]);
+    let headers = |endpoint: EndpointIndex| said([600, 90, 600][endpoint.as_usize()], 9, SECOND);
+    let mut asked = [0; 3];
+    for _ in 0..60 {
+        let permit = running.sent().await;
+        asked[permit.endpoint().as_usize()] += 1;
+        permit.learned(&Feedback { outcome: SERVED, said: headers(permit.endpoint()) });
+    }
+    assert!(asked[0] > 3 && asked[1] > 3, "{asked:?}");
+    let rates: Vec<_> =
+        running.limiter.meters().iter().map(|r| r.requests.limit.unwrap().get()).collect();
+    assert_eq!(rates, [600, 90, 600]);
+    let of_headers = running.limiter.take_changes();
+    let of_headers = of_headers.iter().filter(|c| c.set_by == LimitSetBy::Header).count();
+    assert_eq!(of_headers, 2, "neither wipes what the other one says");
+
+    // The money is the project's, whatever the model.
+    let broke = failure(FailureKind::QuotaExhausted, None);
+    assert_eq!(running.limiter.take_out(EndpointIndex(0), &broke, true), 0);
+    running.limiter.put_back();
+    let later = too_many(Some(Duration::from_secs(86_400)));
+    assert_eq!(running.limiter.take_out(EndpointIndex(0), &later, true), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endpoint_that_fails_is_passed_over_and_comes_back_by_one_request() {
     let both = [limits(4, None, None), limits(4, None, None)];
     let running = adapting(vec![spec("ill", both[0]), spec("well", both[1])]);
