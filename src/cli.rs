@@ -440,6 +440,8 @@ Kinds:
   vllm       256 slots and no headers about limits
   ollama     1 slot, a queue of 512 and then 503; ignores keys and max_completion_tokens
   llama.cpp  4 slots and no headers about limits
+  gemini     /v1beta/openai, no headers about limits, errors in a list; a wrong key is a 400
+  anthropic  no headers about limits, ignores response_format; 529 where its queue is full
 
 Limit shapes; a short TIME checks the minute's limit by the second, as some providers do:
   bucket:TIME          fills evenly; a rest of TIME fills it
