@@ -1,6 +1,6 @@
 //! Opening the SQLite file: for the writer, and for readers of files they may not write.
 
-use super::{StoreError, files, lock, schema};
+use super::{StoreError, files, lock, schema, spending};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{fmt::Write, path::Path, time::Duration};
 
@@ -16,7 +16,7 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let sqlite = |e| StoreError::sqlite(path, e);
     let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     set_up_writer(&connection).map_err(sqlite)?;
-    connection.execute_batch(schema::SPENDING).map_err(sqlite)?;
+    connection.execute_batch(spending::TABLE).map_err(sqlite)?;
     Ok(connection)
 }
 

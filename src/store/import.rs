@@ -1,6 +1,8 @@
 //! Making a run file: the run's row and every persona, streamed.
 
-use super::{OpenRun, StoreError, connection, files, json::AttributesAsJson, lock, rows, schema};
+use super::{
+    OpenRun, StoreError, connection, files, json::AttributesAsJson, lock, rows, schema, spending,
+};
 use crate::model::{Persona, Survey, UnixMillis};
 use rusqlite::{Connection, OpenFlags, params};
 use std::{
@@ -117,7 +119,7 @@ fn begin(path: &Path, run: &NewRun<'_>) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "user_version", schema::VERSION)?;
     connection.execute_batch("BEGIN")?;
     connection.execute_batch(schema::TABLES)?;
-    connection.execute_batch(schema::SPENDING)?;
+    connection.execute_batch(spending::TABLE)?;
     let (mut survey, mut settings) = (Vec::new(), Vec::new());
     connection.execute(
         "INSERT INTO run VALUES (1, ?, ?, ?, ?, 0, ?, ?, NULL)",

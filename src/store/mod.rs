@@ -31,6 +31,7 @@ mod requeue;
 mod rows;
 mod scan;
 mod schema;
+mod spending;
 mod writer;
 
 pub use error::StoreError;
@@ -41,6 +42,7 @@ pub use list::{Listed, ListedRun, list};
 pub use lock::is_live;
 pub use open_run::OpenRun;
 pub use reader::{Interview, RunInfo, RunReader};
-pub use record::{Kept, Notice, Record, Spending};
+pub use record::{Notice, Record};
 pub use records::ExportRecord;
+pub use spending::{Kept, Spending};
 pub use writer::{Recorder, Writer};

@@ -2,10 +2,10 @@
 //!
 //! Every method sees what is committed at its call; a live run may have gone on at the next one.
 
-use super::{Spending, StoreError, connection, decode, lock};
+use super::{StoreError, connection, decode, lock};
 use crate::model::{
     Attempt, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona, PersonaIndex, RunPhase,
-    RunSummary, StatusCounts, StopReason, Survey, UnixMillis, Usage, Usd,
+    RunSummary, StatusCounts, StopReason, Survey, UnixMillis, Usage,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::path::{Path, PathBuf};
@@ -206,23 +206,6 @@ impl RunReader {
         )
     }
 
-    /// What the run may have spent beyond its attempts on file; nothing where nobody wrote it down.
-    ///
-    /// # Errors
-    /// As [`Self::run`].
-    pub fn spending(&self) -> Result<Spending, StoreError> {
-        let known = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'spending'";
-        if self.maybe(known, [], |_| Ok(()))?.is_none() {
-            return Ok(Spending::default());
-        }
-        let usd = |picos: i64| Usd::from_picos(u64::try_from(picos).unwrap_or(0));
-        let row = self.maybe("SELECT at_most, unrecorded FROM spending", [], |row| {
-            let at_most = row.get::<_, Option<i64>>(0)?.map(usd);
-            Ok(Spending { at_most, unrecorded: usd(row.get(1)?) })
-        })?;
-        Ok(row.unwrap_or_default())
-    }
-
     /// At most `most` personas in order, beginning with the one at `from`.
     ///
     /// # Errors
@@ -385,7 +368,7 @@ impl RunReader {
         self.run_statement(sql, |statement| statement.query_row(params, f))
     }
 
-    fn maybe<T>(
+    pub(super) fn maybe<T>(
         &self,
         sql: &str,
         params: impl Params,

@@ -1,9 +1,9 @@
 //! What the writer is told, and what it tells.
 
+use super::{Kept, Spending};
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Usd,
+    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary,
 };
-use std::{fmt, sync::Arc};
 
 /// One fact to be kept.
 #[derive(Clone, Debug)]
@@ -41,37 +41,6 @@ impl Record {
             Self::Requeued { persona } => Some((*persona, InterviewStatus::Queued)),
             _ => None,
         }
-    }
-}
-
-/// What a run may have spent beyond the attempts on file: those that are under way when its
-/// process is killed leave no other trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spending {
-    /// No more than this, all in all; `None` where nobody watches it, for want of a budget.
-    pub at_most: Option<Usd>,
-    /// What earlier kills left in the dark, at its most.
-    pub unrecorded: Usd,
-}
-
-/// Told on the writer's thread when a record is on disk.
-#[derive(Clone)]
-pub struct Kept(Arc<dyn Fn() + Send + Sync>);
-
-impl Kept {
-    /// Calls this.
-    pub fn new(tell: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
-    }
-
-    pub(super) fn tell(&self) {
-        (self.0)();
-    }
-}
-
-impl fmt::Debug for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Kept")
     }
 }
 

@@ -1,9 +1,8 @@
 //! A batch of records as rows: one transaction, prepared statements, one reused buffer.
 
-use super::{Record, Spending, json::AnswerAsJson, queue::Entry};
+use super::{Record, json::AnswerAsJson, queue::Entry};
 use crate::model::{
     Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, UnixMillis,
-    Usd,
 };
 use rusqlite::{CachedStatement, Connection, Error, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -68,7 +67,7 @@ impl<'c> Rows<'c> {
             Record::Requeued { persona } => self.requeued(*persona),
             Record::LimitChanged(change) => self.limit_changed(change),
             Record::AdaptationSwitched { on } => self.adaptation_switched(*on),
-            Record::MaySpend { spending, .. } => self.may_spend(spending),
+            Record::MaySpend { spending, .. } => spending.write(self.connection),
             Record::PhaseChanged(phase) => self.phase_changed(phase, self.wall_clock(entry)),
             Record::Ended(summary) => self.ended(summary),
         }
@@ -160,14 +159,6 @@ impl<'c> Rows<'c> {
                 "UPDATE run SET settings = json_set(settings, '$.adapt', json(?)) WHERE id = 1",
             )?
             .execute([if on { "true" } else { "false" }])?;
-        Ok(())
-    }
-
-    fn may_spend(&self, Spending { at_most, unrecorded }: &Spending) -> rusqlite::Result<()> {
-        let picos = |usd: Usd| integer(usd.picos());
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO spending VALUES (1,?,?)")?
-            .execute(params![at_most.map(picos), picos(*unrecorded)])?;
         Ok(())
     }
 

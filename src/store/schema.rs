@@ -80,12 +80,3 @@ CREATE TABLE phase_change (
     phase TEXT NOT NULL
 ) STRICT;
 ";
-
-/// The one row of [`super::Spending`], in picodollars. Files of before it get it when a run goes on.
-pub(super) const SPENDING: &str = "
-CREATE TABLE IF NOT EXISTS spending (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    at_most INTEGER,
-    unrecorded INTEGER NOT NULL
-) STRICT;
-";
