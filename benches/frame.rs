@@ -85,13 +85,13 @@ fn meters(n: u32) -> Meters {
                 now: f64::from(480 + n % 20),
                 last_minute: 480,
                 limit: Some(PerMinute::clamped(500)),
-                configured: None,
+                ..RateMeter::default()
             },
             tokens: RateMeter {
                 now: f64::from(180_000 + n % 20_000),
                 last_minute: 180_000,
                 limit: Some(PerMinute::clamped(200_000)),
-                configured: None,
+                ..RateMeter::default()
             },
             paused_until: None,
             group: None,

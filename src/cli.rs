@@ -471,6 +471,8 @@ Kinds:
   vllm       256 slots and no headers about limits
   ollama     1 slot, a queue of 512 and then 503; ignores keys and max_completion_tokens
   llama.cpp  4 slots and no headers about limits
+  gemini     /v1beta/openai, no headers about limits, errors in a list; a wrong key is a 400
+  anthropic  no headers about limits, ignores response_format; 529 where its queue is full
 
 Batches (openai and azure): /v1/files and /v1/batches, 50,000 lines or 200 MB each, of one model.
 A line is answered as a request is, faults included, but what would break a connection; no limit

@@ -15,7 +15,7 @@ use crate::{
     headless,
     link::{self, FrontEndLink, Orders},
     model::LogRing,
-    protocol::{Order, RunHeader},
+    protocol::{Incoming, Order, RunHeader},
     signals::{self, HangUp, Interrupt},
     store::{OpenRun, RunReader},
     ui,
@@ -113,6 +113,14 @@ pub struct PreparedRun {
     pub log: LogRing,
 }
 
+impl PreparedRun {
+    /// All that an engine needs.
+    fn with(self, front_ends: UnboundedReceiver<Incoming>) -> EngineParts {
+        let Self { header, handle: _, config, open, fresh, log } = self;
+        EngineParts { header, config, open, fresh, front_ends, log }
+    }
+}
+
 /// Carries a run through, shows it, and says how it ended. SIGTERM waits no longer than `grace` for
 /// what is in flight.
 ///
@@ -123,32 +131,20 @@ pub fn see_through(
     front_end: FrontEnd,
     grace: Duration,
 ) -> Result<Exit, Problem> {
-    let format = front_end.closing_format();
+    let (format, handle) = (front_end.closing_format(), run.handle.clone());
     let end = runtime()?.block_on(async {
         signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
         let stays = matches!(&front_end, FrontEnd::Dashboard(options) if options.keep_open);
         let (link, front_ends) = link::in_process(stays);
-        let engine = tokio::spawn(engine::run(EngineParts {
-            header: run.header,
-            config: run.config,
-            open: run.open,
-            fresh: run.fresh,
-            front_ends,
-            log: run.log,
-        }));
+        let engine = tokio::spawn(engine::run(run.with(front_ends)));
         show(link, front_end, grace).await?;
         let end: Result<RunEnd, _> =
             engine.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
         end.map_err(Problem::could_not_run)
     })?;
     // A terminal that has gone takes no closing words; the exit code still tells.
-    let _ = headless::write_end(
-        &mut io::stdout().lock(),
-        format,
-        &end.summary,
-        &end.phase,
-        &run.handle,
-    );
+    let _ =
+        headless::write_end(&mut io::stdout().lock(), format, &end.summary, &end.phase, &handle);
     Ok(Exit::of_run(&end.summary, &end.phase))
 }
 

@@ -1,7 +1,7 @@
 //! What is used of the limits, summed over endpoints.
 
 use crate::{
-    model::{PerMinute, Service},
+    model::{PerMinute, Service, SharedQuota},
     protocol::{EndpointMeters, RateMeter},
 };
 
@@ -34,6 +34,8 @@ pub struct Rate {
     pub limit: Option<f64>,
     /// As configured, where another one is in force.
     pub configured: Option<f64>,
+    /// The limit in force, or a part of it, was neither set nor stated: it was found out.
+    pub found: bool,
 }
 
 /// The share of each limit that is used, 0 to 1; `None` where there is no limit.
@@ -70,10 +72,11 @@ struct Sum {
     now: f64,
     limit: Option<f64>,
     configured: Option<f64>,
+    found: bool,
 }
 
 impl Sum {
-    const NOTHING: Self = Self { now: 0.0, limit: Some(0.0), configured: Some(0.0) };
+    const NOTHING: Self = Self { now: 0.0, limit: Some(0.0), configured: Some(0.0), found: false };
 
     fn add(&mut self, meter: &RateMeter, counts: Counts) {
         let value = |limit: Option<PerMinute>| limit.map(|l| f64::from(l.get()));
@@ -83,15 +86,17 @@ impl Sum {
         }
         if counts.in_force {
             self.limit = sum(self.limit, value(meter.limit));
+            self.found |= meter.found;
         }
         if counts.configured {
-            self.configured = sum(self.configured, value(meter.configured.or(meter.limit)));
+            self.configured = sum(self.configured, value(meter.configured()));
         }
     }
 
     fn rate(self) -> Rate {
         let configured = self.configured.filter(|_| self.configured != self.limit);
-        Rate { now: self.now, limit: self.limit, configured }
+        let found = self.found && self.limit.is_some();
+        Rate { now: self.now, limit: self.limit, configured, found }
     }
 }
 
@@ -104,7 +109,7 @@ struct Counts {
 }
 
 impl Load {
-    /// All endpoints together. Endpoints of a group share one quota, so its limits count once.
+    /// All endpoints together. Endpoints that share a quota have its limits once.
     /// Those of an endpoint that serves nobody at present are configured, but not in force, and
     /// what it has used of them a moment ago says nothing about the others.
     pub fn of_all(endpoints: &[EndpointMeters]) -> Self {
@@ -113,15 +118,13 @@ impl Load {
             return load;
         }
         let serves = serving(endpoints);
-        let group = |endpoint: &EndpointMeters| endpoint.group.clone();
         // What an endpoint has used of a quota that others still draw on is used all the same.
-        let drawn_on: Vec<String> =
-            endpoints.iter().filter(|e| serves(e)).filter_map(group).collect();
-        let draws = |e: &EndpointMeters| e.group.as_ref().is_some_and(|g| drawn_on.contains(g));
+        let drawn_on: Vec<SharedQuota> =
+            endpoints.iter().filter(|e| serves(e)).filter_map(shared_quota).collect();
+        let draws = |e: &EndpointMeters| shared_quota(e).is_some_and(|q| drawn_on.contains(&q));
         let (mut requests, mut tokens) = (Sum::NOTHING, Sum::NOTHING);
         let mut configured = 0;
-        let mut in_force_groups: Vec<&str> = Vec::new();
-        let mut groups: Vec<&str> = Vec::new();
+        let (mut in_force, mut set) = (Vec::new(), Vec::new());
         for endpoint in endpoints {
             let slots = endpoint.slots;
             let serves = serves(endpoint);
@@ -135,8 +138,8 @@ impl Load {
             configured += slots.configured.unwrap_or(slots.target);
             let counts = Counts {
                 used: serves || draws(endpoint),
-                in_force: serves && first_of_group(endpoint, &mut in_force_groups),
-                configured: first_of_group(endpoint, &mut groups),
+                in_force: serves && first_of_quota(endpoint, &mut in_force),
+                configured: first_of_quota(endpoint, &mut set),
             };
             requests.add(&endpoint.requests, counts);
             tokens.add(&endpoint.tokens, counts);
@@ -177,12 +180,16 @@ fn serving(endpoints: &[EndpointMeters]) -> impl Fn(&EndpointMeters) -> bool {
     }
 }
 
-/// Whether this is the first endpoint of its group; one without a group stands for itself.
-fn first_of_group<'a>(endpoint: &'a EndpointMeters, seen: &mut Vec<&'a str>) -> bool {
-    let Some(group) = endpoint.group.as_deref() else { return true };
-    let first = !seen.contains(&group);
+fn shared_quota(endpoint: &EndpointMeters) -> Option<SharedQuota> {
+    SharedQuota::of(endpoint.group.as_deref(), &endpoint.model)
+}
+
+/// Whether this is the first endpoint of its quota; one without a group has its own.
+fn first_of_quota(endpoint: &EndpointMeters, seen: &mut Vec<SharedQuota>) -> bool {
+    let Some(quota) = shared_quota(endpoint) else { return true };
+    let first = !seen.contains(&quota);
     if first {
-        seen.push(group);
+        seen.push(quota);
     }
     first
 }

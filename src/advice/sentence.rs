@@ -192,11 +192,16 @@ impl Situation<'_> {
         (gain >= WORTHWHILE).then(|| format!("{} would give about {gain:.1}x", change.words()))
     }
 
-    /// Why a limit that binds is below the one that was set.
+    /// Why a limit that binds is below the one that was set, or was not set at all.
     fn held_down(&self, rate: &Rate) -> Option<String> {
-        let (limit, set) = (rate.limit?, rate.configured.filter(|_| rate.held_down())?);
         let number = |value: f64| thousands(count_up_to(value, u64::MAX));
-        let (limit, set) = (number(limit), number(set));
+        let limit = number(rate.limit?);
+        if rate.found {
+            return Some(format!(
+                "adaptation found {limit} by what was let in, and tries for more by itself"
+            ));
+        }
+        let set = number(rate.configured.filter(|_| rate.held_down())?);
         let out: Vec<_> = self
             .meters
             .endpoints

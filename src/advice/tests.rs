@@ -18,7 +18,7 @@ fn later(seconds: i64) -> UnixMillis {
 
 fn rate(now: f64, limit: Option<u32>) -> RateMeter {
     let limit = limit.map(|limit| PerMinute::clamped(i64::from(limit)));
-    RateMeter { now, last_minute: 0, limit, configured: None }
+    RateMeter { now, limit, ..RateMeter::default() }
 }
 
 /// 20 slots, 500 requests/min, 200,000 tokens/min.
@@ -251,6 +251,16 @@ fn a_smaller_call_is_proposed_where_it_helps_and_with_what_it_gives() {
 }
 
 #[test]
+fn a_limit_that_was_found_out_is_not_called_set() {
+    let mut run = run((11, 3), 485.0, 10_000.0, &BUSY);
+    run.meters.endpoints[0].requests.found = true;
+    assert_eq!(run.meters.endpoints[0].requests.configured(), None);
+    let text = "requests/min binds at 97 %: adaptation found 500 by what was let in, and tries \
+                for more by itself";
+    assert_eq!(run.says(), Advice { text: text.to_owned(), remedy: None });
+}
+
+#[test]
 fn what_keeps_a_limit_down_is_named() {
     let requests = |change: &dyn Fn(&mut Meters)| {
         let mut run = run((11, 3), 485.0, 10_000.0, &BUSY);
@@ -371,6 +381,12 @@ fn limits_add_up_over_endpoints_but_those_of_a_group_count_once() {
     });
     assert_eq!((group.requests.now, group.requests.limit), (150.0, Some(500.0)));
     assert_eq!(group.requests.configured, None);
+    let of_two_models = two(&|both| {
+        for (endpoint, model) in both.iter_mut().zip(["small", "large"]) {
+            (endpoint.group, endpoint.model) = (Some("team".to_owned()), model.to_owned());
+        }
+    });
+    assert_eq!(of_two_models.requests.limit, Some(1_000.0), "limits hold per model");
     let unlimited = two(&|both| both[1].requests.limit = None);
     assert_eq!(unlimited.requests.limit, None);
     assert_eq!(unlimited.used().requests_per_minute, None);

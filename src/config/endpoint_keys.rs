@@ -108,7 +108,11 @@ impl<'de> Deserialize<'de> for Endpoints {
 }
 
 /// What no value shows on its own: names, kinds that go with URLs, and groups.
-pub(super) fn check(endpoints: &[EndpointKeys], source: &Source) -> Result<(), ConfigError> {
+pub(super) fn check(
+    endpoints: &[EndpointKeys],
+    shared_model: Option<&str>,
+    source: &Source,
+) -> Result<(), ConfigError> {
     if !(1..=MOST).contains(&endpoints.len()) {
         let problem = match endpoints.len() {
             0 => "has no endpoint; add one, or take the key out".to_owned(),
@@ -126,7 +130,8 @@ pub(super) fn check(endpoints: &[EndpointKeys], source: &Source) -> Result<(), C
             url.check_for(kind).map_err(|problem| wrong("base_url", problem))?;
         }
         for (key, rate) in RATES {
-            check_rate(endpoint, before, key, rate).map_err(|problem| wrong(key, problem))?;
+            let others = before.iter().filter(|other| share_quota(other, endpoint, shared_model));
+            check_rate(endpoint, others, key, rate).map_err(|problem| wrong(key, problem))?;
         }
     }
     Ok(())
@@ -151,22 +156,28 @@ const RATES: [(&str, RateKey); 2] = [
     ("limits.tokens_per_minute", |limits| limits.tokens_per_minute),
 ];
 
-/// A group has one quota, so its members may not name two.
-fn check_rate(
+/// Whether two are of one group, and ask for the same model as far as the survey says.
+fn share_quota(one: &EndpointKeys, other: &EndpointKeys, shared_model: Option<&str>) -> bool {
+    let group = |keys: &EndpointKeys| keys.group.as_ref().map(|name| name.0.clone());
+    let model = |keys: &EndpointKeys| {
+        keys.model.as_ref().map(|line| line.0.clone()).or(shared_model.map(str::to_owned))
+    };
+    group(one).is_some() && group(one) == group(other) && model(one) == model(other)
+}
+
+/// A group has one quota for each model, so those who share it may not name two.
+fn check_rate<'k>(
     new: &EndpointKeys,
-    before: &[EndpointKeys],
+    mut others: impl Iterator<Item = &'k EndpointKeys>,
     key: &str,
     rate: RateKey,
 ) -> Result<(), String> {
     let (Some(group), Some(own)) = (&new.group, rate(&new.limits)) else { return Ok(()) };
-    let other = before
-        .iter()
-        .filter(|other| other.group.as_ref().is_some_and(|other| other.0 == group.0))
-        .find_map(|other| Some((other, rate(&other.limits)?)));
+    let other = others.find_map(|other| Some((other, rate(&other.limits)?)));
     match other {
         Some((other, rate)) if rate != own => Err(format!(
-            "{own} of {} differs from {rate} of {}, and both are of group {}, which has one quota; \
-             write {key} at one of them only",
+            "{own} of {} differs from {rate} of {}, and both are of group {}, which has one quota \
+             for each model; write {key} at one of them only",
             quoted(&new.name.0),
             quoted(&other.name.0),
             quoted(&group.0),

@@ -10,7 +10,7 @@ use super::{
     layered::{Layered, LimitLayers},
     prices::list_price,
 };
-use crate::model::{EndpointKind, PerMinute, Price, Slots};
+use crate::model::{EndpointKind, PerMinute, Price, SharedQuota, Slots};
 use std::{num::NonZeroU32, path::Path};
 
 /// What an endpoint takes from the top of the survey where it says nothing itself.
@@ -143,7 +143,7 @@ pub(super) fn look_through(endpoints: &[EndpointLayers], shared: &SharedLayers) 
         .map(|(index, own)| {
             let base_url = own.base_url.or(&shared.base_url);
             let model = own.model.or(&shared.model);
-            let rate = |of: Rate| quota(endpoints, own, of).or(of(&shared.limits));
+            let rate = |of: Rate| quota(endpoints, own, shared, of).or(of(&shared.limits));
             Endpoint {
                 index,
                 name: own.name.clone(),
@@ -166,15 +166,19 @@ pub(super) fn look_through(endpoints: &[EndpointLayers], shared: &SharedLayers) 
 
 type Rate = fn(&LimitLayers) -> &Layered<Option<PerMinute>>;
 
-/// A group has one quota: what one member says of it holds for all.
+/// A group has one quota for each model: what one member says of it holds for all who share it.
 fn quota<'a>(
     endpoints: &'a [EndpointLayers],
     own: &'a EndpointLayers,
+    shared: &SharedLayers,
     of: Rate,
 ) -> &'a Layered<Option<PerMinute>> {
+    let quota_of = |layers: &EndpointLayers| {
+        SharedQuota::of(layers.group(), &layers.model.or(&shared.model).0)
+    };
     endpoints
         .iter()
-        .filter(|other| own.group().is_some() && other.group() == own.group())
+        .filter(|other| own.group().is_some() && quota_of(other) == quota_of(own))
         .map(|member| of(&member.limits))
         .find(|rate| rate.0.is_some())
         .unwrap_or_else(|| of(&own.limits))

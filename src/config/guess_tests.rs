@@ -4,7 +4,7 @@ use super::{
     tests::{Case, KEY},
     *,
 };
-use crate::model::{EndpointIndex, Guessed, LimitName};
+use crate::model::{EndpointIndex, Guessed, LimitName, PerMinute};
 use std::path::Path;
 
 /// Whether slots, requests/min and tokens/min of each endpoint are guessed.
@@ -76,6 +76,18 @@ fn what_one_member_spells_out_is_no_guess_for_its_group() {
     let survey = "question: Q\nendpoints:\n  - { name: a, group: g }\n  - { name: b, group: g, limits: { requests_per_minute: 5, slots: 3 } }\n  - { name: c }";
     let config = Case { survey, environment: KEY, ..Case::default() }.load().unwrap();
     assert_eq!(guessed(&config), [[true, false, true], [false, false, true], [true, true, true]]);
+}
+
+#[test]
+fn another_model_of_a_group_has_a_quota_of_its_own() {
+    let survey = "question: Q\nendpoints:\n  - { name: a, group: g, limits: { requests_per_minute: 5 } }\n  - { name: b, group: g, model: large, limits: { requests_per_minute: 7 } }\n  - { name: c, group: g, model: large }";
+    let config = Case { survey, environment: KEY, ..Case::default() }.load().unwrap();
+    let rates: Vec<_> = config
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.limits.requests_per_minute.map(PerMinute::get))
+        .collect();
+    assert_eq!(rates, [Some(5), Some(7), Some(7)]);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What the run file keeps of a configuration, so that a resumed run goes on under the same terms.
 
 use super::{HeaderSource, KeySource, RetryBounds};
-use crate::model::{EndpointIndex, EndpointKind, Guessed, LimitName, Limits, Price, Usd};
+use crate::model::{
+    EndpointIndex, EndpointKind, Guessed, LimitName, Limits, Price, SharedQuota, Usd,
+};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::{num::NonZeroU32, time::Duration};
@@ -130,17 +132,21 @@ impl KeptEndpoint {
             charges_cap: false,
         }
     }
+
+    fn shared_quota(&self) -> Option<SharedQuota> {
+        SharedQuota::of(self.group.as_deref(), &self.model)
+    }
 }
 
 impl RunSettings {
-    /// Sets a limit as it was tuned in the run, which is no guess any more. A group has one quota,
-    /// so a rate is that of all its members.
+    /// Sets a limit as it was tuned in the run, which is no guess any more. A group has one quota
+    /// for each model, so a rate is that of all who share it.
     pub fn set_limit(&mut self, endpoint: EndpointIndex, limit: LimitName, to: Option<u32>) {
         let Some(tuned) = self.endpoints.get(endpoint.as_usize()) else { return };
-        let group = tuned.group.clone().filter(|_| limit != LimitName::Slots);
+        let shared = tuned.shared_quota().filter(|_| limit != LimitName::Slots);
         for (index, other) in self.endpoints.iter_mut().enumerate() {
-            let is_member = group.is_some() && other.group == group;
-            if is_member || index == endpoint.as_usize() {
+            let shares = shared.is_some() && other.shared_quota() == shared;
+            if shares || index == endpoint.as_usize() {
                 other.limits.set(limit, to);
                 *guess_of(&mut other.guessed, limit) = false;
             }

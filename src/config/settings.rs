@@ -48,7 +48,7 @@ pub struct EndpointSettings {
     pub model: String,
     /// `None` where it is neither in the survey nor in `config/prices.yaml`.
     pub price: Option<Price>,
-    /// Requests and tokens a minute are those of the whole group, where there is one.
+    /// Requests and tokens a minute are those of all in its group that ask for its model.
     pub limits: Limits,
     /// Which of the limits nobody has spelled out.
     pub guessed: Guessed,
@@ -56,7 +56,7 @@ pub struct EndpointSettings {
     pub weight: NonZeroU32,
     /// Sent with every request; some hold secrets.
     pub headers: Vec<(String, SecretString)>,
-    /// The endpoints of a group share one quota.
+    /// The endpoints of a group share one quota for each model.
     pub group: Option<String>,
     /// Whether the provider charges the output cap at admission, not what is used.
     pub charges_cap: bool,

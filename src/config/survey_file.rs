@@ -202,7 +202,8 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<SurveyFile, ConfigError> 
         .map_err(|error| explain(&error, text, file))?;
     if let Some(Endpoints(endpoints)) = &survey.endpoints {
         let source = Source { file: file.to_owned(), text: Some(text.to_owned()) };
-        endpoint_keys::check(endpoints, &source)?;
+        let model = survey.model.as_ref().map(|line| line.0.as_str());
+        endpoint_keys::check(endpoints, model, &source)?;
     }
     Ok(survey)
 }

@@ -263,6 +263,7 @@ fn endpoint_meters(reading: EndpointReading) -> EndpointMeters {
         last_minute: rate.last_minute,
         limit: rate.limit,
         configured: rate.configured,
+        found: rate.found,
     };
     EndpointMeters {
         name: reading.name,

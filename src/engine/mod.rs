@@ -28,6 +28,7 @@ mod retry;
 mod run_state;
 mod setup;
 mod silence;
+mod spent;
 mod stages;
 mod supervisor;
 mod viewer;

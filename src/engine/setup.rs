@@ -9,17 +9,18 @@ use super::{
     publisher::Publisher,
     reading,
     run_state::RunState,
+    spent::{Prices, SpentBefore},
     stages::Stages,
     supervisor::{Inbox, Supervisor},
 };
 use crate::{
     config::{Config, EndpointSettings},
     limiter::{EndpointSpec, Limiter, OutputEstimate},
-    model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
+    model::{LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{Form, PromptError, Prompts},
     protocol::{Incoming, RunHeader},
     provider::TemplateSettings,
-    store::{OpenRun, RunReader, StoreError},
+    store::{Kept, OpenRun, Record, Recorder, RunReader, Spending, StoreError},
     tokens::TokenEstimate,
 };
 use std::{
@@ -70,10 +71,12 @@ impl Supervisor {
         };
         let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
         let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
-        let spent = if fresh {
-            Usd::ZERO
+        let before = if fresh {
+            SpentBefore::default()
         } else {
-            spent(&reader, &endpoints, &prompt_bound, terms.output_cap)?
+            let (endpoints, settings, bound) = (&endpoints, &settings, &prompt_bound);
+            let prices = Prices { endpoints, settings, bound, output_cap: terms.output_cap };
+            SpentBefore::read(&reader, &prices)?
         };
 
         let (facts_out, facts) = mpsc::unbounded_channel();
@@ -89,7 +92,7 @@ impl Supervisor {
         tokio::spawn(dispatcher.run());
         let interviewer = Arc::new(Interviewer {
             run: header.run.clone(),
-            ledger: Ledger::new(budget, spent),
+            ledger: ledger(budget, before, writer.recorder()),
             output: OutputEstimate::new(survey.max_output_tokens),
             prompt_tokens: TokenEstimate::new(),
             prompt_bound,
@@ -157,6 +160,22 @@ fn endpoints(
     settings.iter().map(endpoint).collect()
 }
 
+/// The ledger, and what the run may spend in the run file.
+fn ledger(budget: Option<Usd>, before: SpentBefore, recorder: Recorder) -> Ledger {
+    let SpentBefore { spent, unrecorded } = before;
+    let nobody = Kept::new(|| {});
+    let at_most = budget.map(|_| spent);
+    let spending = Spending { at_most, unrecorded };
+    recorder.write(Record::MaySpend { spending, kept: nobody });
+    let Some(budget) = budget else { return Ledger::new(None, spent) };
+    // The ledger hears from the file what it has asked to be put there.
+    Ledger::on_file(budget, spent, move |ledger, up_to| {
+        let kept = Kept::new(move || ledger.is_on_file(up_to));
+        let spending = Spending { at_most: Some(up_to), unrecorded };
+        recorder.write(Record::MaySpend { spending, kept });
+    })
+}
+
 /// What the limiter needs to know of an endpoint.
 fn spec(settings: &EndpointSettings) -> EndpointSpec {
     EndpointSpec {
@@ -167,23 +186,4 @@ fn spec(settings: &EndpointSettings) -> EndpointSpec {
         by_first_byte: !settings.kind.answers_429(),
         ..EndpointSpec::new(&settings.name, &settings.model, settings.limits)
     }
-}
-
-/// What the run has cost so far, by what is on file. An attempt that nobody counted counts as
-/// dear as it can have been, for a prompt without a persona.
-fn spent(
-    reader: &RunReader,
-    endpoints: &[Endpoint],
-    bound: &PromptBound,
-    output_cap: u32,
-) -> Result<Usd, StoreError> {
-    let at = |index: EndpointIndex| endpoints.get(index.as_usize());
-    let counted = reader.usage_by_endpoint()?;
-    let counted = counted.iter().filter_map(|(index, usage)| Some(at(*index)?.cost(usage)));
-    let uncounted = reader.uncounted_by_endpoint()?;
-    let most = bound.of(Form::Answer, "");
-    let uncounted = uncounted
-        .iter()
-        .filter_map(|(index, many)| Some(at(*index)?.most(most, output_cap).times(*many)));
-    Ok(counted.chain(uncounted).sum())
 }

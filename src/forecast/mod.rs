@@ -10,15 +10,16 @@
 
 mod budget;
 mod cost;
-mod pace;
 mod several;
 #[cfg(test)]
 mod several_tests;
+mod timing;
 
 pub use budget::{Enough, Interviews, Reach, one_call_at_most};
 pub use cost::{Cost, PRICED_PREFIX};
-pub use pace::{Binds, usual_latency};
 pub use several::{LimitSum, Sharer, Together};
+pub use timing::{Binds, usual_latency};
+use timing::{Timing, slowest_rate};
 
 use crate::model::{Limits, Price, Tokens};
 use std::time::Duration;
@@ -111,19 +112,19 @@ impl Forecast {
     /// The forecast for answers of middle length and a provider that keeps to its latency. No
     /// request is made twice in it.
     pub fn of(work: &Work, terms: &Terms) -> Self {
-        let rate = pace::slowest_rate(work, terms);
-        Self::at(work, terms, &pace::Pace::at(work.requests, terms, rate))
+        let rate = slowest_rate(work, terms);
+        Self::at(work, terms, &Timing::at(work.requests, terms, rate))
     }
 
-    fn at(work: &Work, terms: &Terms, pace: &pace::Pace) -> Self {
+    fn at(work: &Work, terms: &Terms, timing: &Timing) -> Self {
         Self {
             requests: work.requests,
             prompt_tokens: work.prompt_tokens,
             output: work.output.times(work.requests),
             cost: terms.price.as_ref().map(|price| Cost::of(work, price)),
-            time: pace.time,
-            binds: pace.binds,
-            slots_wanted: pace.slots_wanted,
+            time: timing.time,
+            binds: timing.binds,
+            slots_wanted: timing.slots_wanted,
         }
     }
 }

@@ -1,23 +1,23 @@
 //! What several endpoints do of some work together.
 //!
 //! A call goes where it can start first, so in a run that waits for limits each endpoint carries
-//! as much as its limits let through. The endpoints of a group share its rates: each gets its part
+//! as much as its limits let through. Endpoints that share a quota share its rates: each gets its part
 //! by weight, and what one of them has no slots for goes to the others.
 
 use super::{
     Binds, Cost, Forecast, Terms, Work,
-    pace::{Pace, Rate, slowest_rate},
+    timing::{Rate, Timing, slowest_rate},
 };
-use crate::model::Tokens;
+use crate::model::{SharedQuota, Tokens};
 use std::{collections::HashSet, num::NonZeroU32, time::Duration};
 
 /// One of the endpoints that share some work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sharer {
-    /// Its rates are those of the whole group, where it is in one.
+    /// Its rates are those of the whole quota, where it shares one.
     pub terms: Terms,
     pub weight: NonZeroU32,
-    pub group: Option<String>,
+    pub quota: Option<SharedQuota>,
 }
 
 /// What each endpoint carries, and all of them together.
@@ -37,19 +37,19 @@ pub struct LimitSum {
     pub tokens_per_minute: Option<u64>,
 }
 
-/// No answer takes less, so that an endpoint without a rate has a finite pace.
+/// No answer takes less, so that an endpoint without a rate has a finite speed.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Together {
     /// The forecast of work that is not yet shared out, and of its parts.
     pub fn of(work: &Work, endpoints: &[Sharer]) -> Self {
         let granted = granted(work, endpoints);
-        let paces: Vec<f64> = endpoints
+        let speeds: Vec<f64> = endpoints
             .iter()
             .zip(&granted)
             .map(|(endpoint, rate)| room(endpoint).min(per_second(*rate)))
             .collect();
-        let each: Vec<_> = split(work.requests, &paces)
+        let each: Vec<_> = split(work.requests, &speeds)
             .into_iter()
             .zip(endpoints.iter().zip(granted))
             .map(|(requests, (endpoint, rate))| part(work, requests, &endpoint.terms, rate))
@@ -59,14 +59,14 @@ impl Together {
 }
 
 impl LimitSum {
-    /// The sum of all; the rates of a group count once.
+    /// The sum of all; the rates of a shared quota count once.
     pub fn of(endpoints: &[Sharer]) -> Self {
         let mut sum = Self { slots: 0, requests_per_minute: Some(0), tokens_per_minute: Some(0) };
         let mut counted = HashSet::new();
         for endpoint in endpoints {
             let limits = &endpoint.terms.limits;
             sum.slots += u64::from(limits.slots.get());
-            if endpoint.group.as_ref().is_none_or(|group| counted.insert(group)) {
+            if endpoint.quota.as_ref().is_none_or(|quota| counted.insert(quota)) {
                 let add =
                     |sum: Option<u64>, rate: Option<_>| Some(sum? + u64::from(u32::from(rate?)));
                 sum.requests_per_minute = add(sum.requests_per_minute, limits.requests_per_minute);
@@ -87,17 +87,17 @@ fn per_second(rate: Option<Rate>) -> f64 {
     rate.map_or(f64::INFINITY, |rate| rate.per_second)
 }
 
-/// The rate that each endpoint may use: its own, or its part of its group's.
+/// The rate that each endpoint may use: its own, or its part of a shared one.
 fn granted(work: &Work, endpoints: &[Sharer]) -> Vec<Option<Rate>> {
     let mut rates: Vec<_> =
         endpoints.iter().map(|endpoint| slowest_rate(work, &endpoint.terms)).collect();
-    let groups: HashSet<&String> =
-        endpoints.iter().filter_map(|endpoint| endpoint.group.as_ref()).collect();
-    for group in groups {
+    let quotas: HashSet<&SharedQuota> =
+        endpoints.iter().filter_map(|endpoint| endpoint.quota.as_ref()).collect();
+    for quota in quotas {
         let members: Vec<_> = endpoints
             .iter()
             .enumerate()
-            .filter(|(_, endpoint)| endpoint.group.as_ref() == Some(group))
+            .filter(|(_, endpoint)| endpoint.quota.as_ref() == Some(quota))
             .map(|(index, endpoint)| {
                 let weight = f64::from(endpoint.weight.get());
                 (index, weight, room(endpoint) / per_second(rates[index]))
@@ -162,10 +162,10 @@ fn part(work: &Work, requests: u64, terms: &Terms, rate: Option<Rate>) -> Foreca
         prompt_tokens: Tokens(u64::try_from(prompts).unwrap_or(u64::MAX)),
         ..*work
     };
-    let mut pace = Pace::at(requests, terms, rate);
+    let mut timing = Timing::at(requests, terms, rate);
     // With more slots it would carry more than it does.
-    pace.slots_wanted = rate.map(|rate| rate.slots_wanted(terms.latency, work.requests));
-    Forecast::at(&own, terms, &pace)
+    timing.slots_wanted = rate.map(|rate| rate.slots_wanted(terms.latency, work.requests));
+    Forecast::at(&own, terms, &timing)
 }
 
 /// All parts as one forecast.

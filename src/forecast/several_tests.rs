@@ -1,7 +1,7 @@
 //! Several endpoints: what each carries, and what all of them take.
 
 use super::*;
-use crate::model::{LimitName, PerMinute, Slots, Usd};
+use crate::model::{LimitName, PerMinute, SharedQuota, Slots, Usd};
 use std::num::NonZeroU32;
 
 /// `requests` of 1,000 tokens each: 750 of the prompt and 250 of the answer.
@@ -29,13 +29,13 @@ fn endpoint(slots: u32, requests: Option<u32>, tokens: Option<u32>) -> Sharer {
             charges_cap: false,
         },
         weight: NonZeroU32::MIN,
-        group: None,
+        quota: None,
     }
 }
 
 fn in_group(weight: u32, endpoint: Sharer) -> Sharer {
     let weight = NonZeroU32::new(weight).unwrap();
-    Sharer { group: Some("project".into()), weight, ..endpoint }
+    Sharer { quota: SharedQuota::of(Some("project"), "model"), weight, ..endpoint }
 }
 
 fn priced(input: &str, endpoint: Sharer) -> Sharer {

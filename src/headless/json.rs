@@ -82,7 +82,8 @@ fn endpoint(endpoint: &EndpointMeters) -> Value {
         json!({
             "now": rate.now.round(),
             "limit": rate.limit,
-            "configured": rate.configured.or(rate.limit),
+            "configured": rate.configured(),
+            "found": rate.found,
         })
     };
     let slots = &endpoint.slots;

@@ -82,7 +82,8 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
     Ok(())
 }
 
-/// "194 of 500", or "194" without a limit; with what was set, where that is another limit.
+/// "194 of 500", or "194" without a limit; with what was set, where that is another limit, or
+/// that it was found out.
 fn used(rate: &Rate) -> String {
     let mut words = format!("{:.0}", rate.now);
     if let Some(limit) = rate.limit {
@@ -90,6 +91,8 @@ fn used(rate: &Rate) -> String {
     }
     if let Some(set) = rate.configured {
         words.push_str(&format!(" (set {set:.0})"));
+    } else if rate.found {
+        words.push_str(" (found)");
     }
     words
 }

@@ -19,6 +19,7 @@ fn endpoint(name: &str) -> EndpointMeters {
         last_minute: 0,
         limit: Some(PerMinute::clamped(limit)),
         configured: Some(PerMinute::clamped(configured)),
+        found: false,
     };
     EndpointMeters {
         name: name.to_owned(),
@@ -165,7 +166,10 @@ async fn programs_read_what_binds_how_far_and_what_would_help() {
         ("name", json!("openai")),
         ("group", json!("team")),
         ("service", json!({"state": "in_service", "until_ms": null, "reason": null})),
-        ("requests_per_minute", json!({"now": 120.0, "limit": 400, "configured": 500})),
+        (
+            "requests_per_minute",
+            json!({"now": 120.0, "limit": 400, "configured": 500, "found": false}),
+        ),
         ("slots", json!({"held": 8, "target": 20, "waiting": 3, "configured": 20})),
         ("adaptation", json!(0.8)),
         ("answered", json!(90)),

@@ -6,7 +6,7 @@
 
 use super::{PreparedRun, runtime, stop_on};
 use crate::{
-    engine::{self, EngineParts},
+    engine,
     error::{Exit, Problem},
     link::socket::Server,
     protocol::Farewell,
@@ -104,7 +104,7 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
     let ready = Ready {
         run: run.header.run.clone(),
         run_file: run.header.run_file.clone(),
-        handle: run.handle,
+        handle: run.handle.clone(),
     };
     let end = runtime()?.block_on(async {
         signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
@@ -114,15 +114,7 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
         if terms.front_end_comes {
             server.wait_for_front_end(FRONT_END_WITHIN).await;
         }
-        let parts = EngineParts {
-            header: run.header,
-            config: run.config,
-            open: run.open,
-            fresh: run.fresh,
-            front_ends,
-            log: run.log,
-        };
-        Ok::<_, Problem>(tokio::spawn(engine::run(parts)).await)
+        Ok::<_, Problem>(tokio::spawn(engine::run(run.with(front_ends))).await)
     })?;
     match end {
         Ok(Ok(end)) => {

@@ -62,7 +62,8 @@ const PATIENCE_MOST: f64 = 10.0;
 /// After so many seconds at the top, the trouble is over.
 const TOP: u32 = 60;
 
-/// Where the quota is not known, how far the factor may rise above where the first 429 came.
+/// Where the quota is not known, how far the factor may rise above where the first 429 came. Once
+/// there without another, it is a first guess again, and grows until the next.
 const MOST_WHERE_UNKNOWN: f64 = 4.0;
 
 /// How fast a guess grows a second until the provider has said no for the first time.
@@ -145,9 +146,18 @@ impl Adaptation {
         self.knowledge == Knowledge::Guessed && self.trouble.is_none()
     }
 
+    /// More or less is known of the quota, and what was learned of it holds all the same.
+    pub(super) const fn know(&mut self, knowledge: Knowledge) {
+        self.knowledge = knowledge;
+    }
+
     /// Takes what discovery found as the new measure: the factor is 1 again. Returns what it was.
-    pub(super) const fn rebase(&mut self) -> f64 {
-        std::mem::replace(&mut self.factor, 1.0)
+    pub(super) fn rebase(&mut self) -> f64 {
+        let before = std::mem::replace(&mut self.factor, 1.0);
+        if let Some(trouble) = &mut self.trouble {
+            trouble.holds /= before;
+        }
+        before
     }
 
     /// What is let in, to be counted.
@@ -227,7 +237,7 @@ impl Adaptation {
         };
         if self.factor >= most {
             trouble.seconds_at_top += 1;
-            if trouble.seconds_at_top >= TOP {
+            if self.knowledge == Knowledge::Guessed || trouble.seconds_at_top >= TOP {
                 self.trouble = None;
                 self.intake.forget();
             }
@@ -464,8 +474,8 @@ mod tests {
         near(timed.limited(0.04), 0.65);
         assert!(!timed.adaptation.is_discovering());
         timed.pass_until_above(3.999, 20);
-        timed.pass(60, 20);
-        near(timed.factor(), MOST_WHERE_UNKNOWN);
+        near(timed.pass(1, 20), MOST_WHERE_UNKNOWN);
         assert!(timed.adaptation.is_discovering(), "it may be more than that");
+        assert!(timed.pass(20, 20) > 10.0 * MOST_WHERE_UNKNOWN);
     }
 }

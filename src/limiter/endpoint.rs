@@ -4,12 +4,13 @@ use super::{
     clock::Moment,
     health::Health,
     line::Constraint,
-    meters::{EndpointReading, Meter, Pace, RateReading},
+    meters::{Counted, EndpointReading, Meter, RateReading},
+    pause::{self, Pause},
     permit::{Grant, PermitRequest, Spent},
     quota::Quota,
     steering::{SlotTerms, Steering},
 };
-use crate::model::{Failure, Guessed, Limits, PerMinute, Slots, Tokens};
+use crate::model::{Failure, Guessed, Limits, PerMinute, SharedQuota, Slots, Tokens};
 use std::{num::NonZeroU32, time::Duration};
 
 /// An endpoint as the limiter needs to know it.
@@ -20,7 +21,7 @@ pub struct EndpointSpec {
     pub limits: Limits,
     /// Which of the limits are a first guess, and so no ceiling for adaptation.
     pub guessed: Guessed,
-    /// Endpoints of one group share one quota.
+    /// Endpoints of one group share one quota for each model.
     pub group: Option<String>,
     /// Its share beside that of others that could start a call as soon.
     pub weight: NonZeroU32,
@@ -29,6 +30,10 @@ pub struct EndpointSpec {
     /// It never says 429: slots are steered by the time to the first byte.
     pub by_first_byte: bool,
 }
+
+/// A server that has too much is left alone as long as it asks for, but no longer than this: what
+/// it said, it said to one call, and the next one may be told otherwise.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 impl EndpointSpec {
     /// An endpoint of its own, with limits that somebody set.
@@ -44,6 +49,10 @@ impl EndpointSpec {
             by_first_byte: false,
         }
     }
+
+    pub(super) fn shared_quota(&self) -> Option<SharedQuota> {
+        SharedQuota::of(self.group.as_deref(), &self.model)
+    }
 }
 
 pub(super) struct Endpoint {
@@ -54,6 +63,8 @@ pub(super) struct Endpoint {
     held: u32,
     pub(super) steering: Steering,
     pub(super) health: Health,
+    /// While it has more than it can take. The quota's own pauses are those of 429s.
+    rest: Pause,
     /// Whether a call wanted a slot here, and had none, since the last second passed.
     pub(super) wanted: bool,
     last_served: Option<Moment>,
@@ -75,6 +86,7 @@ impl Endpoint {
             held: 0,
             steering: Steering::new(terms),
             health: Health::default(),
+            rest: Pause::default(),
             wanted: false,
             last_served: None,
             answered: 0,
@@ -93,6 +105,10 @@ impl Endpoint {
         self.spec.group.as_deref()
     }
 
+    pub(super) fn shared_quota(&self) -> Option<SharedQuota> {
+        self.spec.shared_quota()
+    }
+
     pub(super) fn target(&self) -> u32 {
         self.steering.slots()
     }
@@ -108,10 +124,11 @@ impl Endpoint {
 
     /// When the next request may go, slots apart, and what holds it back until then; `None` where
     /// that is not only a matter of time.
-    pub(super) fn ready_at(&mut self, quota: &Quota, now: Moment) -> Option<(Moment, Constraint)> {
+    pub(super) fn ready_at(&self, quota: &Quota, now: Moment) -> Option<(Moment, Constraint)> {
         let health = self.health.ready_at(self.held, now)?;
+        let rested = health.max(self.rest.until());
         let (rate, on) = quota.ready_at();
-        Some(if health > rate { (health, Constraint::Pause) } else { (rate, on) })
+        Some(if rested > rate { (rested, Constraint::Pause) } else { (rate, on) })
     }
 
     /// Whether it has served somebody within this time.
@@ -173,13 +190,28 @@ impl Endpoint {
     pub(super) fn served(&mut self, now: Moment) {
         self.last_served = Some(now);
         self.answered += 1;
-        if self.health.served() {
+        if self.health.served(now) {
             tracing::info!("{} answers again", self.spec.name);
         }
     }
 
     pub(super) const fn count_failure(&mut self) {
         self.failed += 1;
+    }
+
+    /// It has more than it can take. What it asks of one call, it means for all: nothing new is sent
+    /// for a while, whatever slots are free.
+    pub(super) fn overloaded(&mut self, failure: &Failure, random: f64, now: Moment) {
+        if let Some(wait) = failure.retry_after {
+            self.rest.extend(pause::jittered(wait, random).min(LONGEST_REST), now);
+        }
+    }
+
+    /// A person has mended it: there is nothing to wait for.
+    pub(super) fn put_back(&mut self) -> Option<()> {
+        self.health.put_back()?;
+        self.rest.end();
+        Some(())
     }
 
     /// It is broken: after some failures in a row it is left alone for a while.
@@ -189,31 +221,30 @@ impl Endpoint {
         }
     }
 
-    /// What is used a minute now: requests and tokens.
-    pub(super) fn pace(&self, now: Moment) -> (f64, f64) {
-        let (requests, tokens) = self.meter.read(now);
-        (requests.now, tokens.now)
-    }
-
     pub(super) fn read(&self, quota: &Quota, waiting: u32, now: Moment) -> EndpointReading {
         let (requests, tokens) = self.meter.read(now);
         let reading =
-            |pace: Pace, limit: Option<PerMinute>, configured: Option<PerMinute>| RateReading {
-                now: pace.now,
-                last_minute: pace.last_minute,
-                limit,
-                configured: configured.filter(|_| configured != limit),
+            |counted: Counted, limit: Option<PerMinute>, set: Option<PerMinute>, found| {
+                let configured = set.filter(|_| set != limit);
+                RateReading {
+                    now: counted.now,
+                    last_minute: counted.last_minute,
+                    limit,
+                    configured,
+                    found,
+                }
             };
-        let (in_force, set) = (self.limits(quota), quota.set_rates());
+        let in_force = self.limits(quota);
+        let (set, found) = (quota.set_rates(), quota.found_rates());
         EndpointReading {
             name: self.spec.name.clone(),
             model: self.spec.model.clone(),
             held: self.held,
             target: self.target(),
             waiting,
-            requests: reading(requests, in_force.requests_per_minute, set.0),
-            tokens: reading(tokens, in_force.tokens_per_minute, set.1),
-            paused_until: quota.paused_until(now),
+            requests: reading(requests, in_force.requests_per_minute, set.0, found.0),
+            tokens: reading(tokens, in_force.tokens_per_minute, set.1, found.1),
+            paused_until: quota.paused_until(now).max(self.rest.shown(now)),
             configured_slots: (self.steering.set() != in_force.slots)
                 .then(|| self.steering.set().get()),
             group: self.spec.group.clone(),

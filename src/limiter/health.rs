@@ -15,10 +15,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub(super) enum Health {
     /// With the failures since the last reply that was one.
     Well { failures: u32 },
-    /// Nothing is sent until then.
+    /// Nothing is sent until then; afterwards one request at a time finds out.
     Cooling { until: Moment, wall: UnixMillis, pauses: u32, failure: Failure },
-    /// The pause is over: one request at a time finds out.
-    Probing { pauses: u32, failure: Failure },
     /// Until a person mends it.
     Out { failure: Failure },
 }
@@ -32,8 +30,8 @@ impl Default for Health {
 impl Health {
     /// It served: whatever it was, it is over. One that is out stays so, since what was in flight
     /// when its key was refused may still be answered. True where it is back from a pause.
-    pub(super) fn served(&mut self) -> bool {
-        let back = matches!(self, Self::Probing { .. });
+    pub(super) fn served(&mut self, now: Moment) -> bool {
+        let back = matches!(self, Self::Cooling { until, .. } if *until <= now);
         if !self.is_out() {
             *self = Self::default();
         }
@@ -48,7 +46,7 @@ impl Health {
                 return false;
             }
             Self::Well { .. } => 0,
-            Self::Probing { pauses, .. } => *pauses,
+            Self::Cooling { until, pauses, .. } if *until <= now => *pauses,
             // What was in flight when it began fails too, and says nothing new.
             Self::Cooling { .. } | Self::Out { .. } => return false,
         };
@@ -84,17 +82,12 @@ impl Health {
 
     /// When it may be asked, with `held` requests under way; `None` is not until something else
     /// happens.
-    pub(super) fn ready_at(&mut self, held: u32, now: Moment) -> Option<Moment> {
-        if let Self::Cooling { until, pauses, failure, .. } = self {
-            if *until > now {
-                return Some(*until);
-            }
-            *self = Self::Probing { pauses: *pauses, failure: failure.clone() };
-        }
+    pub(super) fn ready_at(&self, held: u32, now: Moment) -> Option<Moment> {
         match self {
             Self::Well { .. } => Some(Moment::default()),
-            Self::Probing { .. } if held == 0 => Some(Moment::default()),
-            _ => None,
+            Self::Cooling { until, .. } if *until > now => Some(*until),
+            Self::Cooling { .. } if held == 0 => Some(Moment::default()),
+            Self::Cooling { .. } | Self::Out { .. } => None,
         }
     }
 
@@ -103,10 +96,8 @@ impl Health {
         match self {
             Self::Well { .. } => Service::InService,
             Self::Cooling { wall, failure, .. } => {
-                Service::CoolingDown { until: *wall, failure: failure.clone() }
-            }
-            Self::Probing { failure, .. } => {
-                Service::CoolingDown { until: UnixMillis::now(), failure: failure.clone() }
+                let until = (*wall).max(UnixMillis::now());
+                Service::CoolingDown { until, failure: failure.clone() }
             }
             Self::Out { failure } => Service::OutOfService { failure: failure.clone() },
         }
@@ -131,7 +122,7 @@ mod tests {
         let mut health = Health::default();
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
-        assert!(!health.served());
+        assert!(!health.served(at(0.0)));
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert!(health.failed(&broken(), 0.5, at(0.0)));
@@ -142,7 +133,7 @@ mod tests {
         assert!(health.failed(&broken(), 0.5, at(1.1)));
         assert_eq!(health.ready_at(0, at(2.0)), Some(at(3.1)));
         assert_eq!(health.ready_at(0, at(3.2)), Some(at(0.0)));
-        assert!(health.served());
+        assert!(health.served(at(3.2)));
         assert_eq!(health.ready_at(7, at(3.3)), Some(at(0.0)));
     }
 
@@ -150,7 +141,7 @@ mod tests {
     fn one_that_is_out_comes_back_only_by_a_person() {
         let mut health = Health::default();
         health.take_out(Failure::new(FailureKind::KeyRefused, "no such key"));
-        assert!(!health.served());
+        assert!(!health.served(at(0.0)));
         assert!(!health.failed(&broken(), 0.5, at(0.0)));
         assert_eq!(health.ready_at(0, at(9e9)), None);
         assert!(matches!(health.service(), Service::OutOfService { .. }));

@@ -6,7 +6,7 @@ use super::clock::Moment;
 use crate::model::Tokens;
 
 /// Fewer requests than this tell nothing: one more or less would be too large a part of them.
-const LEAST: u64 = 20;
+pub(super) const LEAST: u64 = 20;
 
 /// Which of the two rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

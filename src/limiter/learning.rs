@@ -2,14 +2,15 @@
 
 use super::{
     clock::Moment,
-    endpoint::Endpoint,
     feedback::{Feedback, Outcome},
     line::Line,
     permit::Grant,
     quota::Changed,
     steering::Moved,
 };
-use crate::model::{EndpointIndex, Failure, LimitChange, LimitName, LimitSetBy, UnixMillis};
+use crate::model::{
+    EndpointIndex, Failure, FailureKind, LimitChange, LimitName, LimitSetBy, UnixMillis,
+};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,12 +29,11 @@ impl Line {
             return false;
         };
         let quota = &mut quotas[place];
-        let pace = || pace(endpoints, place, now);
-        let mut changed = quota.hear(&feedback.said, pace, grant.at, now);
+        let mut changed = quota.hear(&feedback.said, grant.at, now);
         if let Outcome::Limited { failure } = feedback.outcome {
             let told = (failure.kind, failure.retry_after);
             let sent = (grant.at, grant.reserved);
-            changed.extend(quota.limited(told, pace(), sent, fastrand::f64(), now));
+            changed.extend(quota.limited(told, sent, fastrand::f64(), now));
         }
         let endpoint = &mut endpoints[index.as_usize()];
         let before = endpoint.target();
@@ -48,6 +48,7 @@ impl Line {
             Outcome::Overloaded { failure } => {
                 endpoint.count_failure();
                 moved = endpoint.steering.overloaded(grant.at, now);
+                endpoint.overloaded(failure, fastrand::f64(), now);
                 if others {
                     endpoint.broke(failure, now);
                 }
@@ -110,19 +111,21 @@ impl Line {
     }
 
     /// Takes an endpoint out of service, and with it the others of its group where it is their
-    /// quota that is used up. How many are left in service.
+    /// quota that is used up; where it is their money, whatever their models. How many are left in
+    /// service.
     pub(super) fn take_out(
         &mut self,
         index: EndpointIndex,
         failure: &Failure,
         whole_group: bool,
     ) -> usize {
-        let Some(quota) = self.endpoints.get(index.as_usize()).map(|endpoint| endpoint.quota)
-        else {
-            return 0;
-        };
+        let Some(endpoint) = self.endpoints.get(index.as_usize()) else { return 0 };
+        let (quota, group) = (endpoint.quota, endpoint.group().map(str::to_owned));
+        let of_money = failure.kind == FailureKind::QuotaExhausted && group.is_some();
         for (other, endpoint) in (0..=u16::MAX).zip(&mut self.endpoints) {
-            if EndpointIndex(other) == index || whole_group && endpoint.quota == quota {
+            let shares =
+                endpoint.quota == quota || of_money && endpoint.group() == group.as_deref();
+            if EndpointIndex(other) == index || whole_group && shares {
                 endpoint.health.take_out(failure.clone());
             }
         }
@@ -133,7 +136,7 @@ impl Line {
     pub(super) fn put_back(&mut self) -> usize {
         let Self { endpoints, quotas, .. } = self;
         let back = endpoints.iter_mut().filter_map(|endpoint| {
-            endpoint.health.put_back()?;
+            endpoint.put_back()?;
             // What it was told to wait for may be over too: whoever mended it knows better.
             quotas[endpoint.quota].end_pause();
             Some(())
@@ -181,12 +184,4 @@ impl Line {
         let at = UnixMillis::now();
         self.changes.push(LimitChange { at, endpoint, limit, from, to, set_by, reason });
     }
-}
-
-/// What all that share a quota use a minute now: requests and tokens.
-fn pace(endpoints: &[Endpoint], quota: usize, now: Moment) -> (f64, f64) {
-    (endpoints.iter())
-        .filter(|endpoint| endpoint.quota == quota)
-        .map(|endpoint| endpoint.pace(now))
-        .fold((0.0, 0.0), |sum, pace| (sum.0 + pace.0, sum.1 + pace.1))
 }

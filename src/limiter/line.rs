@@ -1,5 +1,6 @@
 //! The line of calls that want a permit, and the one place where it is decided who goes next.
-//! Everything here is plain state: no task, no clock, no waiting.
+//! Everything here is plain state: no task, no waiting, and time is what the caller says it is. The
+//! wall clock is read for nothing but what people read: when a limit changed, when a pause ends.
 
 use super::{
     clock::Moment,
@@ -111,7 +112,7 @@ pub(super) type Granted = (oneshot::Sender<Permit>, Grant);
 
 pub(super) struct Line {
     pub(super) endpoints: Vec<Endpoint>,
-    /// One for each endpoint without a group, and one for each group.
+    /// One for each endpoint without a group, and one for each model of a group.
     pub(super) quotas: Vec<Quota>,
     pub(super) adapting: bool,
     /// Changes of limits that nobody has asked for, until somebody takes them.
@@ -133,7 +134,7 @@ impl Line {
         let mut endpoints: Vec<Endpoint> = Vec::new();
         for spec in specs {
             let shared = (endpoints.iter())
-                .find(|other| spec.group.is_some() && other.group() == spec.group.as_deref())
+                .find(|other| spec.group.is_some() && other.shared_quota() == spec.shared_quota())
                 .map(|other| other.quota);
             let quota = shared.unwrap_or_else(|| {
                 quotas.push(Quota::new(&spec.limits, spec.guessed, now));

@@ -50,6 +50,8 @@ pub struct RateReading {
     pub limit: Option<PerMinute>,
     /// The limit as it was set, where another one is in force.
     pub configured: Option<PerMinute>,
+    /// Nobody has set or stated the limit in force: it was found out by what the provider lets in.
+    pub found: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,7 +68,7 @@ pub(super) struct Meter([Second; SECONDS]);
 
 /// What a meter says of one kind of cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pace {
+pub(super) struct Counted {
     pub(super) now: f64,
     pub(super) last_minute: u64,
 }
@@ -108,8 +110,25 @@ impl Meter {
     }
 
     /// Requests, then tokens.
-    pub(super) fn read(&self, now: Moment) -> (Pace, Pace) {
-        (self.pace(now, |second| second.requests), self.pace(now, |second| second.tokens))
+    pub(super) fn read(&self, now: Moment) -> (Counted, Counted) {
+        (self.counted(now, |second| second.requests), self.counted(now, |second| second.tokens))
+    }
+
+    /// Requests and tokens a minute, over the last one: over what has passed of it since the first
+    /// of them, at least 1 s.
+    pub(super) fn over_a_minute(&self, now: Moment) -> (f64, f64) {
+        let last = second_of(now);
+        let minute = || {
+            self.0.iter().filter(|second| {
+                second.requests > 0
+                    && last.checked_sub(second.number).is_some_and(|age| age < MINUTE)
+            })
+        };
+        let first = minute().map(|second| second.number).min().unwrap_or(last);
+        let elapsed = now.since(Moment::default()).as_secs_f64();
+        let scale = MINUTE as f64 / (elapsed - first as f64).clamp(1.0, MINUTE as f64);
+        let sum = |cells: fn(&Second) -> u64| minute().map(cells).fold(0, u64::saturating_add);
+        (sum(|second| second.requests) as f64 * scale, sum(|second| second.tokens) as f64 * scale)
     }
 
     fn second_mut(&mut self, at: Moment) -> Option<&mut Second> {
@@ -117,10 +136,10 @@ impl Meter {
         Some(&mut self.0[number as usize % SECONDS]).filter(|second| second.number == number)
     }
 
-    fn pace(&self, now: Moment, cells: impl Fn(&Second) -> u64) -> Pace {
+    fn counted(&self, now: Moment, cells: impl Fn(&Second) -> u64) -> Counted {
         let elapsed = now.since(Moment::default()).as_secs_f64();
         let covered = elapsed.clamp(1.0, RECENT as f64);
-        Pace {
+        Counted {
             now: self.sum(now, RECENT, &cells) * MINUTE as f64 / covered,
             last_minute: self.sum(now, MINUTE, &cells).round() as u64,
         }
@@ -175,15 +194,31 @@ mod tests {
             meter.count(at(0.1), 0);
         }
         let (requests, _) = meter.read(at(0.2));
-        assert_eq!(requests, Pace { now: 600.0, last_minute: 10 });
+        assert_eq!(requests, Counted { now: 600.0, last_minute: 10 });
         let (requests, _) = meter.read(at(5.0));
-        assert_eq!(requests, Pace { now: 120.0, last_minute: 10 });
+        assert_eq!(requests, Counted { now: 120.0, last_minute: 10 });
         let (requests, _) = meter.read(at(17.0));
-        assert_eq!(requests, Pace { now: 0.0, last_minute: 10 });
+        assert_eq!(requests, Counted { now: 0.0, last_minute: 10 });
         let (requests, _) = meter.read(at(61.0));
         assert_eq!(requests.last_minute, 0);
         let (requests, _) = meter.read(at(64.5));
         assert_eq!(requests.last_minute, 0, "the ring came round to the first second again");
+    }
+
+    #[test]
+    fn a_minute_tells_more_than_the_moment_after_a_pause() {
+        let mut meter = Meter::new();
+        for tenth in 0..300 {
+            meter.count(at(100.0 + f64::from(tenth) / 10.0), 50);
+        }
+        assert_eq!(meter.over_a_minute(at(130.0)), (600.0, 30_000.0));
+        meter.count(at(150.0), 50);
+        assert_eq!(meter.read(at(150.5)).0.now, 4.0);
+        let (requests, _) = meter.over_a_minute(at(150.5));
+        assert!((350.0..361.0).contains(&requests), "{requests}");
+        assert_eq!(meter.over_a_minute(at(500.0)), (0.0, 0.0));
+        meter.count(at(500.2), 50);
+        assert_eq!(meter.over_a_minute(at(500.4)).0, 60.0);
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod intake;
 mod learning;
 mod line;
 mod meters;
+mod pause;
 mod permit;
 mod quota;
 mod rate;

@@ -7,9 +7,10 @@
 use super::{
     adaptation::{Adaptation, Denial, Knowledge, Second},
     clock::Moment,
-    intake::Unit,
+    intake::{self, Unit},
     line::Constraint,
-    meters::RECENT,
+    meters::{Meter, RECENT},
+    pause::{self, Pause},
     rate::{FromTo, Rate, USED_UP},
 };
 use crate::model::{
@@ -18,21 +19,12 @@ use crate::model::{
 };
 use std::time::Duration;
 
-/// A Retry-After is a floor: this much of it is added at random at most, so that those who were
-/// told the same do not come back together.
-const JITTER: f64 = 0.1;
-
 /// Where nothing is left, the reset header tells when all of it is there again, which for a token
 /// bucket is far too long to wait. A 429 that comes after this tells the exact time.
 const LONGEST_RESET: Duration = Duration::from_secs(1);
 
-/// The end of the last pause, past or to come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pause {
-    until: Moment,
-    /// The same by the wall clock, fixed when the pause was set so that it reads the same twice.
-    wall: UnixMillis,
-}
+/// Requests a minute, for a first guess where nothing tells better.
+const START: f64 = 60.0;
 
 /// A rate in force that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +45,8 @@ pub(super) struct Quota {
     pause: Pause,
     adaptation: Adaptation,
     adapting: bool,
+    /// What is let in, by all that share it.
+    meter: Meter,
     /// What comes back for a request sent before this is older than what is known.
     said_at: Option<Moment>,
     /// Since when the provider's word has been the same.
@@ -75,6 +69,7 @@ impl Quota {
             pause: Pause::default(),
             adaptation: Adaptation::new(Knowledge::Known),
             adapting: false,
+            meter: Meter::new(),
             said_at: None,
             same_since: now,
             second_at: now,
@@ -85,7 +80,7 @@ impl Quota {
     /// back until then.
     pub(super) fn ready_at(&self) -> (Moment, Constraint) {
         [
-            (self.pause.until, Constraint::Pause),
+            (self.pause.until(), Constraint::Pause),
             (self.tokens.ready_at(), Constraint::Tokens),
             (self.requests.ready_at(), Constraint::Requests),
         ]
@@ -97,7 +92,7 @@ impl Quota {
     /// Takes one request and its tokens, or nothing.
     #[must_use]
     pub(super) fn take(&mut self, tokens: Tokens, now: Moment) -> bool {
-        if self.pause.until > now || !self.tokens.take(tokens.0, now) {
+        if self.pause.until() > now || !self.tokens.take(tokens.0, now) {
             return false;
         }
         if !self.requests.take(1, now) {
@@ -105,6 +100,7 @@ impl Quota {
             return false;
         }
         self.adaptation.intake().count(tokens);
+        self.meter.count(now, tokens.0);
         true
     }
 
@@ -117,6 +113,10 @@ impl Quota {
         now: Moment,
     ) -> bool {
         self.adaptation.intake().correct(at, requests, (reserved, used));
+        match requests {
+            0 => self.meter.correct(at, reserved.0, used.0),
+            _ => self.meter.uncount(at, reserved.0),
+        }
         let requests = self.requests.correct(at, requests, 0, now);
         let tokens = self.tokens.correct(at, reserved.0, used.0, now);
         requests || tokens
@@ -126,26 +126,17 @@ impl Quota {
     /// shorter pause than the one that holds changes nothing.
     pub(super) fn pause(&mut self, wait: Duration, now: Moment) {
         self.adaptation.intake().forget();
-        self.wait(wait, now);
-    }
-
-    fn wait(&mut self, wait: Duration, now: Moment) {
-        let until = now.plus(wait);
-        if until > self.pause.until {
-            let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-            let wall = UnixMillis(UnixMillis::now().0.saturating_add(millis));
-            self.pause = Pause { until, wall };
-        }
+        self.pause.extend(wait, now);
     }
 
     /// Lifts the pause.
     pub(super) fn end_pause(&mut self) {
-        self.pause = Pause::default();
+        self.pause.end();
     }
 
     /// The end of the pause, while there is one.
     pub(super) fn paused_until(&self, now: Moment) -> Option<UnixMillis> {
-        (self.pause.until > now).then_some(self.pause.wall)
+        self.pause.shown(now)
     }
 
     /// What is in force: requests and tokens a minute.
@@ -156,6 +147,11 @@ impl Quota {
     /// The rates as they were set: requests and tokens a minute.
     pub(super) const fn set_rates(&self) -> (Option<PerMinute>, Option<PerMinute>) {
         (self.requests.set(), self.tokens.set())
+    }
+
+    /// Whether a rate in force was found out: requests and tokens a minute.
+    pub(super) const fn found_rates(&self) -> (bool, bool) {
+        (self.adapting && self.requests.is_found(), self.adapting && self.tokens.is_found())
     }
 
     /// What adaptation has made of it: 1 is all.
@@ -171,17 +167,25 @@ impl Quota {
         to: Option<PerMinute>,
         now: Moment,
     ) -> Option<FromTo> {
+        let (rate, other) = match limit {
+            LimitName::TokensPerMinute => (&mut self.tokens, &self.requests),
+            _ => (&mut self.requests, &self.tokens),
+        };
+        let (in_force, before) = (rate.in_force(), rate.set());
+        // What is known of the other rate stays, and it stays where it is.
+        let alone = other.base(true).is_none();
+        rate.set_to(to, self.adaptation.factor());
+        if alone {
+            self.start_over();
+        } else {
+            self.know();
+        }
+        let factor = self.adaptation.factor();
         let rate = match limit {
             LimitName::TokensPerMinute => &mut self.tokens,
             _ => &mut self.requests,
         };
-        let (in_force, before) = (rate.in_force(), rate.set());
-        rate.set_to(to);
-        self.start_over();
-        let factor = self.adaptation.factor();
-        let [requests, tokens] = [&mut self.requests, &mut self.tokens]
-            .map(|rate| rate.settle(self.adapting, factor, now));
-        let moved = if limit == LimitName::TokensPerMinute { tokens } else { requests };
+        let moved = rate.settle(self.adapting, factor, now);
         (moved.is_some() || before != to).then_some((in_force, to))
     }
 
@@ -196,31 +200,29 @@ impl Quota {
         self.settle(LimitSetBy::Adaptation, now, |_| reason.to_owned())
     }
 
-    /// What a reply's headers say of the quota. `sent_at`: when its request went out; `pace`: what
-    /// is used a minute, requests and tokens.
-    pub(super) fn hear(
-        &mut self,
-        said: &QuotaSaid,
-        pace: impl FnOnce() -> (f64, f64),
-        sent_at: Moment,
-        now: Moment,
-    ) -> Vec<Changed> {
+    /// What a reply's headers say of the quota. `sent_at`: when its request went out.
+    pub(super) fn hear(&mut self, said: &QuotaSaid, sent_at: Moment, now: Moment) -> Vec<Changed> {
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
             return Vec::new();
         }
-        let news = [self.requests.hear(&said.requests), self.tokens.hear(&said.tokens)];
+        let requests = self.requests.hear(&said.requests);
+        let tokens = self.tokens.hear(&said.tokens);
         let mut changes = Vec::new();
-        if news.contains(&true) {
+        if requests || tokens {
             self.said_at = Some(now);
             self.same_since = now;
             self.start_over();
             changes = self.settle(LimitSetBy::Header, now, |rate| {
-                let said = rate.said().map_or_else(|| "no limit".to_owned(), |n| n.to_string());
-                format!("the provider says {said} a minute")
+                let is_news =
+                    if rate.limit == LimitName::TokensPerMinute { tokens } else { requests };
+                match rate.said().filter(|_| is_news) {
+                    Some(said) => format!("the provider says {said} a minute"),
+                    None => "up again: the provider states another limit".to_owned(),
+                }
             });
         }
-        if let Some(until) = self.used_up_by_others(said, pace, sent_at, now) {
-            self.wait(until.since(now), now);
+        if let Some(until) = self.used_up_by_others(said, sent_at, now) {
+            self.pause.extend(until.since(now), now);
         }
         changes
     }
@@ -228,13 +230,7 @@ impl Quota {
     /// Until when to wait where nothing is left of a limit and others have used it. Where our own
     /// requests have, their pace is the answer: a sliding log of 60 has nothing left after every
     /// other request that comes at the right pace.
-    fn used_up_by_others(
-        &self,
-        said: &QuotaSaid,
-        pace: impl FnOnce() -> (f64, f64),
-        sent_at: Moment,
-        now: Moment,
-    ) -> Option<Moment> {
+    fn used_up_by_others(&self, said: &QuotaSaid, sent_at: Moment, now: Moment) -> Option<Moment> {
         let nothing_left = |window: &WindowSaid| window.remaining == Some(0);
         // The pace is of the last seconds: it tells nothing where there were none, or another limit.
         if !(nothing_left(&said.requests) || nothing_left(&said.tokens))
@@ -242,11 +238,11 @@ impl Quota {
         {
             return None;
         }
-        let pace = pace();
-        [(said.requests, pace.0), (said.tokens, pace.1)]
+        let (requests, tokens) = self.meter.read(now);
+        [(said.requests, requests.now), (said.tokens, tokens.now)]
             .into_iter()
-            .filter(|(window, pace)| {
-                let by_others = |limit| *pace < USED_UP * f64::from(limit);
+            .filter(|(window, ours)| {
+                let by_others = |limit| *ours < USED_UP * f64::from(limit);
                 nothing_left(window) && window.limit.is_some_and(by_others)
             })
             .filter_map(|(window, _)| Some(sent_at.plus(window.reset?.min(LONGEST_RESET))))
@@ -254,36 +250,35 @@ impl Quota {
     }
 
     /// A 429 of this kind, for a request sent at `sent_at` with so many tokens reserved. `random`
-    /// is uniform in 0..1, `pace` what is used a minute, requests and tokens: where there was no
-    /// limit, one is made of it.
+    /// is uniform in 0..1. Where there was no limit, one is made of what was let in so far.
     pub(super) fn limited(
         &mut self,
         (kind, retry_after): (FailureKind, Option<Duration>),
-        pace: (f64, f64),
         (sent_at, reserved): (Moment, Tokens),
         random: f64,
         now: Moment,
     ) -> Vec<Changed> {
         self.adaptation.intake().correct(sent_at, 1, (reserved, Tokens(0)));
+        self.meter.uncount(sent_at, reserved.0);
         if let Some(wait) = retry_after {
-            self.wait(wait.saturating_add(wait.mul_f64(JITTER * random)), now);
+            self.pause.extend(pause::jittered(wait, random), now);
         }
         // One that was sent before the provider's last word is of a rate that is no more.
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
             return Vec::new();
         }
-        let (unit, rate, pace) = match kind {
-            FailureKind::RateLimitedTokens => (Unit::Tokens, &mut self.tokens, pace.1),
-            _ => (Unit::Requests, &mut self.requests, pace.0),
+        let guess = self.guess(reserved, now);
+        let (unit, rate, guess) = match kind {
+            FailureKind::RateLimitedTokens => (Unit::Tokens, &mut self.tokens, guess.1),
+            _ => (Unit::Requests, &mut self.requests, guess.0),
         };
-        if rate.base(true).is_none() {
-            rate.guess(pace);
-            self.start_over();
+        let nobody_knew = rate.base(true).is_none();
+        if nobody_knew {
+            rate.find(guess, self.adaptation.factor());
+            self.know();
         }
         if self.adaptation.is_discovering() {
-            let found = self.adaptation.rebase();
-            self.requests.guess_anew(found);
-            self.tokens.guess_anew(found);
+            self.rebase();
         }
         let rate = match unit {
             Unit::Requests => &self.requests,
@@ -294,9 +289,22 @@ impl Quota {
             return Vec::new();
         }
         let factor = self.adaptation.factor();
-        self.settle(LimitSetBy::Adaptation, now, |_| {
+        self.settle(LimitSetBy::Adaptation, now, |rate| {
+            if nobody_knew && rate.is_found() {
+                return format!("{kind}: a guess, by what was let in");
+            }
             format!("{kind}: down to {:.0} % of the quota", factor * 100.0)
         })
+    }
+
+    /// Requests and tokens a minute, by what was let in during the last one. A few tell nothing:
+    /// then it is no less than the usual start. The last request had so many tokens reserved.
+    fn guess(&self, reserved: Tokens, now: Moment) -> (f64, f64) {
+        let let_in = self.meter.over_a_minute(now);
+        if self.meter.read(now).0.last_minute >= intake::LEAST {
+            return let_in;
+        }
+        (let_in.0.max(START), let_in.1.max(START * reserved.0 as f64))
     }
 
     /// At least a second has passed since the last time.
@@ -304,7 +312,7 @@ impl Quota {
         let since = std::mem::replace(&mut self.second_at, now);
         let span = now.since(since);
         let (requests, tokens) = (self.requests.taken(), self.tokens.taken());
-        if !self.adapting || self.pause.until > since {
+        if !self.adapting || self.pause.until() > since {
             return Vec::new();
         }
         // Where requests are rare, one takes longer than this to become due.
@@ -331,13 +339,34 @@ impl Quota {
 
     /// Nothing that was learned so far holds for what is known now.
     fn start_over(&mut self) {
-        let limited = |rate: &Rate| rate.base(true).is_some();
+        self.adaptation = Adaptation::new(self.knowledge());
+        self.requests.start_over();
+        self.tokens.start_over();
+    }
+
+    /// What was learned so far holds, and more or less of the quota is known.
+    fn know(&mut self) {
+        let knowledge = self.knowledge();
+        // Within a known quota, the factor is at most 1.
+        if knowledge == Knowledge::Known && self.adaptation.factor() > 1.0 {
+            self.rebase();
+        }
+        self.adaptation.know(knowledge);
+    }
+
+    /// The factor is 1 from now on, and what is in force is the same.
+    fn rebase(&mut self) {
+        let factor = self.adaptation.rebase();
+        self.requests.rebase(factor, 1.0);
+        self.tokens.rebase(factor, 1.0);
+    }
+
+    fn knowledge(&self) -> Knowledge {
         let known = [&self.requests, &self.tokens]
             .into_iter()
-            .filter(|rate| limited(rate))
+            .filter(|rate| rate.base(true).is_some())
             .all(Rate::is_known);
-        let knowledge = if known { Knowledge::Known } else { Knowledge::Guessed };
-        self.adaptation = Adaptation::new(knowledge);
+        if known { Knowledge::Known } else { Knowledge::Guessed }
     }
 
     fn settle(

@@ -24,6 +24,11 @@ pub(super) struct Rate {
     guessed: bool,
     /// The provider's word.
     said: Option<PerMinute>,
+    /// What was found out where neither is known: by what the provider lets in.
+    found: Option<PerMinute>,
+    /// The factor at which all of it is in force: 1, but for a rate that was set or found while
+    /// the other one was held down. Both follow one factor, and neither moves when the other is set.
+    full_at: f64,
     in_force: Option<PerMinute>,
     bucket: Option<Bucket>,
     /// Cells taken since the last second passed.
@@ -38,7 +43,17 @@ impl Rate {
         now: Moment,
     ) -> Self {
         let bucket = set.map(|rate| Bucket::new(rate, now));
-        Self { limit, set, guessed, said: None, in_force: set, bucket, taken: 0 }
+        Self {
+            limit,
+            set,
+            guessed,
+            said: None,
+            found: None,
+            full_at: 1.0,
+            in_force: set,
+            bucket,
+            taken: 0,
+        }
     }
 
     /// What would hold without adaptation.
@@ -46,13 +61,18 @@ impl Rate {
         match (self.set, self.said) {
             (set, _) if !adapting => set,
             (Some(set), Some(said)) if !self.guessed => Some(set.min(said)),
-            (set, said) => said.or(set),
+            (set, said) => said.or(self.found).or(set),
         }
     }
 
     /// Whether the size of the quota is known, from whomever.
     pub(super) const fn is_known(&self) -> bool {
-        self.said.is_some() || !self.guessed
+        self.said.is_some() || self.set.is_some() && !self.guessed
+    }
+
+    /// Whether nobody has set or stated what holds while limits adapt: it was found out.
+    pub(super) const fn is_found(&self) -> bool {
+        self.said.is_none() && self.set.is_none() && self.found.is_some()
     }
 
     pub(super) const fn set(&self) -> Option<PerMinute> {
@@ -69,28 +89,45 @@ impl Rate {
 
     /// Cells a second at a factor of 1, while limits adapt.
     pub(super) fn full(&self) -> Option<f64> {
-        self.base(true).map(|base| f64::from(base.get()) * MARGIN / 60.0)
+        self.base(true).map(|base| f64::from(base.get()) * MARGIN / (60.0 * self.full_at))
     }
 
-    /// Somebody set it.
-    pub(super) const fn set_to(&mut self, to: Option<PerMinute>) {
+    /// The share of it that is in force at this factor.
+    fn share(&self, factor: f64) -> f64 {
+        let share = factor / self.full_at;
+        // A known quota is a ceiling, however the other one is found out about.
+        if self.is_known() { share.min(1.0) } else { share }
+    }
+
+    /// Somebody set it: all of that is in force at this factor.
+    pub(super) const fn set_to(&mut self, to: Option<PerMinute>, factor: f64) {
         self.set = to;
         self.guessed = false;
+        self.found = None;
+        self.full_at = factor;
     }
 
-    /// A guess, for want of anything better.
-    pub(super) fn guess(&mut self, per_minute: f64) {
+    /// It was found out, for want of anything better: all of that is in force at this factor.
+    pub(super) fn find(&mut self, per_minute: f64, factor: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "clamped to what a rate can be")]
-        let guess = PerMinute::clamped(per_minute.round() as i64);
-        self.set = Some(guess);
-        self.guessed = true;
+        let found = PerMinute::clamped(per_minute.round() as i64);
+        self.found = Some(found);
+        self.full_at = factor;
     }
 
-    /// What was guessed was so many times too little.
-    pub(super) fn guess_anew(&mut self, factor: f64) {
-        if let Some(guess) = self.set.filter(|_| !self.is_known()) {
-            self.guess(f64::from(guess.get()) * factor);
+    /// The factor is another one from now on, and what is in force is the same: more was found
+    /// than was guessed.
+    pub(super) fn rebase(&mut self, from: f64, to: f64) {
+        let share = self.share(from);
+        self.full_at = to / share;
+        if let Some(guess) = self.base(true).filter(|_| !self.is_known()) {
+            self.find(f64::from(guess.get()) * share, to);
         }
+    }
+
+    /// Nothing that was learned of the other rate holds it down.
+    pub(super) const fn start_over(&mut self) {
+        self.full_at = 1.0;
     }
 
     /// The provider's word. True where it is news.
@@ -104,12 +141,7 @@ impl Rate {
     /// Brings what is in force into line with what is known. The change, where there is one.
     pub(super) fn settle(&mut self, adapting: bool, factor: f64, now: Moment) -> Option<FromTo> {
         let base = self.base(adapting);
-        let factor = match (adapting, self.is_known()) {
-            (false, _) => 1.0,
-            // A known quota is a ceiling, however the other one is found out about.
-            (true, true) => factor.min(1.0),
-            (true, false) => factor,
-        };
+        let factor = if adapting { self.share(factor) } else { 1.0 };
         let share = if adapting { factor * MARGIN } else { 1.0 };
         match (base, &mut self.bucket) {
             (Some(base), Some(bucket)) => bucket.set_pace(Pace::share_of(base, share), now),
@@ -198,10 +230,41 @@ mod tests {
 
         let mut guessed = rate(Some(600), true);
         assert_eq!(in_force(&mut guessed, true, 3.0), Some(1_800));
-        guessed.guess_anew(3.0);
+        guessed.rebase(3.0, 1.0);
         assert_eq!(in_force(&mut guessed, true, 1.0), Some(1_800));
+        assert_eq!(in_force(&mut guessed, false, 1.0), Some(600), "what was found was never set");
         assert!(guessed.hear(&said(900)) && !guessed.hear(&said(0)));
         assert_eq!(in_force(&mut guessed, true, 3.0), Some(900));
+    }
+
+    #[test]
+    fn what_was_found_out_was_not_set_and_gives_way_to_everybody() {
+        let mut unlimited = rate(None, false);
+        assert_eq!(in_force(&mut unlimited, true, 1.0), None);
+        unlimited.find(600.0, 1.0);
+        assert!(unlimited.is_found() && !unlimited.is_known());
+        assert_eq!((in_force(&mut unlimited, true, 4.0), unlimited.set()), (Some(2_400), None));
+        assert_eq!(in_force(&mut unlimited, false, 4.0), None);
+        unlimited.hear(&said(900));
+        assert!(!unlimited.is_found() && unlimited.is_known());
+        assert_eq!(in_force(&mut unlimited, true, 4.0), Some(900));
+        unlimited.set_to(Some(PerMinute::clamped(300)), 1.0);
+        assert_eq!(in_force(&mut unlimited, true, 4.0), Some(300));
+    }
+
+    #[test]
+    fn a_rate_that_is_set_while_the_other_is_held_down_is_in_force_at_once() {
+        let mut set = rate(Some(600), false);
+        assert_eq!(in_force(&mut set, true, 0.5), Some(300));
+        set.set_to(Some(PerMinute::clamped(400)), 0.5);
+        for (factor, expected) in [(0.5, 400), (0.25, 200), (0.75, 400), (1.0, 400)] {
+            assert_eq!(in_force(&mut set, true, factor), Some(expected));
+        }
+        set.rebase(0.25, 1.0);
+        assert_eq!(in_force(&mut set, true, 1.0), Some(200));
+        assert_eq!(in_force(&mut set, true, 4.0), Some(400));
+        set.start_over();
+        assert_eq!(in_force(&mut set, true, 0.5), Some(200));
     }
 
     #[test]

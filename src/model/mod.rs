@@ -40,7 +40,7 @@ pub use limits::{
 pub use log::{LogLevel, LogLine, LogRing};
 pub use money::{NotAnAmount, Price, Usd};
 pub use persona::{Attribute, Persona};
-pub use quota::{QuotaSaid, WindowSaid};
+pub use quota::{QuotaSaid, SharedQuota, WindowSaid};
 pub use review::{Corrections, Judge, Review, ReviewMode, Topic, Verdict};
 pub use run::{PauseReason, RunPhase, RunSummary, StopReason};
 pub use service::Service;

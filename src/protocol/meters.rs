@@ -66,7 +66,7 @@ pub struct EndpointMeters {
     pub tokens: RateMeter,
     /// Set while the provider told us to wait.
     pub paused_until: Option<UnixMillis>,
-    /// Endpoints of one group share one quota, and with it the rates and the pause.
+    /// Endpoints of one group share one quota for each model, and with it the rates and the pause.
     pub group: Option<String>,
     pub service: Service,
     /// Attempts that gave an answer, and those that did not.
@@ -103,6 +103,21 @@ pub struct RateMeter {
     pub limit: Option<PerMinute>,
     /// The limit as it was set, where another one is in force.
     pub configured: Option<PerMinute>,
+    /// Nobody has set or stated the limit in force: it was found out by what the provider lets in.
+    #[serde(default)]
+    pub found: bool,
+}
+
+impl RateMeter {
+    /// The limit as it was set; `None` is "no limit".
+    pub fn configured(&self) -> Option<PerMinute> {
+        self.configured.or(self.limit.filter(|_| !self.found))
+    }
+
+    /// Whether something else than the settings made the limit what it is.
+    pub const fn is_not_as_set(&self) -> bool {
+        self.configured.is_some() || self.found
+    }
 }
 
 /// One second of the run, for the charts.

@@ -12,6 +12,17 @@ struct ErrorBody {
     error: ErrorDetail,
 }
 
+/// What a body says; nothing where it is no error body. Gemini's compatibility layer puts its own
+/// into a list.
+fn read(body: &[u8]) -> ErrorDetail {
+    let listed = serde_json::from_slice::<Vec<ErrorBody>>(body).ok();
+    listed
+        .and_then(|bodies| bodies.into_iter().next())
+        .or_else(|| serde_json::from_slice(body).ok())
+        .unwrap_or_default()
+        .error
+}
+
 /// Some servers send `code` as a number and some leave everything out, hence the loose types.
 #[derive(Default, Deserialize)]
 struct ErrorDetail {
@@ -36,7 +47,7 @@ const OUT_OF_QUOTA: [&str; 5] = [
 
 /// What a reply with a status other than 200 means.
 pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Failure {
-    let error = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
+    let error = read(body);
     let word = |value: &Option<serde_json::Value>| match value {
         Some(serde_json::Value::String(text)) => text.clone(),
         _ => String::new(),
@@ -98,7 +109,7 @@ pub(super) fn unsupported(status: u16, body: &[u8]) -> Option<Unsupported> {
     if !matches!(status, 400 | 422) {
         return None;
     }
-    let error = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
+    let error = read(body);
     // Servers that are not OpenAI's put it anywhere; the body as a whole names the field.
     let param = error.param.as_ref().and_then(|param| param.as_str()).unwrap_or_default();
     let text = String::from_utf8_lossy(body);
@@ -150,6 +161,12 @@ mod tests {
                 r#"{"error":{"message":"API key not valid. Please pass a valid API key."}}"#,
                 FailureKind::KeyRefused,
             ),
+            (
+                400,
+                r#"[{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT"}}]"#,
+                FailureKind::KeyRefused,
+            ),
+            (422, "[]", FailureKind::BadRequest),
             (422, "", FailureKind::BadRequest),
         ] {
             assert_eq!(kind(status, body), expected, "{status} {body}");

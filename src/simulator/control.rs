@@ -133,7 +133,7 @@ impl Now {
             tokens_per_minute,
             capacity: rates.capacity,
             faults: live.faults.to_string(),
-            latency: Written(live.pace.latency).to_string(),
+            latency: Written(live.speed.latency).to_string(),
             slots: service.slots().limit(),
             waiting: service.slots().waiting(),
             quota_left,

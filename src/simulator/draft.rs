@@ -7,9 +7,9 @@ use super::{
     fault_kind::{BadDelivery, Symptom},
     kind::Kind,
     limits::{Denial, Metered},
-    pace::Pace,
     reply::{Completion, Delivery, Reply, Said},
     request::ChatRequest,
+    speed::Speed,
     stock::Stock,
 };
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Draft<'a> {
     pub prompt_tokens: u64,
     pub output_tokens: u64,
     pub attempt: Chance,
-    pub pace: Pace,
+    pub speed: Speed,
 }
 
 impl Draft<'_> {
@@ -72,7 +72,7 @@ impl Draft<'_> {
                     BadDelivery::Truncated => Delivery::Truncated,
                     BadDelivery::Dripped => {
                         let (times, least) = DRIPS_FOR;
-                        Delivery::Dripped(self.pace.latency.saturating_mul(times).max(least))
+                        Delivery::Dripped(self.speed.latency.saturating_mul(times).max(least))
                     }
                 };
                 (Reply { delivery, ..self.whole() }, self.output_tokens)
@@ -101,7 +101,7 @@ impl Draft<'_> {
 
     /// What is no answer comes sooner than an answer would.
     fn early(&self, reply: Reply) -> Reply {
-        Reply { after: self.pace.of(0.0, self.attempt), ..reply }
+        Reply { after: self.speed.of(0.0, self.attempt), ..reply }
     }
 
     /// Declined by the model, or held back by its filter.
@@ -135,7 +135,7 @@ impl Draft<'_> {
             prompt_tokens: self.prompt_tokens,
             completion_tokens,
         });
-        Reply { after: self.pace.of(completion_tokens as f64, self.attempt), ..reply }
+        Reply { after: self.speed.of(completion_tokens as f64, self.attempt), ..reply }
     }
 }
 

@@ -59,6 +59,27 @@ impl<'a> ApiError<'a> {
                 };
                 json!({ "code": status, "message": message, "type": r#type })
             }
+            Kind::Gemini => {
+                let error = json!({
+                    "code": status,
+                    "message": message,
+                    "status": google_status(status),
+                });
+                return json!([{ "error": error }]).to_string().into_bytes();
+            }
+            Kind::Anthropic => {
+                let r#type = match status {
+                    401 => "authentication_error",
+                    403 => "permission_error",
+                    404 => "not_found_error",
+                    413 => "request_too_large",
+                    429 => "rate_limit_error",
+                    529 => "overloaded_error",
+                    500.. => "api_error",
+                    _ => "invalid_request_error",
+                };
+                json!({ "message": message, "type": r#type, "param": null, "code": null })
+            }
         };
         json!({ "error": error }).to_string().into_bytes()
     }
@@ -70,6 +91,20 @@ fn azure_code(status: u16, code: Option<&str>) -> String {
         Some("model_not_found") => "DeploymentNotFound".to_owned(),
         Some(code) if status == 429 && code != "rate_limit_exceeded" => code.to_owned(),
         _ => status.to_string(),
+    }
+}
+
+/// The name that Google's APIs give a status.
+const fn google_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        503 | 529 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        500.. => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
     }
 }
 
@@ -95,6 +130,14 @@ mod tests {
             (
                 Kind::LlamaCpp,
                 r#"{"error":{"code":401,"message":"No.","type":"authentication_error"}}"#,
+            ),
+            (
+                Kind::Gemini,
+                r#"[{"error":{"code":401,"message":"No.","status":"UNAUTHENTICATED"}}]"#,
+            ),
+            (
+                Kind::Anthropic,
+                r#"{"error":{"message":"No.","type":"authentication_error","param":null,"code":null}}"#,
             ),
         ] {
             assert_eq!(body(kind, 401), written);

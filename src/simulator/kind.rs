@@ -22,6 +22,10 @@ pub enum Kind {
     Ollama,
     /// Four slots, and a queue without an end.
     LlamaCpp,
+    /// Gemini's compatibility layer: a path and errors of its own, and no headers about limits.
+    Gemini,
+    /// Anthropic's compatibility layer: it ignores the answer's format, and has errors of its own.
+    Anthropic,
 }
 
 /// In which header a server looks for the key.
@@ -35,12 +39,14 @@ pub enum KeyHeader {
     Ignored,
 }
 
-const NAMES: [(&str, Kind); 5] = [
+const NAMES: [(&str, Kind); 7] = [
     ("openai", Kind::OpenAi),
     ("azure", Kind::Azure),
     ("vllm", Kind::Vllm),
     ("ollama", Kind::Ollama),
     ("llama.cpp", Kind::LlamaCpp),
+    ("gemini", Kind::Gemini),
+    ("anthropic", Kind::Anthropic),
 ];
 
 impl Kind {
@@ -53,7 +59,8 @@ impl Kind {
     pub const fn base_path(self) -> &'static str {
         match self {
             Self::Azure => "/openai/v1",
-            Self::OpenAi | Self::Vllm | Self::Ollama | Self::LlamaCpp => "/v1",
+            Self::Gemini => "/v1beta/openai",
+            Self::OpenAi | Self::Vllm | Self::Ollama | Self::LlamaCpp | Self::Anthropic => "/v1",
         }
     }
 
@@ -61,7 +68,9 @@ impl Kind {
         match self {
             Self::Azure => KeyHeader::ApiKey,
             Self::Ollama => KeyHeader::Ignored,
-            Self::OpenAi | Self::Vllm | Self::LlamaCpp => KeyHeader::Bearer,
+            Self::OpenAi | Self::Vllm | Self::LlamaCpp | Self::Gemini | Self::Anthropic => {
+                KeyHeader::Bearer
+            }
         }
     }
 
@@ -99,6 +108,16 @@ impl Kind {
                 ..silent
             },
             Self::LlamaCpp => Options { slots: Some(4), ..silent },
+            Self::Gemini => silent,
+            Self::Anthropic => Options {
+                retry_after: RetryAfter { form: RetryForm::Seconds, instead: None },
+                dialect: Dialect {
+                    json_schema: Support::Ignored,
+                    json_object: Support::Ignored,
+                    ..Dialect::default()
+                },
+                ..silent
+            },
         }
     }
 }

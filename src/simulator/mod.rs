@@ -13,7 +13,7 @@
 //! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
 //! 5. `slots`: how many are served at once, and the line before them
 //! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
-//!    and `draft` the reply that comes of it, as soon as `pace` allows
+//!    and `draft` the reply that comes of it, as soon as `speed` allows
 //! 7. `delivery`: headers (`rate_headers`, `retry_after`) and bytes
 //!
 //! `batch` takes files and batches, whose lines `service` answers without 4 and 5, and
@@ -46,7 +46,6 @@ mod limits;
 mod narrative;
 mod options;
 mod outage;
-mod pace;
 mod rate_headers;
 mod refusals;
 mod remembered;
@@ -57,6 +56,7 @@ mod server;
 mod service;
 mod sketch;
 mod slots;
+mod speed;
 mod stats;
 mod stock;
 #[cfg(test)]

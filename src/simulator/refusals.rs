@@ -12,6 +12,8 @@ const AZURE_KEY_REFUSED: &str = "Access denied due to invalid subscription key o
     endpoint. Make sure to provide a valid key for an active subscription and use a correct \
     regional API endpoint for your resource.";
 
+const GEMINI_KEY_REFUSED: &str = "API key not valid. Please pass a valid API key.";
+
 /// In Ollama's words.
 const QUEUE_FULL: ApiError<'_> = ApiError {
     message: "server busy, please try again.  maximum pending requests exceeded",
@@ -20,10 +22,12 @@ const QUEUE_FULL: ApiError<'_> = ApiError {
     code: None,
 };
 
-/// The 401.
+/// The 401; Gemini's is a 400.
 pub fn key_refused(kind: Kind, problem: KeyProblem, given: Option<&str>) -> Reply {
     let (message, code) = match (kind, problem) {
         (Kind::Azure, _) => (AZURE_KEY_REFUSED.to_owned(), None),
+        (Kind::Gemini, _) => (GEMINI_KEY_REFUSED.to_owned(), None),
+        (Kind::Anthropic, _) => ("invalid x-api-key".to_owned(), None),
         (_, KeyProblem::Missing) => (NO_KEY.to_owned(), None),
         (_, KeyProblem::Wrong) => {
             let message = format!(
@@ -34,7 +38,8 @@ pub fn key_refused(kind: Kind, problem: KeyProblem, given: Option<&str>) -> Repl
             (message, Some("invalid_api_key"))
         }
     };
-    Reply::error(kind, 401, &ApiError { code, ..ApiError::invalid_request(&message) })
+    let status = if kind == Kind::Gemini { 400 } else { 401 };
+    Reply::error(kind, status, &ApiError { code, ..ApiError::invalid_request(&message) })
 }
 
 /// The 429 after the last token of the quota.
@@ -42,9 +47,10 @@ pub fn no_quota(kind: Kind) -> Reply {
     Reply::error(kind, 429, &no_money("insufficient_quota"))
 }
 
-/// The 503 beyond the line before the slots.
+/// The 503 beyond the line before the slots; Anthropic has a status of its own for it.
 pub fn queue_full(kind: Kind) -> Reply {
-    Reply::error(kind, 503, &QUEUE_FULL)
+    let status = if kind == Kind::Anthropic { 529 } else { 503 };
+    Reply::error(kind, status, &QUEUE_FULL)
 }
 
 /// A key as OpenAI's message shows it: enough to recognise it, too little to use it.

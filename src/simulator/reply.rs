@@ -111,20 +111,29 @@ impl Reply {
                     Metered::Requests => ("requests", "requests per min (RPM)", "call"),
                     Metered::Tokens => ("tokens", "tokens per min (TPM)", "token"),
                 };
-                let message = if kind == Kind::Azure {
-                    format!(
+                let message = match kind {
+                    Kind::Azure => format!(
                         "Requests to the ChatCompletions_Create Operation under Azure OpenAI API \
                          have exceeded {counted} rate limit of your current OpenAI S0 pricing \
                          tier. Please retry after {} seconds.",
                         wait.as_millis().div_ceil(1000)
-                    )
-                } else {
-                    format!(
+                    ),
+                    Kind::Gemini => format!(
+                        "You exceeded your current quota, please check your plan and billing \
+                         details. Quota exceeded for metric: {unit}, limit: {limit}, model: \
+                         {model}. Please retry in {}s.",
+                        wait.as_secs_f64()
+                    ),
+                    Kind::Anthropic => format!(
+                        "This request would exceed your organization's rate limit of {limit} \
+                         {unit} (model: {model})."
+                    ),
+                    _ => format!(
                         "Rate limit reached for {model} in organization org-simulator on {unit}: \
                          Limit {limit}, Used {used}, Requested {requested}. Please try again in \
                          {}. Visit https://platform.openai.com/account/rate-limits to learn more.",
                         GoDuration(wait)
-                    )
+                    ),
                 };
                 (r#type, message, Some(wait))
             }

@@ -17,12 +17,12 @@ use super::{
     limits::{Denial, Metered},
     options::Charge,
     outage::Outage,
-    pace::Pace,
     refusals,
     remembered::Remembered,
     reply::Reply,
     request::{BadRequest, ChatRequest},
     slots::Slots,
+    speed::Speed,
     stats::{Counts, Ending},
     topic::Topic,
 };
@@ -64,7 +64,7 @@ pub struct Service {
 #[derive(Clone, Copy)]
 pub struct Live {
     pub faults: Faults,
-    pub pace: Pace,
+    pub speed: Speed,
 }
 
 /// A change that was made, and when, counted from the start.
@@ -114,11 +114,12 @@ impl Service {
             capacity: 1.0,
         };
         let (keys, quota) = (options.keys.clone(), options.quota);
-        let pace = Pace { latency: options.latency, tokens_per_second: options.tokens_per_second };
+        let speed =
+            Speed { latency: options.latency, tokens_per_second: options.tokens_per_second };
         Self {
             started_at: now,
             seed: Chance::new(options.seed),
-            live: Mutex::new(Live { faults: options.faults, pace }),
+            live: Mutex::new(Live { faults: options.faults, speed }),
             accounts: Mutex::new(Accounts::new(keys, options.limit_shape, rates, quota, now)),
             slots: Arc::new(Slots::new(options.slots, options.queue)),
             outage: Outage::default(),
@@ -197,7 +198,7 @@ impl Service {
                 } else {
                     Reply::new(200, request.reply(prompt_tokens).to_string().into_bytes())
                 };
-                Reply { after: held.saturating_add(self.live().pace.of(0.0, chance)), ..reply }
+                Reply { after: held.saturating_add(self.live().speed.of(0.0, chance)), ..reply }
             }
         };
         Reply { gauges: self.accounts().gauges(key, now), ..reply }
@@ -306,7 +307,7 @@ impl Service {
         work: &Work,
     ) -> (Reply, Ending) {
         let Work { ref answer, prompt_tokens, wanted_tokens, output_tokens } = *work;
-        let Live { faults, pace } = self.live();
+        let Live { faults, speed } = self.live();
         let nothing_fails = faults.is_empty();
         let draft = Draft {
             kind: self.kind(),
@@ -314,8 +315,8 @@ impl Service {
             answer,
             prompt_tokens,
             output_tokens,
-            attempt: self.attempt(body, !nothing_fails || !pace.is_instant()),
-            pace,
+            attempt: self.attempt(body, !nothing_fails || !speed.is_instant()),
+            speed,
         };
         let strike = || faults.strike(draft.attempt.with(b"fault"));
         let (reply, ending, used) = match (!nothing_fails).then(strike).flatten() {
@@ -377,7 +378,7 @@ impl Service {
         };
         match &change {
             Change::Faults(faults) => self.live_mut().faults = **faults,
-            Change::Latency(latency) => self.live_mut().pace.latency = *latency,
+            Change::Latency(latency) => self.live_mut().speed.latency = *latency,
             Change::Capacity(factor) => set_rates(&|rates| rates.capacity = *factor),
             Change::RequestsPerMinute(rate) => {
                 set_rates(&|rates| rates.requests_per_minute = *rate)
@@ -404,7 +405,7 @@ impl Service {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The faults and the pace as they are now.
+    /// The faults and the speed as they are now.
     pub fn live(&self) -> Live {
         *self.live_mut()
     }

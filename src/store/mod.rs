@@ -31,6 +31,7 @@ mod requeue;
 mod rows;
 mod scan;
 mod schema;
+mod spending;
 mod writer;
 
 pub use error::StoreError;
@@ -43,4 +44,5 @@ pub use open_run::OpenRun;
 pub use reader::{Interview, RunInfo, RunReader};
 pub use record::{Notice, Record};
 pub use records::ExportRecord;
-pub use writer::Writer;
+pub use spending::{Kept, Spending};
+pub use writer::{Recorder, Writer};

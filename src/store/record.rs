@@ -1,5 +1,6 @@
 //! What the writer is told, and what it tells.
 
+use super::{Kept, Spending};
 use crate::model::{
     Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step,
 };
@@ -28,6 +29,11 @@ pub enum Record {
     /// Adaptation was switched on or off: a run that goes on later goes on so.
     AdaptationSwitched {
         on: bool,
+    },
+    /// More money may be spent from now on. `kept` is called when this is on disk.
+    MaySpend {
+        spending: Spending,
+        kept: Kept,
     },
     PhaseChanged(RunPhase),
     Ended(RunSummary),

@@ -69,6 +69,7 @@ impl<'c> Rows<'c> {
             Record::Requeued { persona } => self.requeued(*persona),
             Record::LimitChanged(change) => self.limit_changed(change),
             Record::AdaptationSwitched { on } => self.adaptation_switched(*on),
+            Record::MaySpend { spending, .. } => spending.write(self.connection),
             Record::PhaseChanged(phase) => self.phase_changed(phase, self.wall_clock(entry)),
             Record::Ended(summary) => self.ended(summary),
         }

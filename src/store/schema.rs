@@ -84,7 +84,8 @@ CREATE TABLE phase_change (
 ";
 
 /// What came with version 2. `step` is the timeline of an interview that has several stages, in
-/// JSON; `flag` has what critics were not content with.
+/// JSON; `flag` has what critics were not content with; `spending`, in picodollars, what may have been
+/// spent that no attempt shows.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -94,6 +95,11 @@ CREATE TABLE step (
     event TEXT NOT NULL,
     PRIMARY KEY (persona, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE spending (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at_most INTEGER,
+    unrecorded INTEGER NOT NULL
+) STRICT;
 CREATE TABLE flag (
     persona INTEGER NOT NULL,
     number INTEGER NOT NULL,

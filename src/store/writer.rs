@@ -28,6 +28,17 @@ pub struct Writer {
     thread: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
+/// Puts records in a writer's line, as the writer itself does. What comes after the close is lost.
+#[derive(Clone, Debug)]
+pub struct Recorder(Arc<Queue>);
+
+impl Recorder {
+    /// See [`Writer::write`].
+    pub fn write(&self, record: Record) {
+        self.0.push(record);
+    }
+}
+
 impl Writer {
     pub(super) fn spawn(
         path: PathBuf,
@@ -52,6 +63,11 @@ impl Writer {
     /// Puts a record in the line. Never waits for the disk.
     pub fn write(&self, record: Record) {
         self.queue.push(record);
+    }
+
+    /// For somebody else to write by.
+    pub fn recorder(&self) -> Recorder {
+        Recorder(Arc::clone(&self.queue))
     }
 
     /// Commits everything, moves the write-ahead log into the run file, so that it can be copied
@@ -116,7 +132,11 @@ impl<N: Fn(Notice)> Job<N> {
                     if said.is_some() {
                         (self.notify)(Notice::Recovered);
                     }
-                    batch.drain(..count);
+                    for entry in batch.drain(..count) {
+                        if let Record::MaySpend { kept, .. } = entry.record {
+                            kept.tell();
+                        }
+                    }
                     (self.notify)(Notice::Committed(changes));
                     return Ok(());
                 }

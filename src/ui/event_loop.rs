@@ -5,8 +5,8 @@ use super::{
     Exit, UiError,
     capabilities::Capabilities,
     format,
+    frame_budget::FrameBudget,
     keymap::Context,
-    pace::Pace,
     screen::Screen,
     signals::{Signal, Signals},
     state::{Copied, Effect, Input, Leaving, UiState},
@@ -51,7 +51,7 @@ pub async fn run(
     let mut dashboard = Dashboard {
         state: UiState::attached(size, UnixMillis::now(), leaving),
         screen: Screen::new(size),
-        pace: Pace::new(capabilities.frames_per_second, now),
+        frame_budget: FrameBudget::new(capabilities.frames_per_second, now),
         link,
         link_open: true,
         terminal,
@@ -131,7 +131,7 @@ enum Happened {
 struct Dashboard {
     state: UiState,
     screen: Screen,
-    pace: Pace,
+    frame_budget: FrameBudget,
     link: FrontEndLink,
     link_open: bool,
     terminal: Terminal,
@@ -272,7 +272,8 @@ impl Dashboard {
     /// When the loop has to go on though nothing has happened.
     fn deadline(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        let frame = (self.dirty && !self.terminal.output().busy()).then(|| self.pace.earliest());
+        let frame =
+            (self.dirty && !self.terminal.output().busy()).then(|| self.frame_budget.earliest());
         let tick = self.state.ticks().then(|| {
             let elapsed = self.state.run.as_ref().map(|run| run.elapsed(UnixMillis::now()));
             now + until_next_second(elapsed.unwrap_or_default())
@@ -290,7 +291,7 @@ impl Dashboard {
             return;
         }
         let now = Instant::now();
-        let due = self.urgent || now >= self.pace.earliest();
+        let due = self.urgent || now >= self.frame_budget.earliest();
         if !self.dirty || !due || self.exit.is_some() || self.terminal.output().busy() {
             return;
         }
@@ -299,7 +300,7 @@ impl Dashboard {
         let (state, look) = (&self.state, &self.look);
         let frame = self.screen.compose(|frame| view::draw(frame, state, look));
         if let Some(bytes) = frame {
-            self.pace.drawn(bytes.len(), now);
+            self.frame_budget.drawn(bytes.len(), now);
             self.terminal.output().send(bytes);
         }
         self.announce(now);

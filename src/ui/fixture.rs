@@ -71,13 +71,13 @@ pub fn meters() -> Meters {
                 now: 412.0,
                 last_minute: 405,
                 limit: per_minute(500),
-                configured: None,
+                ..RateMeter::default()
             },
             tokens: RateMeter {
                 now: 193_400.0,
                 last_minute: 190_000,
                 limit: per_minute(200_000),
-                configured: None,
+                ..RateMeter::default()
             },
             paused_until: None,
             group: None,

@@ -22,11 +22,11 @@ mod event_loop;
 #[cfg(test)]
 mod fixture;
 pub mod format;
+mod frame_budget;
 pub mod glyphs;
 pub mod keymap;
 pub mod layout;
 mod legend;
-mod pace;
 pub mod screen;
 mod signals;
 pub mod state;

@@ -29,9 +29,10 @@ fn never_more_in_flight_than_there_are_slots_and_all_of_them_are_used() {
 #[test]
 fn a_persona_that_backs_off_holds_no_slot() {
     use crate::common::provider::Reply;
-    // The first three are told to come back in an hour; there are two slots.
+    // The first three are told to come back in an hour; there are two slots. It is no overload,
+    // which would be a word to all.
     let provider = Provider::start(|asked| match asked.number {
-        1..=3 => Reply::error(503, "overloaded", None, "later").with_header("retry-after", 3600),
+        1..=3 => Reply::error(500, "server_error", None, "later").with_header("retry-after", 3600),
         _ => answer_of(asked.name),
     });
     let place = Place::new();

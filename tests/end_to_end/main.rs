@@ -17,6 +17,7 @@ mod endpoints;
 mod engine;
 mod hostile;
 mod isolation;
+mod kinds;
 mod limits;
 mod money;
 mod over;

@@ -52,6 +52,43 @@ fn what_was_spent_before_counts_after_a_resume() {
     assert!(provider.server.count() <= asked + 1, "there is no money for another");
 }
 
+/// What was under way when a process was killed may be billed, and leaves no other trace.
+#[test]
+fn a_budget_holds_over_kills() {
+    use crate::common::provider::Reply;
+    let provider = Provider::start(|asked| match (asked.number, answer_of(asked.name)) {
+        (1..=8, _) => Reply::Hang,
+        // As dear as an answer can be.
+        (_, Reply::Json { status, headers, mut body }) => {
+            body["usage"]["completion_tokens"] = json!(600);
+            Reply::Json { status, headers, body }
+        }
+        (_, other) => other,
+    });
+    let place = place(&provider, 400, "1.00");
+    let process = place.start_asking(&["--json"]);
+    provider.wait_for(4);
+    process.kill();
+    let process = place.start(&["resume", "test-run", "--json"]);
+    provider.wait_for(8);
+    process.kill();
+
+    let outcome = place.voxpop(&["resume", "test-run", "--json"]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    let usage = place.reader().usage_by_endpoint().unwrap()[0].1;
+    let answered = (provider.server.count() - 8) as u64;
+    assert_eq!(usage.completion_tokens, answered * 600);
+    let one = usage.prompt_tokens / answered + 6_000;
+    let billed = (answered + 8) * one;
+    assert!(billed <= 1_000_000, "{billed} millionths of a dollar");
+    assert!(billed > 700_000, "{billed}: what the kills may have cost is far less than the rest");
+
+    // It counts for good, not only after the kill.
+    let asked = provider.server.count();
+    assert_eq!(place.voxpop(&["resume", "test-run"]).code, 4);
+    assert!(provider.server.count() <= asked + 1, "there is no money for another");
+}
+
 #[test]
 fn what_one_endpoint_has_no_money_for_goes_to_a_cheaper_one() {
     let (dear, own) = (Provider::kind(), Provider::kind());

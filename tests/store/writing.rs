@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use voxpop::{
     model::{
         EndpointIndex, Fate, InterviewStatus, LimitChange, LimitName, LimitSetBy, PersonaIndex,
-        RunPhase, RunSummary, StopReason, UnixMillis,
+        RunPhase, RunSummary, StopReason, UnixMillis, Usd,
     },
-    store::{Notice, OpenRun, Record, RunReader},
+    store::{Kept, Notice, OpenRun, Record, RunReader, Spending},
 };
 
 #[test]
@@ -181,4 +181,46 @@ proptest! {
             (0..total).filter(|index| !over.contains(index)).map(persona).collect();
         prop_assert_eq!(pending, expected);
     }
+}
+
+#[test]
+fn what_may_be_spent_is_told_once_it_is_on_disk_and_the_last_word_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = path_in(dir.path());
+    let (writer, _notices) = writer(create(dir.path(), 1));
+    assert_eq!(RunReader::open(&path).unwrap().spending().unwrap(), Spending::default());
+    let recorder = writer.recorder();
+    let (tell, told) = std::sync::mpsc::channel();
+    for picos in [100, 250] {
+        let unrecorded = Usd::from_picos(7);
+        let spending = Spending { at_most: Some(Usd::from_picos(picos)), unrecorded };
+        let (tell, path) = (tell.clone(), path.clone());
+        let kept = Kept::new(move || {
+            let on_disk = RunReader::open(&path).unwrap().spending().unwrap();
+            tell.send((spending, on_disk)).unwrap();
+        });
+        recorder.write(Record::MaySpend { spending, kept });
+    }
+    for _ in 0..2 {
+        let (wanted, on_disk) = told.recv_timeout(PATIENCE).unwrap();
+        assert!(on_disk.at_most >= wanted.at_most, "{on_disk:?}");
+    }
+    writer.close(PATIENCE).unwrap();
+    let expected = Spending { at_most: Some(Usd::from_picos(250)), unrecorded: Usd::from_picos(7) };
+    assert_eq!(RunReader::open(&path).unwrap().spending().unwrap(), expected);
+}
+
+/// As runs have it that were made before anybody wrote down what may be spent.
+#[test]
+fn a_file_without_what_may_be_spent_is_read_and_gets_it_when_it_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = path_in(dir.path());
+    drop(create(dir.path(), 1));
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE spending").unwrap();
+    assert_eq!(RunReader::open(&path).unwrap().spending().unwrap(), Spending::default());
+    let (writer, _notices) = writer(OpenRun::open(&path).unwrap());
+    let spending = Spending { at_most: None, unrecorded: Usd::from_picos(7) };
+    writer.write(Record::MaySpend { spending, kept: Kept::new(|| {}) });
+    writer.close(PATIENCE).unwrap();
+    assert_eq!(RunReader::open(&path).unwrap().spending().unwrap(), spending);
 }

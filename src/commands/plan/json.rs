@@ -64,7 +64,7 @@ fn endpoint(endpoint: &EndpointRow) -> Value {
     json!({
         "name": endpoint.name,
         "model": endpoint.model,
-        "group": endpoint.sharer.group,
+        "group": endpoint.sharer.quota.as_ref().map(|quota| &quota.group),
         "slots": limits.slots,
         "requests_per_minute": limits.requests_per_minute,
         "tokens_per_minute": limits.tokens_per_minute,

@@ -13,7 +13,7 @@ use crate::{
         Cost, Forecast, LimitSum, OutputTokens, PRICED_PREFIX, Reach, Sharer, Terms, Together,
         Work, usual_latency,
     },
-    model::{Guessed, Limits, ReviewMode, Slots, Usd},
+    model::{Guessed, Limits, ReviewMode, SharedQuota, Slots, Usd},
     prompt::Prompts,
     tokens::TokenCounter,
 };
@@ -174,7 +174,7 @@ impl Outlook {
 impl Row {
     /// One key alone.
     fn new(under: Under, work: &Work, terms: Terms) -> Self {
-        let sharer = Sharer { terms, weight: NonZeroU32::MIN, group: None };
+        let sharer = Sharer { terms, weight: NonZeroU32::MIN, quota: None };
         Self { under, limits: LimitSum::of(&[sharer]), forecast: Forecast::of(work, &terms) }
     }
 }
@@ -188,7 +188,7 @@ fn sharer(endpoint: &EndpointSettings, latency: Duration) -> Sharer {
             charges_cap: endpoint.charges_cap,
         },
         weight: endpoint.weight,
-        group: endpoint.group.clone(),
+        quota: SharedQuota::of(endpoint.group.as_deref(), &endpoint.model),
     }
 }
 

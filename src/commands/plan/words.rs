@@ -132,10 +132,10 @@ fn endpoints(outlook: &Outlook) -> String {
     let mut told = Vec::new();
     for endpoint in &outlook.endpoints {
         let limits = &endpoint.sharer.terms.limits;
-        let group = endpoint.sharer.group.as_deref();
-        // The rates of a group are those of all its members together.
-        let shared = group.is_some_and(|group| told.contains(&group));
-        told.extend(group);
+        let quota = endpoint.sharer.quota.as_ref();
+        // The rates of a quota are those of all together who share it.
+        let shared = quota.is_some_and(|quota| told.contains(&quota));
+        told.extend(quota);
         let rate = |limit: Option<PerMinute>| match shared {
             true => "shared".to_owned(),
             false => rate(limit.map(|limit| limit.get().into())),

@@ -5,10 +5,10 @@ use crate::model::{
     Failure, FailureKind, Guessed, LimitName, LimitSetBy, QuotaSaid, Service, WindowSaid,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
-const SERVED: Outcome<'_> = Outcome::Served { first_byte: Duration::from_millis(300) };
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SERVED: Outcome<'_> = Outcome::Served { first_byte: Duration::from_millis(300) };
 
-fn spec(name: &str, limits: Limits) -> EndpointSpec {
+pub(super) fn spec(name: &str, limits: Limits) -> EndpointSpec {
     EndpointSpec::new(name, "model", limits)
 }
 
@@ -18,22 +18,22 @@ fn guessed_rates(spec: EndpointSpec) -> EndpointSpec {
 }
 
 /// A limiter that adapts.
-fn adapting(specs: Vec<EndpointSpec>) -> Running {
+pub(super) fn adapting(specs: Vec<EndpointSpec>) -> Running {
     let running = start_with(specs);
     running.limiter.set_adaptation(true);
     running.limiter.take_changes();
     running
 }
 
-fn failure(kind: FailureKind, retry_after: Option<Duration>) -> Failure {
+pub(super) fn failure(kind: FailureKind, retry_after: Option<Duration>) -> Failure {
     Failure { retry_after, ..Failure::new(kind, "a test") }
 }
 
-fn too_many(retry_after: Option<Duration>) -> Failure {
+pub(super) fn too_many(retry_after: Option<Duration>) -> Failure {
     failure(FailureKind::RateLimitedRequests, retry_after)
 }
 
-fn learned(permit: &Permit, outcome: Outcome<'_>) {
+pub(super) fn learned(permit: &Permit, outcome: Outcome<'_>) {
     permit.learned(&Feedback { outcome, said: QuotaSaid::default() });
 }
 
@@ -44,7 +44,7 @@ fn said(limit: u32, remaining: u64, reset: Duration) -> QuotaSaid {
 }
 
 impl Running {
-    async fn sent(&self) -> Permit {
+    pub(super) async fn sent(&self) -> Permit {
         let mut permit = self.limiter.permit(request(0, 1)).await;
         permit.sent();
         permit
@@ -187,6 +187,37 @@ async fn endpoints_of_a_group_share_a_quota_and_what_is_learned_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_learned_of_one_model_of_a_group_says_nothing_of_another() {
+    let of = |name: &str, model: &str| EndpointSpec {
+        group: Some("project".to_owned()),
+        model: model.to_owned(),
+        ..guessed_rates(spec(name, limits(100, Some(60), None)))
+    };
+    let running = adapting(vec![of("one", "small"), of("two", "large"), of("three", "small")]);
+    let headers = |endpoint: EndpointIndex| said([600, 90, 600][endpoint.as_usize()], 9, SECOND);
+    let mut asked = [0; 3];
+    for _ in 0..60 {
+        let permit = running.sent().await;
+        asked[permit.endpoint().as_usize()] += 1;
+        permit.learned(&Feedback { outcome: SERVED, said: headers(permit.endpoint()) });
+    }
+    assert!(asked[0] > 3 && asked[1] > 3, "{asked:?}");
+    let rates: Vec<_> =
+        running.limiter.meters().iter().map(|r| r.requests.limit.unwrap().get()).collect();
+    assert_eq!(rates, [600, 90, 600]);
+    let of_headers = running.limiter.take_changes();
+    let of_headers = of_headers.iter().filter(|c| c.set_by == LimitSetBy::Header).count();
+    assert_eq!(of_headers, 2, "neither wipes what the other one says");
+
+    // The money is the project's, whatever the model.
+    let broke = failure(FailureKind::QuotaExhausted, None);
+    assert_eq!(running.limiter.take_out(EndpointIndex(0), &broke, true), 0);
+    running.limiter.put_back();
+    let later = too_many(Some(Duration::from_secs(86_400)));
+    assert_eq!(running.limiter.take_out(EndpointIndex(0), &later, true), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endpoint_that_fails_is_passed_over_and_comes_back_by_one_request() {
     let both = [limits(4, None, None), limits(4, None, None)];
     let running = adapting(vec![spec("ill", both[0]), spec("well", both[1])]);
@@ -325,12 +356,12 @@ async fn a_rate_that_was_set_is_a_ceiling_while_the_other_one_is_found_out_about
 }
 
 /// A provider that lets in so many units a second, and no more than a second's worth at once.
-struct Strict {
+pub(super) struct Strict {
     per_second: f64,
     level: f64,
     at: Instant,
-    denied: u32,
-    let_in: f64,
+    pub(super) denied: u32,
+    pub(super) let_in: f64,
 }
 
 impl Strict {
@@ -350,7 +381,11 @@ impl Strict {
 }
 
 /// Keeps callers wanting `running`'s only endpoint, behind which there is a [`Strict`] provider.
-fn ask_strict(running: &Running, per_second: f64, kind: FailureKind) -> Arc<Mutex<Strict>> {
+pub(super) fn ask_strict(
+    running: &Running,
+    per_second: f64,
+    kind: FailureKind,
+) -> Arc<Mutex<Strict>> {
     let strict =
         Strict { per_second, level: per_second, at: Instant::now(), denied: 0, let_in: 0.0 };
     let strict = Arc::new(Mutex::new(strict));

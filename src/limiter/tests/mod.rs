@@ -3,6 +3,7 @@
 
 mod adaptation;
 mod control;
+mod found;
 mod order;
 mod rates;
 mod slots;

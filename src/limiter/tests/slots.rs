@@ -1,7 +1,7 @@
 //! Slots are never exceeded, and a slot is held by requests in flight alone.
 
 use super::*;
-use crate::model::{LimitName, LimitSetBy};
+use crate::model::{Failure, FailureKind, LimitName, LimitSetBy, QuotaSaid};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -39,6 +39,45 @@ async fn growth_holds_at_once_and_a_shrink_as_calls_end() {
     sleep(millis(1)).await;
     assert_eq!(now(), (3, 3, 3), "below the new target, an end lets the next one go");
     assert_eq!(limiter.slots_total(), 3);
+}
+
+/// What a server asks of one call when it has too much, it means for all.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_too_much_is_left_alone_for_a_bounded_time() {
+    let overloaded = |retry_after: Option<u64>| Failure {
+        retry_after: retry_after.map(Duration::from_secs),
+        ..Failure::new(FailureKind::Overloaded, "a test")
+    };
+    for (asked, least, most) in [(None, 0, 0), (Some(20), 20, 22), (Some(3_600), 30, 30)] {
+        let running = start(&[limits(10, None, None)]);
+        let (mut permit, _) = running.timed(1).await;
+        permit.sent();
+        let failure = overloaded(asked);
+        let outcome = Outcome::Overloaded { failure: &failure };
+        permit.learned(&Feedback { outcome, said: QuotaSaid::default() });
+        drop(permit);
+        assert_eq!(running.reading().paused_until.is_some(), asked.is_some());
+        let (_permit, waited) = running.timed(1).await;
+        let span = Duration::from_secs(least)..=Duration::from_secs(most) + millis(2);
+        assert!(span.contains(&waited), "{asked:?}: {waited:?}");
+        assert_eq!(running.reading().paused_until, None);
+    }
+
+    // Another endpoint takes over, whether it shares the quota or not.
+    let of_group = |name: &str| EndpointSpec {
+        group: Some("project".to_owned()),
+        ..EndpointSpec::new(name, "model", limits(5, Some(6_000), None))
+    };
+    let running = start_with(vec![of_group("one"), of_group("two")]);
+    let mut permit = running.limiter.permit(request(0, 1)).await;
+    permit.sent();
+    let (busy, failure) = (permit.endpoint(), overloaded(Some(20)));
+    let outcome = Outcome::Overloaded { failure: &failure };
+    permit.learned(&Feedback { outcome, said: QuotaSaid::default() });
+    for _ in 0..20 {
+        let (permit, waited) = running.timed(1).await;
+        assert!(permit.endpoint() != busy && waited < millis(100), "{waited:?}");
+    }
 }
 
 /// The rule of the experiment that this limiter replaces: a slot taken first, and held through

@@ -47,6 +47,7 @@ impl Holders {
             if let Some(set) = self.by_hand.get(&(index, limit)) {
                 let set = set.map(|set| PerMinute::clamped(i64::from(set)));
                 rate.configured = set.filter(|_| set != rate.limit);
+                rate.found &= set.is_none();
             }
         }
     }
@@ -79,8 +80,8 @@ impl Mirror {
     ) -> Option<String> {
         let differs = match limit {
             LimitName::Slots => endpoint.slots.configured.is_some(),
-            LimitName::RequestsPerMinute => endpoint.requests.configured.is_some(),
-            LimitName::TokensPerMinute => endpoint.tokens.configured.is_some(),
+            LimitName::RequestsPerMinute => endpoint.requests.is_not_as_set(),
+            LimitName::TokensPerMinute => endpoint.tokens.is_not_as_set(),
         };
         let last = self.holders.last.get(&(index, limit));
         let alone = alone || self.meters.endpoints.len() == 1;

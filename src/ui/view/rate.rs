@@ -148,10 +148,15 @@ pub fn numbers(rate: &Rate, state: &UiState, look: &Look, which: Which) -> Vec<P
     pieces
 }
 
-/// ` (set 500)`, where another limit is in force.
+/// ` (set 500)`, where another limit is in force, or ` (found)`, where nobody has set or stated it.
 pub fn set(rate: &Rate, state: &UiState, which: Which) -> Option<Piece> {
-    let configured = rate.configured.filter(|_| asked(state, which.limit).is_none())?;
-    Some((Role::Warning, format!(" (set {})", format::compact(configured))))
+    if asked(state, which.limit).is_some() {
+        return None;
+    }
+    match rate.configured {
+        Some(set) => Some((Role::Warning, format!(" (set {})", format::compact(set)))),
+        None => rate.found.then(|| (Role::Warning, " (found)".to_owned())),
+    }
 }
 
 /// What a key press has asked for and the engine has not shown yet.
@@ -237,4 +242,23 @@ impl Parts {
 /// Whether this limit is what holds the run back.
 pub fn binding(state: &UiState, limit: LimitName) -> bool {
     state.verdict.shown() == Binds::Limit(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixture;
+
+    #[test]
+    fn a_limit_that_was_found_out_is_not_called_set() {
+        let mut state = fixture::several(200, 60);
+        let meters = &mut state.run.as_mut().unwrap().meters;
+        for endpoint in &mut meters.endpoints {
+            (endpoint.requests.configured, endpoint.requests.found) = (None, true);
+        }
+        let rate = state.run.as_ref().unwrap().load(None).requests;
+        assert_eq!(set(&rate, &state, REQUESTS), Some((Role::Warning, " (found)".to_owned())));
+        let why = state.run.as_ref().unwrap().held_by(None, REQUESTS.limit).unwrap();
+        assert!(why.starts_with("held by adaptation"), "{why}");
+    }
 }

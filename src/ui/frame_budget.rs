@@ -10,7 +10,7 @@ const BURST: f64 = 20_000.0;
 
 /// A token bucket over bytes, and a smallest distance between frames.
 #[derive(Debug)]
-pub struct Pace {
+pub struct FrameBudget {
     interval: Duration,
     earliest: Instant,
     /// Bytes left; below zero after a large frame.
@@ -18,7 +18,7 @@ pub struct Pace {
     updated: Instant,
 }
 
-impl Pace {
+impl FrameBudget {
     /// At most so many frames a second.
     pub fn new(frames_per_second: u32, now: Instant) -> Self {
         Self {
@@ -52,14 +52,14 @@ mod tests {
     #[test]
     fn small_frames_are_paced_by_number_and_large_ones_by_bytes() {
         let start = Instant::now();
-        let mut pace = Pace::new(20, start);
-        assert_eq!(pace.earliest(), start);
-        pace.drawn(500, start);
-        assert_eq!(pace.earliest() - start, Duration::from_millis(50));
+        let mut budget = FrameBudget::new(20, start);
+        assert_eq!(budget.earliest(), start);
+        budget.drawn(500, start);
+        assert_eq!(budget.earliest() - start, Duration::from_millis(50));
         let (mut now, mut bytes) = (start, 500);
         while now - start < Duration::from_secs(10) {
-            now = pace.earliest();
-            pace.drawn(8_000, now);
+            now = budget.earliest();
+            budget.drawn(8_000, now);
             bytes += 8_000;
         }
         let per_second = f64::from(bytes) / (now - start).as_secs_f64();

@@ -15,13 +15,13 @@ const SIGMA: f64 = 0.35;
 
 /// How fast a provider is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct Speed {
     /// The median of the whole time, or to the first token where these have a speed.
     pub latency: Duration,
     pub tokens_per_second: Option<f64>,
 }
 
-impl Pace {
+impl Speed {
     /// Whether every reply comes at once.
     pub fn is_instant(&self) -> bool {
         self.latency.is_zero() && self.tokens_per_second.is_none()
@@ -51,16 +51,16 @@ mod tests {
     #[test]
     fn with_a_speed_the_latency_is_the_time_to_the_first_token() {
         let latency = Duration::from_millis(200);
-        let pace = Pace { latency, tokens_per_second: Some(50.0) };
+        let speed = Speed { latency, tokens_per_second: Some(50.0) };
         let median = |tokens| {
-            let of = |n| pace.of(tokens, Chance::new(1).with_number(n)).as_secs_f64();
+            let of = |n| speed.of(tokens, Chance::new(1).with_number(n)).as_secs_f64();
             let mut all: Vec<f64> = (0..1001).map(of).collect();
             all.sort_by(f64::total_cmp);
             all[500]
         };
         assert!((0.19..0.21).contains(&median(0.0)), "{}", median(0.0));
         assert!((4.0..4.4).contains(&median(200.0)), "{}", median(200.0));
-        let slow = Pace { latency, tokens_per_second: Some(1e-300) };
+        let slow = Speed { latency, tokens_per_second: Some(1e-300) };
         assert_eq!(slow.of(1e300, Chance::new(1)), Duration::MAX);
     }
 }

@@ -42,7 +42,7 @@ pub fn usual_latency(output_tokens: f64) -> Duration {
     FIRST_TOKEN + seconds(output_tokens / TOKENS_PER_SECOND)
 }
 
-pub(super) struct Pace {
+pub(super) struct Timing {
     pub time: Duration,
     pub binds: Binds,
     pub slots_wanted: Option<u64>,
@@ -65,7 +65,7 @@ impl Rate {
     }
 }
 
-impl Pace {
+impl Timing {
     /// So many requests at one endpoint that lets them through at that rate.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     pub(super) fn at(count: u64, terms: &Terms, rate: Option<Rate>) -> Self {
