@@ -128,9 +128,11 @@ impl Publisher {
     }
 
     /// The whole run, to one front end. What has changed goes to the others first, so that the
-    /// next delta follows on for everybody.
+    /// next delta follows on for everybody; this one could do nothing with it.
     pub(super) fn snapshot(&mut self, to: FrontEndId, sources: &mut Sources<'_>) {
-        self.delta(sources);
+        if let Some(delta) = self.fresh_delta(sources) {
+            self.publish(&delta, Some(to));
+        }
         let (log, _) = self.log.since(self.log_seen.saturating_sub(LOG_LINES as u64));
         let snapshot = Snapshot {
             version: PROTOCOL_VERSION,
@@ -146,11 +148,17 @@ impl Publisher {
         self.tell(to, Update::Snapshot(Box::new(snapshot)));
     }
 
-    /// What changed since the last call; nothing where nothing did.
+    /// What changed since the last call, to everybody; nothing where nothing did.
     pub(super) fn delta(&mut self, sources: &mut Sources<'_>) {
+        if let Some(delta) = self.fresh_delta(sources) {
+            self.publish(&delta, None);
+        }
+    }
+
+    fn fresh_delta(&mut self, sources: &mut Sources<'_>) -> Option<Update> {
         let log = self.fresh_log();
         if !self.stale && log.is_empty() && !sources.state.has_changes() {
-            return;
+            return None;
         }
         self.stale = false;
         let delta = Delta {
@@ -162,7 +170,7 @@ impl Publisher {
             changes: std::mem::take(&mut self.fresh_changes),
             summary: sources.summary.cloned(),
         };
-        self.publish(Update::Delta(Box::new(delta)));
+        Some(Update::Delta(Box::new(delta)))
     }
 
     pub(super) fn detail(&self, to: FrontEndId, detail: PersonaDetail) {
@@ -186,11 +194,10 @@ impl Publisher {
         }
     }
 
-    fn publish(&self, update: Update) {
-        let Some((last, others)) = self.seats.split_last() else { return };
-        for seat in others {
+    /// Says something to all, or to all but one.
+    fn publish(&self, update: &Update, but: Option<FrontEndId>) {
+        for seat in self.seats.iter().filter(|seat| Some(seat.id) != but) {
             seat.outlet.publish(update.clone());
         }
-        last.outlet.publish(update);
     }
 }

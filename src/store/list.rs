@@ -1,6 +1,6 @@
 //! The runs in a folder.
 
-use super::{RunReader, StoreError, files, lock};
+use super::{RunReader, StoreError, files, lock, progress::Progress};
 use crate::model::{RunPhase, StatusCounts, UnixMillis};
 use std::{
     io,
@@ -62,12 +62,13 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, StoreError> {
 fn look_at(path: &Path) -> Result<ListedRun, StoreError> {
     let reader = RunReader::open(path)?;
     let info = reader.run()?;
+    let Progress { counts, per_minute } = reader.progress(info.phase.as_ref())?;
     Ok(ListedRun {
         survey: info.survey.name,
         created_at: info.created_at,
-        counts: reader.counts()?,
+        counts,
         phase: info.phase,
         live: lock::is_live(path),
-        per_minute: reader.last_per_minute()?,
+        per_minute,
     })
 }
