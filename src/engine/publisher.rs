@@ -201,3 +201,66 @@ impl Publisher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::meters::Terms,
+        limiter::EndpointSpec,
+        model::{InterviewStatus, Limits, PersonaIndex, Slots, Usd},
+    };
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::mpsc;
+
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<Update>>>);
+
+    impl Outlet for Told {
+        fn publish(&self, update: Update) {
+            self.0.lock().unwrap().push(update);
+        }
+    }
+
+    /// The writing of a snapshot takes a while, and what came before it would be written first.
+    #[tokio::test]
+    async fn who_joins_is_told_nothing_before_the_snapshot() {
+        let limits =
+            Limits { slots: Slots::clamped(1), requests_per_minute: None, tokens_per_minute: None };
+        let (waits, _waits) = mpsc::unbounded_channel();
+        let (limiter, _dispatcher) =
+            Limiter::new(vec![EndpointSpec::new("endpoint", "model", limits)], waits);
+        let mut state = RunState::new(vec![InterviewStatus::Queued; 3]);
+        let (meters, ledger) = (RunMeters::new(Terms::default()), Ledger::new(None, Usd::ZERO));
+        let header = RunHeader {
+            run: "a".into(),
+            run_file: "/a.voxpop".into(),
+            survey: "a".into(),
+            question: "Should it?".into(),
+            support: "Support".into(),
+            started_at: UnixMillis(0),
+            live: true,
+        };
+        let mut publisher = Publisher::new(header, LogRing::new(LOG_LINES));
+        let told = [Told::default(), Told::default()];
+        let statuses = [InterviewStatus::InFlight, InterviewStatus::Done];
+        for ((id, told), status) in (0..).map(FrontEndId).zip(&told).zip(statuses) {
+            state.set_status(PersonaIndex(1), status);
+            publisher.join(id, Box::new(told.clone()), false);
+            let mut sources = Sources {
+                state: &mut state,
+                meters: &meters,
+                limiter: &limiter,
+                ledger: &ledger,
+                unsaved: 0,
+                nothing_since: None,
+                summary: None,
+            };
+            publisher.snapshot(id, &mut sources);
+        }
+        let first = told[0].0.lock().unwrap();
+        assert!(matches!(first.as_slice(), [Update::Snapshot(_), Update::Delta(_)]), "{first:?}");
+        let second = told[1].0.lock().unwrap();
+        assert!(matches!(second.as_slice(), [Update::Snapshot(_)]), "{second:?}");
+    }
+}
