@@ -13,7 +13,9 @@ const TIMES: usize = 5;
 pub fn join(stored: &Stored) {
     println!("\njoin: a dashboard of 120x40 on the run while it goes on at 200 a second");
     println!("  asked: the first full frame within 300 ms, a snapshot of 1,500,000 bytes at most");
+    stored.server.desk.clear_first();
     let (_engine, _) = stored.resume(200);
+    stored.server.desk.first();
     let total = with_commas(stored.personas);
     let frames: Vec<_> = (0..TIMES)
         .map(|_| {

@@ -14,7 +14,7 @@ use crate::{
         Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
     },
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Publishes to every front end.
 pub(super) struct Publisher {
@@ -131,7 +131,7 @@ impl Publisher {
     /// next delta follows on for everybody; this one could do nothing with it.
     pub(super) fn snapshot(&mut self, to: FrontEndId, sources: &mut Sources<'_>) {
         if let Some(delta) = self.fresh_delta(sources) {
-            self.publish(&delta, Some(to));
+            self.publish(delta, Some(to));
         }
         let (log, _) = self.log.since(self.log_seen.saturating_sub(LOG_LINES as u64));
         let snapshot = Snapshot {
@@ -151,17 +151,17 @@ impl Publisher {
     /// What changed since the last call, to everybody; nothing where nothing did.
     pub(super) fn delta(&mut self, sources: &mut Sources<'_>) {
         if let Some(delta) = self.fresh_delta(sources) {
-            self.publish(&delta, None);
+            self.publish(delta, None);
         }
     }
 
-    fn fresh_delta(&mut self, sources: &mut Sources<'_>) -> Option<Update> {
+    fn fresh_delta(&mut self, sources: &mut Sources<'_>) -> Option<Delta> {
         let log = self.fresh_log();
         if !self.stale && log.is_empty() && !sources.state.has_changes() {
             return None;
         }
         self.stale = false;
-        let delta = Delta {
+        Some(Delta {
             phase: sources.state.phase.clone(),
             statuses: sources.state.take_changes(),
             meters: sources.meters(),
@@ -169,8 +169,7 @@ impl Publisher {
             log,
             changes: std::mem::take(&mut self.fresh_changes),
             summary: sources.summary.cloned(),
-        };
-        Some(Update::Delta(Box::new(delta)))
+        })
     }
 
     pub(super) fn detail(&self, to: FrontEndId, detail: PersonaDetail) {
@@ -194,10 +193,11 @@ impl Publisher {
         }
     }
 
-    /// Says something to all, or to all but one.
-    fn publish(&self, update: &Update, but: Option<FrontEndId>) {
+    /// Tells all, or all but one, what changed.
+    fn publish(&self, delta: Delta, but: Option<FrontEndId>) {
+        let delta = Arc::new(delta);
         for seat in self.seats.iter().filter(|seat| Some(seat.id) != but) {
-            seat.outlet.publish(update.clone());
+            seat.outlet.publish_shared(&delta);
         }
     }
 }
@@ -210,7 +210,7 @@ mod tests {
         limiter::EndpointSpec,
         model::{InterviewStatus, Limits, PersonaIndex, Slots, Usd},
     };
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
     use tokio::sync::mpsc;
 
     #[derive(Clone, Default)]

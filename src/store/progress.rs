@@ -8,8 +8,9 @@ use rusqlite::params;
 /// The pace is taken over so long.
 const PACE_MS: i64 = 60_000;
 
-/// Between the last interview and the end of a run that was waiting for it.
-const END_FOLLOWS_WITHIN_MS: i64 = 1_000;
+/// A run that ended no longer than this after its last interview shows enough of its pace in the
+/// minute before its end.
+const END_FOLLOWS_WITHIN_MS: i64 = 30_000;
 
 /// What a list shows of how far a run is.
 #[derive(Clone, Copy, Debug, PartialEq)]
