@@ -57,26 +57,37 @@ impl Stored {
         flags.map(str::to_owned).into()
     }
 
-    /// Writes everybody else down as over, and the run as finished.
-    pub fn finish(&self) {
+    /// Writes others down as over, until so many are left.
+    pub fn fill(&self, leave: u32) {
         let path = self.place.run_file(RUN);
         let reader = RunReader::open(&path).expect("the run can be read");
         let statuses = reader.statuses().expect("the run can be read");
-        let mut done = 0;
+        let left = reader.counts().expect("the run can be read").get(InterviewStatus::Queued);
+        drop(reader);
+        let mut wanted = left.saturating_sub(leave);
         let open = OpenRun::open(&path).expect("nobody has the run");
-        write(open, &mut |persona| !statuses[persona.as_usize()].is_over());
-        let counts = reader.counts().expect("the run can be read");
-        done += counts.get(InterviewStatus::Done);
+        write(open, &mut |persona| {
+            let picked = wanted > 0 && !statuses[persona.as_usize()].is_over();
+            wanted -= u32::from(picked);
+            picked
+        });
+    }
+
+    /// Writes everybody else down as over, and the run as finished.
+    pub fn finish(&self) {
+        self.fill(0);
+        let path = self.place.run_file(RUN);
+        let counts = RunReader::open(&path).and_then(|reader| reader.counts());
+        let counts = counts.expect("the run can be read");
         let summary = RunSummary {
             run: RUN.to_owned(),
             run_file: path.clone(),
             total: self.personas,
-            done,
+            done: counts.get(InterviewStatus::Done),
             failed: counts.get(InterviewStatus::Failed),
             refused: counts.get(InterviewStatus::Refused),
             seconds: 60.0,
         };
-        drop(reader);
         let writer = OpenRun::open(&path).and_then(|open| open.writer(|_| {}));
         let writer = writer.expect("the run can be written");
         writer.write(Record::PhaseChanged(RunPhase::Finished));

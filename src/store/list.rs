@@ -62,7 +62,7 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, StoreError> {
 fn look_at(path: &Path) -> Result<ListedRun, StoreError> {
     let reader = RunReader::open(path)?;
     let info = reader.run()?;
-    let Progress { counts, per_minute } = reader.progress(info.phase.as_ref())?;
+    let Progress { counts, per_minute } = reader.progress(&info)?;
     Ok(ListedRun {
         survey: info.survey.name,
         created_at: info.created_at,
