@@ -1,6 +1,6 @@
 //! The runs in a folder.
 
-use super::{RunReader, StoreError, files, lock, progress::Progress};
+use super::{RunReader, StoreError, files, lock};
 use crate::model::{RunPhase, StatusCounts, UnixMillis};
 use std::{
     io,
@@ -62,11 +62,11 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, StoreError> {
 fn look_at(path: &Path) -> Result<ListedRun, StoreError> {
     let reader = RunReader::open(path)?;
     let info = reader.run()?;
-    let Progress { counts, per_minute } = reader.progress(&info)?;
+    let per_minute = reader.last_per_minute(&info)?;
     Ok(ListedRun {
         survey: info.survey.name,
         created_at: info.created_at,
-        counts,
+        counts: reader.counts()?,
         phase: info.phase,
         live: lock::is_live(path),
         per_minute,

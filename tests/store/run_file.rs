@@ -199,7 +199,7 @@ fn a_list_shows_every_run_and_the_damaged_ones_too() {
     assert!(!list(dir.path()).unwrap()[0].run.as_ref().unwrap().live);
 }
 
-/// A list believes the summary of a run that has ended, as long as nothing has changed since.
+/// However a run ended, and whatever became of it since.
 #[test]
 fn a_list_counts_what_is_over_however_the_run_ended() {
     let dir = tempfile::tempdir().unwrap();
