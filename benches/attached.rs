@@ -24,8 +24,7 @@
 //!
 //! The provider is a server in this process that says the same answer to everybody at once, and
 //! knows whom it was asked about. With `VOXPOP_REFERENCE` (host:port) `watch` asks that server
-//! instead, as `benches/program.rs` does, and counts answers by what the engine says. Linux only:
-//! figures of processes come from /proc.
+//! instead, as `benches/program.rs` does. Linux only: figures of processes come from /proc.
 
 #[path = "attached/hour.rs"]
 mod hour;
