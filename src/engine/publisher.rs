@@ -14,7 +14,7 @@ use crate::{
         Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
     },
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Publishes to every front end.
 pub(super) struct Publisher {
@@ -128,9 +128,11 @@ impl Publisher {
     }
 
     /// The whole run, to one front end. What has changed goes to the others first, so that the
-    /// next delta follows on for everybody.
+    /// next delta follows on for everybody; this one could do nothing with it.
     pub(super) fn snapshot(&mut self, to: FrontEndId, sources: &mut Sources<'_>) {
-        self.delta(sources);
+        if let Some(delta) = self.fresh_delta(sources) {
+            self.publish(delta, Some(to));
+        }
         let (log, _) = self.log.since(self.log_seen.saturating_sub(LOG_LINES as u64));
         let snapshot = Snapshot {
             version: PROTOCOL_VERSION,
@@ -146,14 +148,20 @@ impl Publisher {
         self.tell(to, Update::Snapshot(Box::new(snapshot)));
     }
 
-    /// What changed since the last call; nothing where nothing did.
+    /// What changed since the last call, to everybody; nothing where nothing did.
     pub(super) fn delta(&mut self, sources: &mut Sources<'_>) {
+        if let Some(delta) = self.fresh_delta(sources) {
+            self.publish(delta, None);
+        }
+    }
+
+    fn fresh_delta(&mut self, sources: &mut Sources<'_>) -> Option<Delta> {
         let log = self.fresh_log();
         if !self.stale && log.is_empty() && !sources.state.has_changes() {
-            return;
+            return None;
         }
         self.stale = false;
-        let delta = Delta {
+        Some(Delta {
             phase: sources.state.phase.clone(),
             statuses: sources.state.take_changes(),
             meters: sources.meters(),
@@ -161,8 +169,7 @@ impl Publisher {
             log,
             changes: std::mem::take(&mut self.fresh_changes),
             summary: sources.summary.cloned(),
-        };
-        self.publish(Update::Delta(Box::new(delta)));
+        })
     }
 
     pub(super) fn detail(&self, to: FrontEndId, detail: PersonaDetail) {
@@ -186,11 +193,74 @@ impl Publisher {
         }
     }
 
-    fn publish(&self, update: Update) {
-        let Some((last, others)) = self.seats.split_last() else { return };
-        for seat in others {
-            seat.outlet.publish(update.clone());
+    /// Tells all, or all but one, what changed.
+    fn publish(&self, delta: Delta, but: Option<FrontEndId>) {
+        let delta = Arc::new(delta);
+        for seat in self.seats.iter().filter(|seat| Some(seat.id) != but) {
+            seat.outlet.publish_shared(&delta);
         }
-        last.outlet.publish(update);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::meters::Terms,
+        limiter::EndpointSpec,
+        model::{InterviewStatus, Limits, PersonaIndex, Slots, Usd},
+    };
+    use std::sync::Mutex;
+    use tokio::sync::mpsc;
+
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<Update>>>);
+
+    impl Outlet for Told {
+        fn publish(&self, update: Update) {
+            self.0.lock().unwrap().push(update);
+        }
+    }
+
+    /// The writing of a snapshot takes a while, and what came before it would be written first.
+    #[tokio::test]
+    async fn who_joins_is_told_nothing_before_the_snapshot() {
+        let limits =
+            Limits { slots: Slots::clamped(1), requests_per_minute: None, tokens_per_minute: None };
+        let (waits, _waits) = mpsc::unbounded_channel();
+        let (limiter, _dispatcher) =
+            Limiter::new(vec![EndpointSpec::new("endpoint", "model", limits)], waits);
+        let mut state = RunState::new(vec![InterviewStatus::Queued; 3]);
+        let (meters, ledger) = (RunMeters::new(Terms::default()), Ledger::new(None, Usd::ZERO));
+        let header = RunHeader {
+            run: "a".into(),
+            run_file: "/a.voxpop".into(),
+            survey: "a".into(),
+            question: "Should it?".into(),
+            support: "Support".into(),
+            started_at: UnixMillis(0),
+            live: true,
+        };
+        let mut publisher = Publisher::new(header, LogRing::new(LOG_LINES));
+        let told = [Told::default(), Told::default()];
+        let statuses = [InterviewStatus::InFlight, InterviewStatus::Done];
+        for ((id, told), status) in (0..).map(FrontEndId).zip(&told).zip(statuses) {
+            state.set_status(PersonaIndex(1), status);
+            publisher.join(id, Box::new(told.clone()), false);
+            let mut sources = Sources {
+                state: &mut state,
+                meters: &meters,
+                limiter: &limiter,
+                ledger: &ledger,
+                unsaved: 0,
+                nothing_since: None,
+                summary: None,
+            };
+            publisher.snapshot(id, &mut sources);
+        }
+        let first = told[0].0.lock().unwrap();
+        assert!(matches!(first.as_slice(), [Update::Snapshot(_), Update::Delta(_)]), "{first:?}");
+        let second = told[1].0.lock().unwrap();
+        assert!(matches!(second.as_slice(), [Update::Snapshot(_)]), "{second:?}");
     }
 }

@@ -4,11 +4,13 @@
 //! throws away the deltas before it; of the details asked for, only the newest is kept. Behind a
 //! front end that takes nothing for long the deltas are given up, which is a gap: it gets a
 //! snapshot instead, once it takes something again.
+//!
+//! A delta that nothing was merged into stays shared with the mailboxes of the other front ends.
 
 use crate::protocol::{Delta, PersonaDetail, Snapshot, Update};
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::Notify;
 
@@ -21,7 +23,7 @@ pub(super) struct Mailbox {
 struct Waiting {
     applied: VecDeque<Update>,
     snapshot: Option<Box<Snapshot>>,
-    delta: Option<Box<Delta>>,
+    delta: Option<Arc<Delta>>,
     detail: Option<Box<PersonaDetail>>,
     reconnecting: bool,
     gap: Gap,
@@ -46,7 +48,9 @@ enum Gap {
 /// What comes out of a mailbox.
 #[derive(Debug, PartialEq)]
 pub(super) enum Taken {
+    /// Anything but a delta.
     Update(Update),
+    Delta(Arc<Delta>),
     /// Deltas are missing: a snapshot has to be asked for.
     Gap,
 }
@@ -72,6 +76,12 @@ impl Mailbox {
 
     pub(super) fn put(&self, update: Update) {
         self.lock().put(update);
+        self.arrived.notify_one();
+    }
+
+    /// The same for a delta that others have too.
+    pub(super) fn put_shared(&self, delta: &Arc<Delta>) {
+        self.lock().put_delta(Arc::clone(delta));
         self.arrived.notify_one();
     }
 
@@ -116,18 +126,25 @@ impl Mailbox {
     /// The next update, where there are no gaps.
     pub(super) async fn next(&self) -> Option<Update> {
         loop {
-            match self.take().await? {
-                Taken::Update(update) => return Some(update),
-                Taken::Gap => {}
+            if let Some(update) = self.take().await?.update() {
+                return Some(update);
             }
         }
     }
 
     /// An update that is already there, where there are no gaps.
     pub(super) fn try_next(&self) -> Option<Update> {
-        match self.lock().take()? {
-            Taken::Update(update) => Some(update),
-            Taken::Gap => None,
+        self.lock().take()?.update()
+    }
+}
+
+impl Taken {
+    /// The update, if it is one.
+    fn update(self) -> Option<Update> {
+        match self {
+            Self::Update(update) => Some(update),
+            Self::Delta(delta) => Some(Update::Delta(Box::new(Arc::unwrap_or_clone(delta)))),
+            Self::Gap => None,
         }
     }
 }
@@ -138,10 +155,14 @@ impl Waiting {
             self.gap = Gap::Told;
             return Some(Taken::Gap);
         }
-        (self.snapshot.take().map(Update::Snapshot))
-            .or_else(|| self.applied.pop_front())
-            .or_else(|| self.delta.take().map(Update::Delta))
-            .or_else(|| self.detail.take().map(Update::Detail))
+        let first = self.snapshot.take().map(Update::Snapshot);
+        if let Some(update) = first.or_else(|| self.applied.pop_front()) {
+            return Some(Taken::Update(update));
+        }
+        if let Some(delta) = self.delta.take() {
+            return Some(Taken::Delta(delta));
+        }
+        (self.detail.take().map(Update::Detail))
             .or_else(|| std::mem::take(&mut self.reconnecting).then_some(Update::Reconnecting))
             .map(Taken::Update)
     }
@@ -157,21 +178,65 @@ impl Waiting {
                 self.reconnecting = false;
                 self.snapshot = Some(snapshot);
             }
-            Update::Delta(_) if self.gap != Gap::None => {}
-            Update::Delta(later) => match (&mut self.snapshot, &mut self.delta) {
-                (_, Some(delta)) => {
-                    delta.merge(*later);
-                    if delta.statuses.len() > self.most_changes {
-                        self.delta = None;
-                        self.gap = Gap::Fresh;
-                    }
-                }
-                (Some(snapshot), None) => snapshot.apply(*later),
-                (None, None) => self.delta = Some(later),
-            },
+            Update::Delta(later) => self.put_delta(later.into()),
             Update::Detail(detail) => self.detail = Some(detail),
             Update::Applied { .. } => self.applied.push_back(update),
             Update::Reconnecting => self.reconnecting = true,
         }
+    }
+
+    fn put_delta(&mut self, later: Arc<Delta>) {
+        if self.abandoned || self.gap != Gap::None {
+            return;
+        }
+        match (&mut self.snapshot, &mut self.delta) {
+            (_, Some(delta)) => {
+                let delta = Arc::make_mut(delta);
+                delta.merge(Arc::unwrap_or_clone(later));
+                if delta.statuses.len() > self.most_changes {
+                    self.delta = None;
+                    self.gap = Gap::Fresh;
+                }
+            }
+            (Some(snapshot), None) => snapshot.apply(Arc::unwrap_or_clone(later)),
+            (None, None) => self.delta = Some(later),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{InterviewStatus, PersonaIndex, RunPhase},
+        protocol::{Meters, StatusChange},
+    };
+
+    fn delta(persona: u32) -> Arc<Delta> {
+        let persona = PersonaIndex(persona);
+        Arc::new(Delta {
+            phase: RunPhase::Running,
+            statuses: vec![StatusChange { persona, status: InterviewStatus::Done }],
+            meters: Meters::default(),
+            history: Vec::new(),
+            log: Vec::new(),
+            changes: Vec::new(),
+            summary: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_delta_is_shared_until_another_is_merged_into_it() {
+        let (quick, slow) = (Mailbox::new(100), Mailbox::new(100));
+        let deltas = [delta(1), delta(2)];
+        for delta in &deltas {
+            quick.put_shared(delta);
+            slow.put_shared(delta);
+            let Some(Taken::Delta(taken)) = quick.take().await else { panic!("no delta") };
+            assert!(Arc::ptr_eq(&taken, delta));
+        }
+        let Some(Taken::Delta(merged)) = slow.take().await else { panic!("no delta") };
+        assert_eq!(merged.statuses.len(), 2);
+        assert!(deltas.iter().all(|delta| delta.statuses.len() == 1));
     }
 }

@@ -189,9 +189,14 @@ impl StatusCounts {
 
     /// One persona went from one status to another.
     pub const fn change(&mut self, from: InterviewStatus, to: InterviewStatus) {
+        self.change_many(from, to, 1);
+    }
+
+    /// So many personas went from one status to another.
+    pub const fn change_many(&mut self, from: InterviewStatus, to: InterviewStatus, many: u32) {
         let left = &mut self.0[from.ordinal()];
-        *left = left.saturating_sub(1);
-        self.0[to.ordinal()] += 1;
+        *left = left.saturating_sub(many);
+        self.0[to.ordinal()] += many;
     }
 
     /// How many there are in all.

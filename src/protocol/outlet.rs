@@ -1,13 +1,19 @@
 //! Where front ends and engine meet: what the engine says goes to an outlet, and what front ends
 //! do comes in as an [`Incoming`].
 
-use super::{Command, Update};
+use super::{Command, Delta, Update};
+use std::sync::Arc;
 
 /// A front end's end of the line, as the engine sees it. Publishing never waits: an outlet whose
 /// reader is slow merges deltas, and one whose reader is gone drops them.
 pub trait Outlet: Send + Sync {
     /// Takes in one update.
     fn publish(&self, update: Update);
+
+    /// Takes in a delta that goes to many: where it is only passed on, nobody needs a copy.
+    fn publish_shared(&self, delta: &Arc<Delta>) {
+        self.publish(Update::Delta(Box::new(Delta::clone(delta))));
+    }
 }
 
 /// Names a front end among those of one engine.

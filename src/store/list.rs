@@ -62,12 +62,13 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, StoreError> {
 fn look_at(path: &Path) -> Result<ListedRun, StoreError> {
     let reader = RunReader::open(path)?;
     let info = reader.run()?;
+    let per_minute = reader.last_per_minute(&info)?;
     Ok(ListedRun {
         survey: info.survey.name,
         created_at: info.created_at,
         counts: reader.counts()?,
         phase: info.phase,
         live: lock::is_live(path),
-        per_minute: reader.last_per_minute()?,
+        per_minute,
     })
 }

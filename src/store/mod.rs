@@ -23,6 +23,7 @@ mod json;
 mod list;
 mod lock;
 mod open_run;
+mod progress;
 mod queue;
 mod reader;
 mod record;

@@ -5,7 +5,7 @@
 use super::{StoreError, connection, decode, lock};
 use crate::model::{
     Attempt, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona, PersonaIndex, RunPhase,
-    RunSummary, StatusCounts, Step, StopReason, Survey, UnixMillis, Usage,
+    RunSummary, Step, StopReason, Survey, UnixMillis, Usage,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::path::{Path, PathBuf};
@@ -141,41 +141,6 @@ impl RunReader {
             Ok(())
         })?;
         Ok(statuses)
-    }
-
-    /// How many personas have each status, as in [`Self::statuses`].
-    ///
-    /// # Errors
-    /// As [`Self::run`].
-    pub fn counts(&self) -> Result<StatusCounts, StoreError> {
-        let mut counts = StatusCounts::all_queued(self.total);
-        self.each("SELECT status FROM interview", [], |row| {
-            counts.change(InterviewStatus::Queued, decode::status(row, 0)?);
-            Ok(())
-        })?;
-        Ok(counts)
-    }
-
-    /// How many interviews were over a minute, in the last minute in which any were; `None` where
-    /// there are fewer than two.
-    ///
-    /// # Errors
-    /// As [`Self::run`].
-    pub fn last_per_minute(&self) -> Result<Option<f64>, StoreError> {
-        self.one(
-            "SELECT count(*), min(finished_at), max(finished_at) FROM interview \
-             WHERE finished_at > (SELECT max(finished_at) FROM interview) - 60000",
-            [],
-            |row| {
-                let many: u32 = row.get(0)?;
-                if many < 2 {
-                    return Ok(None);
-                }
-                let (first, last): (i64, i64) = (row.get(1)?, row.get(2)?);
-                let seconds = UnixMillis(last).since(UnixMillis(first)).as_secs_f64();
-                Ok(Some(f64::from(many - 1) * 60.0 / seconds.max(1.0)))
-            },
-        )
     }
 
     /// The tokens that each endpoint has counted so far, over all attempts.
@@ -369,7 +334,7 @@ impl RunReader {
             .map_err(|e| self.failed(e))
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,

@@ -9,7 +9,7 @@ use crate::{
         voxpop::PATIENCE,
     },
     place::{Place, RUN, engine_of, name},
-    terminal::{drop_the_line, state_of},
+    terminal::{drop_the_line, drop_the_line_of, state_of},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -117,6 +117,39 @@ fn a_dropped_line_ends_the_dashboard_and_the_run_is_come_back_to() {
     assert!(second.text().contains("30 of 30 done"), "{}", second.text());
     assert_eq!(provider.server.count(), 30);
     assert!(!is_live(&place.run_file()), "the engine has ended by the time that its end is told");
+}
+
+#[test]
+fn a_dashboard_that_has_tuned_loses_its_terminal_and_another_one_sees_the_end() {
+    let (gate, provider) = held();
+    let place = Place::with_survey(&provider.base_url(), 30, 4);
+    let mut first = place.watch(WIDE, &[]);
+    first.wait_for("RUNNING");
+    provider.wait_for(4);
+    first.press("qd");
+    assert_eq!(first.exit_code(), 0);
+
+    let second = attach(&place, &[]);
+    second.wait_for("4 of 4");
+    // The third orders one slot more, and its terminal is closed on it.
+    let args = ["attach", RUN].map(str::to_owned);
+    let third = drop_the_line_of(&args, &place, "+", |_| second.text().contains("5 of 5"));
+    wait_until("the dashboard to end", || matches!(state_of(third.pid), None | Some('Z')));
+    provider.wait_for(5);
+
+    let mut fourth = attach(&place, &[]);
+    fourth.wait_for("5 of 5");
+    gate.open();
+    for terminal in [&second, &fourth] {
+        terminal.wait_for("FINISHED");
+        terminal.wait_for("30 of 30");
+    }
+    drop(second);
+    fourth.press("q");
+    assert_eq!(fourth.exit_code(), 0);
+    assert!(!is_live(&place.run_file()));
+    assert_eq!(provider.server.count(), 30);
+    assert_eq!(place.reader().limit_changes().unwrap().len(), 1, "one order, once");
 }
 
 #[test]

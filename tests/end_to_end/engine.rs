@@ -7,7 +7,8 @@ use crate::{
     place::{Place, RUN, count, engine_of, name},
 };
 use rustix::process::{Signal, kill_process};
-use std::{collections::HashMap, fs, time::Duration};
+use serde_json::json;
+use std::{collections::HashMap, fs, os::unix::net::UnixListener, path::Path, time::Duration};
 use voxpop::{model::RunPhase, store::is_live};
 
 #[test]
@@ -49,6 +50,53 @@ fn a_killed_engine_shows_on_its_dashboard_and_another_takes_over() {
     assert_eq!(count(&place.export(), "done"), 20);
     for n in 0..6 {
         assert_eq!(provider.asked(&name(n)), 1, "who has answered is not asked again");
+    }
+}
+
+/// After a restart of the machine the number in the lock may be any process's, and a socket may
+/// be left that nobody listens at, or that somebody else does by now.
+#[test]
+fn a_machine_that_went_down_leaves_a_run_that_goes_on() {
+    for taken in [false, true] {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let provider = Provider::start(move |asked| match asked.number {
+            1..=6 => answer_of(asked.name),
+            _ => answer_of(asked.name).behind(&held),
+        });
+        let place = Place::with_survey(&provider.base_url(), 20, 2);
+        let engine = detached(&place, &[]);
+        provider.wait_for(8);
+        let left_behind = socket(&place);
+        wait_until("six answers to be on file", || count(&place.export(), "done") == 6);
+        kill_process(engine, Signal::KILL).unwrap();
+        wait_until("the engine to be gone", || !is_live(&place.run_file()));
+        let mut lock = place.run_file().into_os_string();
+        lock.push(".lock");
+        fs::write(&lock, format!("{}\n", std::process::id())).unwrap();
+        let _stranger = taken.then(|| {
+            fs::remove_file(&left_behind).unwrap();
+            UnixListener::bind(&left_behind).unwrap()
+        });
+
+        let listed = place.voxpop(&["ls", "--json"]).last_json();
+        assert_eq!((&listed["state"], &listed["live"]), (&json!("stopped"), &json!(false)));
+        let outcome = place.voxpop(&["tell", RUN, "pause"]);
+        assert!(outcome.err.contains("is not live"), "{outcome:?}");
+        let outcome = place.voxpop(&["resume", RUN, "--detach"]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert!(outcome.out.contains("its last process was killed; 6 of 20"), "{outcome:?}");
+        let mut terminal = attach(&place, &[]);
+        terminal.wait_for(" 6 of 20 ");
+        gate.open();
+        terminal.wait_for("FINISHED");
+        terminal.press("q");
+        assert_eq!(terminal.exit_code(), 0);
+        assert_eq!(count(&place.export(), "done"), 20);
+        for n in 0..6 {
+            assert_eq!(provider.asked(&name(n)), 1, "who has answered is not asked again");
+        }
+        assert!(!left_behind.exists() && !Path::new(&lock).exists());
     }
 }
 

@@ -287,9 +287,7 @@ impl Drop for Orphan {
     }
 }
 
-/// Only a process that ends lets go of every handle on its terminal, so the terminal is one. It
-/// presses the keys, and is killed once so many requests are in flight and `ready` holds of the
-/// dashboard's pid.
+/// Puts the survey to the people on a dashboard whose terminal goes away: see [`drop_the_line_of`].
 pub fn drop_the_line(
     provider: &Provider,
     place: &Place,
@@ -297,15 +295,28 @@ pub fn drop_the_line(
     keys: &str,
     ready: impl Fn(u32) -> bool,
 ) -> Orphan {
+    drop_the_line_of(&place.asking(more), place, keys, |pid| {
+        provider.wait_for(4);
+        ready(pid)
+    })
+}
+
+/// Only a process that ends lets go of every handle on its terminal, so the terminal is one. It
+/// presses the keys once the dashboard is there, and is killed once `ready` holds of its pid.
+pub fn drop_the_line_of(
+    args: &[String],
+    place: &Place,
+    keys: &str,
+    ready: impl Fn(u32) -> bool,
+) -> Orphan {
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--exact", "terminal::child_that_is_a_terminal", "--nocapture"])
-        .env(TERMINAL_ARGS, place.asking(more).join("\n"))
+        .env(TERMINAL_ARGS, args.join("\n"))
         .env(TERMINAL_KEYS, keys)
         .env(TERMINAL_RUNS, place.runs());
     let terminal = Running::start(command);
     let line = terminal.wait_for_line("voxpop runs in here: ");
-    provider.wait_for(4);
     let (_, pid) = line.rsplit_once(": ").unwrap();
     let orphan = Orphan { pid: pid.parse().unwrap(), run_file: place.run_file() };
     wait_until("the dashboard to be ready", || ready(orphan.pid));

@@ -1,11 +1,13 @@
 //! One file: made in full or not at all, known for what it is, run by one process, readable
 //! wherever it lies.
 
-use crate::support::{PATIENCE, answer_one, create, path_in, persona, survey, writer};
+use crate::support::{
+    PATIENCE, answer_one, create, failure, finish, path_in, persona, survey, writer,
+};
 use rusqlite::Connection;
 use std::{fs, path::Path};
 use voxpop::{
-    model::{InterviewStatus, PersonaIndex, RunPhase},
+    model::{Fate, InterviewStatus, PersonaIndex, RunPhase, RunSummary, StatusCounts, StopReason},
     store::{Import, NewRun, OpenRun, Record, RunReader, StoreError, is_live, list, run_path},
 };
 
@@ -195,6 +197,52 @@ fn a_list_shows_every_run_and_the_damaged_ones_too() {
     assert!(matches!(listed[1].run, Err(StoreError::Damaged { .. })));
     writer.close(PATIENCE).unwrap();
     assert!(!list(dir.path()).unwrap()[0].run.as_ref().unwrap().live);
+}
+
+/// However a run ended, and whatever became of it since.
+#[test]
+fn a_list_counts_what_is_over_however_the_run_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = create(dir.path(), 6);
+    let (open, _notices) = writer(run);
+    open.write(Record::PhaseChanged(RunPhase::Running));
+    answer_one(&open, 0);
+    answer_one(&open, 1);
+    finish(&open, 2, Fate::Failed(failure()), 1);
+    let counted = |done, failed| {
+        let run = list(dir.path()).unwrap().remove(0).run.unwrap();
+        let reader = RunReader::open(&path_in(dir.path())).unwrap();
+        let counts = StatusCounts::of(&reader.statuses().unwrap());
+        assert_eq!((run.counts, reader.counts().unwrap()), (counts, counts));
+        let of = |status| run.counts.get(status);
+        assert_eq!((of(InterviewStatus::Done), of(InterviewStatus::Failed)), (done, failed));
+        assert!(run.per_minute.is_some_and(|rate| rate > 0.0), "{run:?}");
+    };
+    open.close(PATIENCE).unwrap();
+    // It says that it runs, and does not: it was killed.
+    counted(2, 1);
+
+    let go_on = || writer(OpenRun::open(&path_in(dir.path())).unwrap()).0;
+    let open = go_on();
+    let reason = StopReason::Asked;
+    open.write(Record::PhaseChanged(RunPhase::Stopped { reason }));
+    open.write(Record::Ended(summary(2, 1)));
+    open.close(PATIENCE).unwrap();
+    counted(2, 1);
+
+    // Put back before the run went on: the summary is of another time.
+    OpenRun::open(&path_in(dir.path())).unwrap().requeue_failed().unwrap();
+    counted(2, 0);
+    let open = go_on();
+    open.write(Record::PhaseChanged(RunPhase::Running));
+    answer_one(&open, 5);
+    open.close(PATIENCE).unwrap();
+    counted(3, 0);
+}
+
+fn summary(done: u32, failed: u32) -> RunSummary {
+    let run_file = "elsewhere.voxpop".into();
+    RunSummary { run: "parking".into(), run_file, total: 6, done, failed, refused: 0, seconds: 1.0 }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::{
         mailbox::{Mailbox, Taken},
     },
     protocol::{
-        Command, CommandId, CommandOutcome, Farewell, FromEngine, FromFrontEnd, Incoming, Order,
-        Outlet, Role, Update, Welcome,
+        Command, CommandId, CommandOutcome, Delta, Farewell, FromEngine, FromFrontEnd, Incoming,
+        Order, Outlet, Role, Update, Welcome,
         codec::{LONGEST_FROM_FRONT_END, Message},
     },
 };
@@ -81,6 +81,7 @@ struct Shared {
     run: String,
     joined: watch::Sender<u64>,
     farewell: watch::Receiver<Option<Farewell>>,
+    frames: DeltaFrames,
 }
 
 impl Server {
@@ -105,8 +106,13 @@ impl Server {
         let (hub, incoming) = hub();
         let (farewell, told) = watch::channel(None);
         let (joined, joins) = watch::channel(0);
-        let shared =
-            Arc::new(Shared { hub: hub.clone(), run: run.to_owned(), joined, farewell: told });
+        let shared = Arc::new(Shared {
+            hub: hub.clone(),
+            run: run.to_owned(),
+            joined,
+            farewell: told,
+            frames: DeltaFrames::default(),
+        });
         let thread = thread::Builder::new()
             .name("front-ends".to_owned())
             .spawn(move || runtime.block_on(serve(name, socket, shared)))
@@ -358,6 +364,13 @@ impl Client {
                     self.order(Command { id: OWN_ID, order: Order::SendSnapshot });
                     continue;
                 }
+                Taken::Delta(delta) => {
+                    let Ok(frame) = shared.frames.of(&delta) else { return };
+                    if to.write_all(&frame).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
                 Taken::Update(update) => update,
             };
             if let Update::Applied { id, .. } = &update {
@@ -392,11 +405,38 @@ impl Client {
 }
 
 async fn write(to: &mut OwnedWriteHalf, message: FromEngine) -> io::Result<()> {
-    let frame = message.encode().map_err(|error| {
+    to.write_all(&frame(message)?).await
+}
+
+fn frame(message: FromEngine) -> io::Result<Vec<u8>> {
+    message.encode().map_err(|error| {
         tracing::error!("a dashboard cannot be told something: {error}");
         io::Error::other(error)
-    })?;
-    to.write_all(&frame).await
+    })
+}
+
+/// The last delta as a frame: those who read at once all get the same one.
+#[derive(Default)]
+struct DeltaFrames(Mutex<Option<DeltaFrame>>);
+
+struct DeltaFrame {
+    of: Arc<Delta>,
+    bytes: Arc<[u8]>,
+}
+
+impl DeltaFrames {
+    fn of(&self, delta: &Arc<Delta>) -> io::Result<Arc<[u8]>> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(frame) = &*last
+            && Arc::ptr_eq(&frame.of, delta)
+        {
+            return Ok(Arc::clone(&frame.bytes));
+        }
+        let update = Update::Delta(Box::new(Delta::clone(delta)));
+        let bytes: Arc<[u8]> = frame(FromEngine::Update(update))?.into();
+        *last = Some(DeltaFrame { of: Arc::clone(delta), bytes: Arc::clone(&bytes) });
+        Ok(bytes)
+    }
 }
 
 /// The engine's side of a client's mailbox.
@@ -405,6 +445,10 @@ struct SocketOutlet(Arc<Mailbox>);
 impl Outlet for SocketOutlet {
     fn publish(&self, update: Update) {
         self.0.put(update);
+    }
+
+    fn publish_shared(&self, delta: &Arc<Delta>) {
+        self.0.put_shared(delta);
     }
 }
 
