@@ -74,7 +74,7 @@ endpoints:
 fn the_limits_of_several_endpoints_add_up_and_those_of_a_group_count_once() {
     let place = Place::new();
     place.people(600);
-    let survey = format!("question: Should it?\nbudget: 1.00\n{ENDPOINTS}");
+    let survey = format!("question: Should it?\nreview: off\nbudget: 1.00\n{ENDPOINTS}");
     place.write("survey.yaml", survey);
     let plan = planned(&place, &["--latency", "2s"]);
     let set = row(&plan, "set", None);
@@ -99,6 +99,22 @@ fn the_limits_of_several_endpoints_add_up_and_those_of_a_group_count_once() {
         assert!(words.out.contains(text), "{text:?} is not in {}", words.out);
     }
     assert!(!place.runs().join("started").exists(), "a command for a key was started");
+}
+
+#[test]
+fn critics_are_part_of_the_work() {
+    let place = Place::new();
+    place.people(30);
+    let work = |review: &str| {
+        let survey = format!("question: Should it?\nreview: {review}\nlimits: {}\n", limits(5));
+        place.write("survey.yaml", survey);
+        let plan = planned(&place, &[]);
+        (plan["requests"].as_u64().unwrap(), plan["prompt_tokens"].as_u64().unwrap())
+    };
+    let [off, fused, separate] = ["off", "fused", "separate"].map(work);
+    assert_eq!((off.0, fused.0, separate.0), (30, 60, 90));
+    // A critic reads the answer beside the profile.
+    assert!(off.1 + 30 * 250 < fused.1 && fused.1 < separate.1, "{off:?} {fused:?} {separate:?}");
 }
 
 /// Nobody could be asked with it, so nobody starts.
