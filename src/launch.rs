@@ -8,6 +8,7 @@ pub use attached::{Target, attach};
 pub use engine_process::{Ready, Started, Terms, serve, start};
 
 use crate::{
+    cache::CacheFile,
     cli::{Color, DisplayArgs, EngineArgs},
     config::Config,
     engine::{self, EngineParts, RunEnd},
@@ -110,6 +111,7 @@ pub struct PreparedRun {
     pub open: OpenRun,
     /// Whether nobody was asked before.
     pub fresh: bool,
+    pub cache: Option<CacheFile>,
     pub log: LogRing,
 }
 
@@ -133,6 +135,7 @@ pub fn see_through(
             config: run.config,
             open: run.open,
             fresh: run.fresh,
+            cache: run.cache,
             front_ends,
             log: run.log,
         }));

@@ -8,6 +8,7 @@
 //! - [`config`], [`personas`], [`prompt`]: what is asked, of whom, in which words
 //! - [`tokens`], [`forecast`]: how much that is, and how long it will take
 //! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
+//! - [`cache`]: replies that need not be asked for again
 //! - [`engine`]: the run itself
 //! - [`simulator`]: a provider on loopback, for demos and tests
 //! - [`link`]: how a front end reaches an engine, in the same process or in another
@@ -17,6 +18,7 @@
 //! - [`cli`], [`commands`], [`launch`]: the command line and what puts all of it together
 
 pub mod advice;
+pub mod cache;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -18,12 +18,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("provider", &["model"]),
     ("limiter", &["model"]),
     ("store", &["model"]),
+    ("cache", &["model"]),
     ("export", &["model", "store"]),
     (
         "engine",
         &[
             "model", "protocol", "config", "personas", "prompt", "provider", "limiter", "store",
-            "tokens",
+            "tokens", "cache",
         ],
     ),
     ("simulator", &["model"]),

@@ -1,7 +1,9 @@
 //! What the run file keeps of a configuration, so that a resumed run goes on under the same terms.
 
 use super::{HeaderSource, KeySource, RetryBounds};
-use crate::model::{EndpointIndex, EndpointKind, Guessed, LimitName, Limits, Price, Usd};
+use crate::model::{
+    CacheSettings, EndpointIndex, EndpointKind, Guessed, LimitName, Limits, Price, Usd,
+};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::{num::NonZeroU32, time::Duration};
@@ -19,6 +21,7 @@ pub struct RunSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Usd>,
     pub adapt: bool,
+    pub cache: CacheSettings,
 }
 
 /// One endpoint of a run.
@@ -79,6 +82,8 @@ struct Written {
     budget: Option<Usd>,
     #[serde(default = "yes")]
     adapt: bool,
+    #[serde(default)]
+    cache: CacheSettings,
 }
 
 const fn yes() -> bool {
@@ -108,6 +113,7 @@ impl TryFrom<Written> for RunSettings {
             plan: written.plan,
             budget: written.budget,
             adapt: written.adapt,
+            cache: written.cache,
         })
     }
 }

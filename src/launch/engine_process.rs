@@ -119,6 +119,7 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
             config: run.config,
             open: run.open,
             fresh: run.fresh,
+            cache: run.cache,
             front_ends,
             log: run.log,
         };

@@ -8,6 +8,7 @@
 
 mod answer;
 mod attempt;
+mod cache;
 mod endpoint;
 mod failure;
 mod ids;
@@ -28,6 +29,7 @@ mod time;
 
 pub use answer::{Answer, Score, ScoreOutOfRange};
 pub use attempt::{Attempt, AttemptTiming, Stage, Usage};
+pub use cache::{CacheLimits, CacheSettings};
 pub use endpoint::{AuthHeader, EndpointKind, OutputCapField};
 pub use failure::{Failure, FailureKind, Treatment};
 pub use ids::{EndpointIndex, PersonaIndex};

@@ -227,6 +227,10 @@ impl Writer<'_> {
             stage => format!("{}, ", stage.label()),
         };
         let cap = if raised { "with a higher output cap, " } else { "" };
+        if attempt.from_cache {
+            let words = format!("{what}from the cache: nothing was sent");
+            return self.indented(Role::Cached, &head, &words);
+        }
         match &attempt.failure {
             None => self.indented(Role::Good, &head, &format!("{what}{cap}answered")),
             Some(failure) => self.indented(Role::Bad, &head, &format!("{what}{cap}{failure}")),

@@ -8,6 +8,7 @@ use ratatui::layout::{Rect, Size};
 /// The counters in the order in which they are read, with a short word each.
 pub const ENTRIES: [(InterviewStatus, &str); InterviewStatus::COUNT] = [
     (InterviewStatus::Done, "done"),
+    (InterviewStatus::Cached, "cached"),
     (InterviewStatus::Flagged, "flagged"),
     (InterviewStatus::Failed, "failed"),
     (InterviewStatus::Refused, "refused"),

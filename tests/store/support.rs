@@ -96,6 +96,7 @@ pub fn attempt(index: u32, number: u32, failure: Option<Failure>) -> Attempt {
             cached_tokens: 100,
         }),
         body: failure.as_ref().map(|_| "{\"error\":1}".to_owned()),
+        from_cache: false,
         failure,
     }
 }
