@@ -8,11 +8,12 @@ use ratatui::layout::{Rect, Size};
 /// The counters in the order in which they are read, with a short word each.
 pub const ENTRIES: [(InterviewStatus, &str); InterviewStatus::COUNT] = [
     (InterviewStatus::Done, "done"),
-    (InterviewStatus::Cached, "cached"),
     (InterviewStatus::Flagged, "flagged"),
     (InterviewStatus::Failed, "failed"),
     (InterviewStatus::Refused, "refused"),
     (InterviewStatus::InFlight, "in flight"),
+    // Here it is the one that the smallest screen has no room for.
+    (InterviewStatus::Cached, "cached"),
     (InterviewStatus::BackingOff, "backing off"),
     (InterviewStatus::WaitingForSlot, "slot wait"),
     (InterviewStatus::WaitingForRequests, "req wait"),
