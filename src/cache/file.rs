@@ -8,7 +8,8 @@ use rusqlite::{
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Other processes write batches of some milliseconds.
@@ -21,6 +22,9 @@ const MAKE_ROOM: u64 = 10;
 /// A use is noted only where the last one was so long ago: that is exact enough to tell what is
 /// used from what is not, and spares a write a hit.
 const NOTE_USE_AFTER: Duration = Duration::from_secs(3_600);
+
+/// Making a file takes some milliseconds.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -81,10 +85,10 @@ impl CacheFile {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| CacheError::io(path, e))?;
         }
-        let (connection, set_aside) = match connect(path, true) {
+        let (connection, set_aside) = match make(path) {
             Err(CacheError::Damaged { .. }) => {
                 let aside = set_aside(path)?;
-                (connect(path, true)?, Some(aside))
+                (make(path)?, Some(aside))
             }
             opened => (opened?, None),
         };
@@ -303,6 +307,20 @@ impl CacheFile {
     }
 }
 
+/// A connection to a file that is a cache or becomes one. Where several processes make it at once,
+/// SQLite lets one of them switch to the write-ahead log and turns the others down without a wait.
+fn make(path: &Path) -> Result<Connection, CacheError> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connect(path, true) {
+            Err(CacheError::Locked { .. }) if Instant::now() < until => {
+                thread::sleep(TRY_AGAIN_AFTER);
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// A connection to a file that is a cache; `make` has an empty or missing one become one.
 fn connect(path: &Path, make: bool) -> Result<Connection, CacheError> {
     let sqlite = |e| CacheError::sqlite(path, e);
@@ -320,11 +338,10 @@ fn connect(path: &Path, make: bool) -> Result<Connection, CacheError> {
         let count = "SELECT count(*) FROM sqlite_schema";
         connection.query_row(count, [], |row| row.get::<_, i64>(0)).map(|n| n == 0).map_err(sqlite)
     };
-    if !ours(pragma("application_id")?) && !(make && is_empty()?) {
-        // Another process may have made it in between.
-        if !ours(pragma("application_id")?) {
-            return Err(CacheError::NotACache { path: path.to_owned() });
-        }
+    let fresh = make && is_empty()?;
+    // Looked at after that: another process may be making it at this moment.
+    if !fresh && !ours(pragma("application_id")?) {
+        return Err(CacheError::NotACache { path: path.to_owned() });
     }
     if pragma("user_version")? > schema::VERSION {
         return Err(CacheError::Newer { path: path.to_owned() });

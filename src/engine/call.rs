@@ -106,7 +106,7 @@ impl<'a> Call<'a> {
     /// Asks until there is an end: what came of it, or why nothing did.
     pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<Vec<StepEvent>, Ending>) {
         loop {
-            if let Some((attempt, events)) = self.from_cache().await {
+            if let Some((attempt, events)) = self.kept().await {
                 return (Some(attempt), Ok(events));
             }
             let Clearance { permit, money } = match self.clearance().await {
@@ -194,7 +194,7 @@ impl<'a> Call<'a> {
     /// What the same request was answered before, as the attempt that it takes the place of. A
     /// request is looked up once, and again where it has become another one. It takes no permit
     /// and no money, and tells nothing of an endpoint.
-    pub(super) async fn from_cache(&mut self) -> Option<(Box<Attempt>, Vec<StepEvent>)> {
+    pub(super) async fn kept(&mut self) -> Option<(Box<Attempt>, Vec<StepEvent>)> {
         let interviewer = self.interviewer;
         let caching = interviewer.caching.as_ref().filter(|_| self.keys.is_empty())?;
         self.keys = caching.keys(&interviewer.endpoints, self.asked.form, &self.question());

@@ -180,7 +180,7 @@ impl Interview<'_> {
                 .similar
                 .as_ref()
                 .and_then(|similar| similar.fingerprint(stage, standing, &self.persona));
-            let (attempt, result) = match call.from_cache().await {
+            let (attempt, result) = match call.kept().await {
                 Some((attempt, events)) => (Some(attempt), Ok(events)),
                 None => match interviewer.near(fingerprint.as_ref()) {
                     Some(verdict) => (None, Ok(vec![verdict])),
