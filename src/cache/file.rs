@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Other processes write batches of some milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is thrown out where the file is full, beyond what must be: a tenth, so that it need not be
 /// done with every batch.

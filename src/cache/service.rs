@@ -31,7 +31,7 @@ const WAITING_MOST: usize = 20_000;
 const LOOK_AFTER_BYTES: usize = 8 << 20;
 
 /// How often a batch is tried that another program keeps from being written.
-const TRIES: u32 = 5;
+const TRIES: u32 = 3;
 
 /// A disk that takes longer to read one reply than a provider to give one is of no use.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
@@ -137,7 +137,9 @@ impl Cache {
         match tokio::time::timeout(FOUND_WITHIN, found).await {
             Ok(found) => found.ok(),
             Err(_) => {
-                self.shared.turn_off("its disk does not answer");
+                if self.shared.turn_off() {
+                    without("its disk does not answer");
+                }
                 None
             }
         }
@@ -187,27 +189,29 @@ impl Shared {
         }
     }
 
-    /// Says once that there is no cache from now on, and why.
-    fn turn_off(&self, why: &str) {
-        if !self.off.swap(true, Ordering::Relaxed) {
-            tracing::warn!("the run goes on without its cache: {why}");
-        }
+    /// There is no cache from now on; true where it was on until now, which is to be said once.
+    fn turn_off(&self) -> bool {
+        !self.off.swap(true, Ordering::Relaxed)
     }
 
-    /// The same for an error of the file. One that is damaged is set aside, so that the next run
+    /// Turns it off for an error of the file. One that is damaged is set aside, so that the next run
     /// begins a new one.
     fn fail(&self, file: &CacheFile, error: rusqlite::Error) {
-        let error = CacheError::sqlite(file.path(), error);
-        if self.off.load(Ordering::Relaxed) {
+        if !self.turn_off() {
             return;
         }
+        let error = CacheError::sqlite(file.path(), error);
         let aside = matches!(error, CacheError::Damaged { .. })
             .then(|| file::set_aside(file.path()).ok())
             .flatten();
         let aside =
             aside.map_or_else(String::new, |aside| format!("; it is now {}", aside.display()));
-        self.turn_off(&format!("{error}{aside}"));
+        without(&format!("{error}{aside}"));
     }
+}
+
+fn without(why: &str) {
+    tracing::warn!("the run goes on without its cache: {why}");
 }
 
 /// The thread that looks up.

@@ -107,6 +107,7 @@ fn a_damaged_file_is_set_aside_and_what_is_no_cache_is_left_alone() {
     fs::write(&path, bytes).unwrap();
     assert!(CacheFile::open(&path, LIMITS).unwrap().set_aside.is_some());
 
+    assert!(matches!(CacheFile::open(folder.path(), LIMITS), Err(CacheError::Sqlite { .. })));
     let other = folder.path().join("other.sqlite");
     Connection::open(&other).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
     assert!(matches!(CacheFile::open(&other, LIMITS), Err(CacheError::NotACache { .. })));
@@ -160,4 +161,19 @@ async fn a_file_that_turns_out_to_be_unusable_turns_the_cache_off() {
     cache.put(key(2), reply("no"));
     assert_eq!(cache.look_up(&[key(1)]).await, None);
     threads.end();
+}
+
+#[tokio::test]
+async fn while_another_program_holds_the_file_what_is_in_it_is_found_and_the_end_comes() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("cache.sqlite");
+    put(&open(&path, LIMITS), 1, "yes", UnixMillis::now());
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let (cache, threads) = Cache::start(open(&path, LIMITS)).unwrap();
+    cache.put(key(2), reply("no"));
+    assert_eq!(cache.look_up(&[key(1)]).await, Some((0, reply("yes"))));
+    threads.end();
+    holder.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(open(&path, LIMITS).stats().unwrap().entries, 1);
 }

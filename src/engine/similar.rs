@@ -140,7 +140,7 @@ impl Fingerprint {
         }
         for attribute in &persona.attributes {
             if speaks_of(&words, &attribute.value) {
-                attribute.hash_into(&mut block);
+                (&attribute.name, &attribute.value).hash(&mut block);
             }
         }
         words.iter().filter(|word| is_decisive(word)).for_each(|word| word.hash(&mut block));
@@ -149,16 +149,6 @@ impl Fingerprint {
             sketch: simhash_stream(pairs.iter().map(String::as_str)),
             shingles: shingles.into_iter().collect(),
         }
-    }
-}
-
-trait HashInto {
-    fn hash_into(&self, hasher: &mut DefaultHasher);
-}
-
-impl HashInto for crate::model::Attribute {
-    fn hash_into(&self, hasher: &mut DefaultHasher) {
-        (&self.name, &self.value).hash(hasher);
     }
 }
 

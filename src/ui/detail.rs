@@ -316,3 +316,21 @@ impl Writer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixture;
+
+    #[test]
+    fn an_attempt_that_was_not_sent_says_so() {
+        let mut detail = fixture::detail(3, InterviewStatus::Cached);
+        detail.attempts.truncate(1);
+        detail.attempts[0].from_cache = true;
+        detail.attempts[0].failure = None;
+        let text = plain(&detail, About::default());
+        assert!(text.contains("from the cache: nothing was sent"), "{text}");
+        assert!(text.contains("done, from the cache"), "{text}");
+        assert!(!text.contains("wire"), "it was on none: {text}");
+    }
+}

@@ -207,6 +207,18 @@ fn a_run_without_answers_for_a_minute_raises_an_alarm() {
 }
 
 #[test]
+fn what_came_from_the_cache_is_counted_where_there_is_room() {
+    let mut hits = delta(&[]);
+    hits.meters.from_cache = 1_312;
+    for (width, told) in [(120, true), (80, true), (60, false)] {
+        let mut state = fixture::state(width, 24, 200);
+        state.apply(Input::Update(Update::Delta(Box::new(hits.clone()))));
+        let frame = text(&drawn(&state, &fixture::look(Glyphs::ASCII, theme::MONO)));
+        assert_eq!(frame.contains("1,312 from the cache"), told, "{frame}");
+    }
+}
+
+#[test]
 fn an_endpoint_that_is_out_of_service_is_told_with_the_remedy_and_advice_is_not_lost() {
     let state = fixture::several(120, 40);
     says(
