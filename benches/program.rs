@@ -83,12 +83,18 @@ impl Bench {
         );
         let personas = self.personas(20_000);
         let oha = env::var("OHA").unwrap_or_else(|_| "oha".to_owned());
+        self.speed_beside(&oha, &personas, "without the cache", &["--no-cache"]);
+        self.speed_beside(&oha, &personas, "with an empty cache", &[]);
+    }
+
+    fn speed_beside(&self, oha: &str, personas: &Path, what: &str, more: &[&str]) {
+        println!("  {what}");
+        let flags = [&["--concurrency", "200", "--rpm", "unlimited"][..], more].concat();
         let mut ratios = Vec::new();
         for _ in 0..5 {
             let url = format!("http://{}:{}/v1/chat/completions", self.host, self.port);
-            let oha = oha_per_second(&oha, &url);
-            let taken =
-                self.run(&personas, self.port, &["--concurrency", "200", "--rpm", "unlimited"]);
+            let oha = oha_per_second(oha, &url);
+            let taken = self.run(personas, self.port, &flags);
             let per_second = 20_000.0 / seconds_of_run(&taken.out);
             let ratio = per_second / oha;
             ratios.push(ratio);
@@ -230,6 +236,8 @@ impl Bench {
         command.arg("--personas").arg(personas).args(flags).arg("--json");
         command.args(["--base-url", &format!("http://{}:{port}/v1", self.host)]);
         command.env("VOXPOP_RUNS", runs.path()).current_dir(runs.path());
+        // Nobody is to be answered by what a run before has asked.
+        command.env("VOXPOP_CACHE", runs.path().join("cache.sqlite"));
         measured(command)
     }
 }

@@ -151,6 +151,7 @@ fn write_one(writer: &Writer, index: u32) {
         usage: Some(Usage { prompt_tokens: 420, completion_tokens: 310, cached_tokens: 256 }),
         failure: None,
         body: None,
+        from_cache: false,
     })));
     let fate = Fate::Answered(answer(index));
     writer.write(Record::Finished { persona: PersonaIndex(index), fate, attempts: 1 });

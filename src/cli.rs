@@ -15,7 +15,7 @@ Begin with `voxpop demo`: it needs no key and no file.
 
 Settings, the later ones win: built-in < survey file < .env < environment < --plan < flags.
 Environment: OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL, MAX_CONCURRENT_REQUESTS,
-REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE, VOXPOP_RUNS, NO_COLOR.
+REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE, VOXPOP_RUNS, VOXPOP_CACHE, NO_COLOR.
 
 Exit codes: 0 all answered or declined, 1 could not run, 2 usage or input, 3 finished with failures,
 4 stopped because the provider will not serve, 130 interrupted.")]
@@ -51,6 +51,8 @@ pub enum Command {
     Tell(TellArgs),
     /// List the runs
     Ls(LsArgs),
+    /// Show what the cache of replies holds, or empty it
+    Cache(CacheArgs),
     /// The process that a run has to itself
     #[command(hide = true)]
     Engine {
@@ -90,6 +92,9 @@ pub struct LimitArgs {
     /// Keep the limits as they are set, whatever the provider shows of itself
     #[arg(long)]
     pub no_adapt: bool,
+    /// Ask anew what was asked before: neither take a reply from the cache nor keep one
+    #[arg(long)]
+    pub no_cache: bool,
 }
 
 #[derive(Debug, Default, Args)]
@@ -182,6 +187,7 @@ impl LimitArgs {
             plan: endpoint.plan.clone(),
             budget: self.budget.clone(),
             no_adapt: self.no_adapt,
+            no_cache: self.no_cache,
         }
     }
 }
@@ -315,6 +321,21 @@ pub struct TellArgs {
     /// One JSON object an order
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    #[command(subcommand)]
+    pub command: Option<CacheCommand>,
+    /// One JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Empty it
+    Clear,
 }
 
 #[derive(Debug, Args)]

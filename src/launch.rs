@@ -8,6 +8,7 @@ pub use attached::{Target, attach};
 pub use engine_process::{Ready, Started, Terms, serve, start};
 
 use crate::{
+    cache::CacheFile,
     cli::{Color, DisplayArgs, EngineArgs},
     config::Config,
     engine::{self, EngineParts, RunEnd},
@@ -110,14 +111,15 @@ pub struct PreparedRun {
     pub open: OpenRun,
     /// Whether nobody was asked before.
     pub fresh: bool,
+    pub cache: Option<CacheFile>,
     pub log: LogRing,
 }
 
 impl PreparedRun {
     /// All that an engine needs.
     fn with(self, front_ends: UnboundedReceiver<Incoming>) -> EngineParts {
-        let Self { header, handle: _, config, open, fresh, log } = self;
-        EngineParts { header, config, open, fresh, front_ends, log }
+        let Self { header, handle: _, config, open, fresh, cache, log } = self;
+        EngineParts { header, config, open, fresh, cache, front_ends, log }
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`tokens`], [`forecast`]: how much that is, and how long it will take
 //! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
 //! - [`batch`]: files of many calls: what goes into which, and what to do next
+//! - [`cache`]: replies that need not be asked for again
 //! - [`engine`]: the run itself
 //! - [`simulator`]: a provider on loopback, for demos and tests
 //! - [`link`]: how a front end reaches an engine, in the same process or in another
@@ -19,6 +20,7 @@
 
 pub mod advice;
 pub mod batch;
+pub mod cache;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -18,13 +18,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("provider", &["model"]),
     ("limiter", &["model"]),
     ("store", &["model"]),
+    ("cache", &["model"]),
     ("export", &["model", "store"]),
     ("batch", &["model"]),
     (
         "engine",
         &[
             "model", "protocol", "config", "personas", "prompt", "provider", "limiter", "store",
-            "tokens",
+            "tokens", "cache",
         ],
     ),
     ("simulator", &["model"]),

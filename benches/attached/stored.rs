@@ -186,6 +186,7 @@ fn write_one(writer: &Writer, persona: PersonaIndex) {
         usage: Some(Usage { prompt_tokens: 900, completion_tokens: 250, cached_tokens: 0 }),
         failure: failed.then_some(failure),
         body: None,
+        from_cache: false,
     })));
     writer.write(Record::Finished { persona, fate, attempts: 1 });
 }

@@ -32,6 +32,8 @@ pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
         rpm: Some(args.rpm),
         tpm: Some(args.tpm),
         base_url: Some(simulator.base_url()),
+        // Its provider is another one each time, and is to be seen at work.
+        no_cache: true,
         ..Flags::default()
     })
     .map_err(Problem::input)?;

@@ -1,6 +1,7 @@
 //! What each subcommand does: one file a subcommand.
 
 mod attach;
+mod cache;
 mod check;
 mod demo;
 mod engine;
@@ -42,6 +43,7 @@ pub fn carry_out(cli: Cli) -> Result<Exit, Problem> {
         Command::Tell(args) => tell::tell(&args, &runs()?),
         Command::Engine { command } => engine::engine(command, &runs()?),
         Command::Ls(args) => ls::ls(&args, &runs()?),
+        Command::Cache(args) => cache::cache(&args),
         Command::Simulate(args) => simulate::simulate(args),
         Command::Completions { shell } => {
             let mut command = Cli::command();

@@ -1,6 +1,6 @@
 //! From input files to a locked run file with every persona in it.
 
-use super::runs_folder::RunsFolder;
+use super::{cache, runs_folder::RunsFolder};
 use crate::{
     config::Config,
     error::Problem,
@@ -65,8 +65,10 @@ impl NewRunFile {
     /// The run, ready to start.
     pub(super) fn prepared(self, config: Config, log: LogRing) -> Result<PreparedRun, Problem> {
         self.progress.done();
-        let open = self.import.finish().map_err(Problem::could_not_run)?;
-        Ok(PreparedRun { header: self.header, handle: self.handle, config, open, fresh: true, log })
+        let Self { header, handle, import, .. } = self;
+        let open = import.finish().map_err(Problem::could_not_run)?;
+        let cache = cache::open(&config);
+        Ok(PreparedRun { header, handle, config, open, fresh: true, cache, log })
     }
 }
 
@@ -80,7 +82,8 @@ pub(super) fn again(
 ) -> PreparedRun {
     let handle = runs.handle(name, open.path());
     let header = header(name, open.path(), &config.survey, UnixMillis::now(), true);
-    PreparedRun { header, handle, config, open, fresh: false, log }
+    let cache = cache::open(&config);
+    PreparedRun { header, handle, config, open, fresh: false, cache, log }
 }
 
 /// What a front end is told about a run.

@@ -8,7 +8,9 @@ use super::{
     plans::plans,
     review::topics_of_domain,
 };
-use crate::model::{Grid, PerMinute, PromptTemplates, Review, Survey, Topic};
+use crate::model::{
+    CacheLimits, CacheSettings, Grid, PerMinute, PromptTemplates, Review, Survey, Topic,
+};
 use std::time::Duration;
 
 impl Layers {
@@ -85,6 +87,7 @@ impl Layers {
         let retry =
             RetryBounds { attempts: self.attempts.get().0, total: self.retry_seconds.get().0 };
         let timeout = self.timeout_seconds.get().0;
+        let cache = self.cache();
         let plan = self.plan.0.map(|(name, _)| name);
         let budget = self.budget.0.map(|(budget, _)| budget);
         let adapt = self.adapt.get().0;
@@ -95,6 +98,7 @@ impl Layers {
             plan: plan.clone(),
             budget,
             adapt,
+            cache,
         };
         Ok(Config {
             survey,
@@ -104,12 +108,24 @@ impl Layers {
             plan,
             budget,
             adapt,
+            cache,
             settings,
             warnings,
             key_problems,
             kept,
             source: self.source,
         })
+    }
+
+    fn cache(&self) -> CacheSettings {
+        CacheSettings {
+            on: self.cache_on.get().0,
+            limits: CacheLimits {
+                megabytes: self.cache_megabytes.get().0,
+                days: self.cache_days.get().0,
+            },
+            similar: self.similar.0.as_ref().map(|(similar, _)| *similar),
+        }
     }
 
     /// A rate that the plan would not allow, where an endpoint goes by it.
@@ -185,6 +201,10 @@ impl Layers {
         show("timeout_seconds", seconds(self.timeout_seconds.get()));
         show("budget", self.budget.0.as_ref().map_or_else(|| none("none"), text));
         show("adapt", text(self.adapt.get()));
+        show("cache.on", text(self.cache_on.get()));
+        show("cache.size_mb", text(self.cache_megabytes.get()));
+        show("cache.days", text(self.cache_days.get()));
+        show("cache.similar", self.similar.0.as_ref().map_or_else(|| none("off"), text));
         settings
     }
 }

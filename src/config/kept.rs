@@ -2,7 +2,7 @@
 
 use super::{HeaderSource, KeySource, RetryBounds};
 use crate::model::{
-    EndpointIndex, EndpointKind, Guessed, LimitName, Limits, Price, SharedQuota, Usd,
+    CacheSettings, EndpointIndex, EndpointKind, Guessed, LimitName, Limits, Price, SharedQuota, Usd,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ pub struct RunSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Usd>,
     pub adapt: bool,
+    pub cache: CacheSettings,
 }
 
 /// One endpoint of a run.
@@ -81,6 +82,8 @@ struct Written {
     budget: Option<Usd>,
     #[serde(default = "yes")]
     adapt: bool,
+    #[serde(default)]
+    cache: CacheSettings,
 }
 
 const fn yes() -> bool {
@@ -110,6 +113,7 @@ impl TryFrom<Written> for RunSettings {
             plan: written.plan,
             budget: written.budget,
             adapt: written.adapt,
+            cache: written.cache,
         })
     }
 }

@@ -42,6 +42,10 @@ pub(super) struct Layers {
     pub(super) timeout_seconds: Layered<Duration>,
     pub(super) budget: Layered<Usd>,
     pub(super) adapt: Layered<bool>,
+    pub(super) cache_on: Layered<bool>,
+    pub(super) cache_megabytes: Layered<u32>,
+    pub(super) cache_days: Layered<u32>,
+    pub(super) similar: Layered<f32>,
 }
 
 impl Layers {
@@ -82,6 +86,10 @@ impl Layers {
         self.timeout_seconds.put(file.timeout_seconds.map(|n| seconds(n.get())), origin);
         self.budget.put(file.budget.map(|budget| budget.0), origin);
         self.adapt.put(file.adapt.map(|switch| switch.0), origin);
+        self.cache_on.put(file.cache.on, origin);
+        self.cache_megabytes.put(file.cache.size_mb, origin);
+        self.cache_days.put(file.cache.days, origin);
+        self.similar.put(file.cache.similar, origin);
         if let Some(Endpoints(endpoints)) = file.endpoints {
             let folder = self.source.file.parent().unwrap_or(Path::new("")).to_owned();
             let layers = |keys| EndpointLayers::from_keys(keys, origin, &folder);
@@ -117,6 +125,10 @@ impl Layers {
         self.timeout_seconds.put(Some(kept.timeout), origin);
         self.budget.put(kept.budget, origin);
         self.adapt.put(Some(kept.adapt), origin);
+        self.cache_on.put(Some(kept.cache.on), origin);
+        self.cache_megabytes.put(Some(kept.cache.limits.megabytes), origin);
+        self.cache_days.put(Some(kept.cache.limits.days), origin);
+        self.similar.put(kept.cache.similar, origin);
         Ok(())
     }
 
@@ -212,6 +224,9 @@ impl Layers {
         }
         if flags.no_adapt {
             self.adapt.put(Some(false), &Origin::Flag("--no-adapt"));
+        }
+        if flags.no_cache {
+            self.cache_on.put(Some(false), &Origin::Flag("--no-cache"));
         }
         Ok(())
     }

@@ -27,6 +27,7 @@
 //! [`text_file`](FileError) reads text as people have it, for this folder and for the personas.
 
 mod base_url;
+mod cache;
 mod dotenv;
 mod endpoint_keys;
 mod endpoint_layers;

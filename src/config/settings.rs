@@ -1,7 +1,9 @@
 //! What a run is configured with, and where each value came from.
 
 use super::{ConfigError, KeySource, RunSettings, place::Source};
-use crate::model::{EndpointKind, Guessed, Limits, Price, Survey, Usd, strip_controls};
+use crate::model::{
+    CacheSettings, EndpointKind, Guessed, Limits, Price, Survey, Usd, strip_controls,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
@@ -22,6 +24,7 @@ pub struct Config {
     pub budget: Option<Usd>,
     /// Whether limits follow what the provider shows of itself.
     pub adapt: bool,
+    pub cache: CacheSettings,
     /// Every setting with its origin, in the order in which a screen lists them.
     pub settings: Vec<Setting>,
     /// What is allowed but probably not meant; one sentence each.

@@ -3,6 +3,7 @@
 use super::{
     ConfigError,
     base_url::BaseUrl,
+    cache::CacheKeys,
     endpoint_keys::{self, Endpoints},
     place::Source,
     plans,
@@ -51,6 +52,8 @@ pub(super) struct SurveyFile {
     pub review: Option<ReviewWord>,
     pub follow_ups: Option<Whole<0, 5>>,
     pub topics: Option<Topics>,
+    #[serde(default)]
+    pub cache: CacheKeys,
 }
 
 #[derive(Debug, Default, Deserialize)]

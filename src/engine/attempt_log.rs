@@ -26,6 +26,7 @@ macro_rules! attempt_event {
 /// Answers go to the file only; failures are also shown on the dashboard.
 pub(super) fn log(attempt: &Attempt) {
     match &attempt.failure {
+        None if attempt.from_cache => attempt_event!(debug, attempt, "answered from the cache"),
         None => attempt_event!(debug, attempt, "answered"),
         Some(failure) => attempt_event!(
             warn,

@@ -1,6 +1,8 @@
 //! One call: a question to a model until it is answered, retries, repairs and all.
 //!
 //! ```text
+//! cache -> nothing is sent
+//!   | where it has no reply
 //! permit (slot + rate, on some endpoint) -> money -> exchange -> what it taught -> decision
 //!   ^------------- waits without a permit: backs off, or for money to come back <-----'
 //! ```
@@ -15,12 +17,13 @@ use super::{
     stages::{Asked, Standing},
 };
 use crate::{
+    cache::{CacheKey, CachedReply},
     limiter::{Avoided, Feedback, Outcome, Permit, PermitRequest, Priority},
     model::{
         Attempt, AttemptTiming, EndpointIndex, Failure, FailureKind, Fate, PersonaIndex, Stage,
         StepEvent, Tokens, UnixMillis, Usage,
     },
-    provider::{Exchange, Question, Repair, Unanswered},
+    provider::{Completion, Exchange, Question, Repair, Unanswered},
 };
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -48,10 +51,14 @@ pub(super) struct Call<'a> {
     pub standing: &'a Standing,
     /// Attempts made so far, over all runs of the interview.
     pub attempts: &'a mut u32,
+    /// Whether any of them was sent.
+    pub sent: &'a mut bool,
     progress: Progress,
     output_cap: u32,
     /// An answer that was no use, and what was wrong with it.
     to_repair: Option<(String, String)>,
+    /// What the request as it is now is known by; empty where nobody looked it up.
+    keys: Vec<CacheKey>,
 }
 
 /// An attempt as it went, with what it gave.
@@ -78,6 +85,7 @@ impl<'a> Call<'a> {
         asked: &'a Asked,
         standing: &'a Standing,
         attempts: &'a mut u32,
+        sent: &'a mut bool,
     ) -> Self {
         let output_cap = interviewer.stages.survey.max_output_tokens;
         let progress = Progress::default();
@@ -87,20 +95,26 @@ impl<'a> Call<'a> {
             asked,
             standing,
             attempts,
+            sent,
             progress,
             output_cap,
             to_repair: None,
+            keys: Vec::new(),
         }
     }
 
     /// Asks until there is an end: what came of it, or why nothing did.
     pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<Vec<StepEvent>, Ending>) {
         loop {
+            if let Some((attempt, events)) = self.kept().await {
+                return (Some(attempt), Ok(events));
+            }
             let Clearance { permit, money } = match self.clearance().await {
                 Ok(clearance) => clearance,
                 Err(ending) => return (None, Err(ending)),
             };
             *self.attempts += 1;
+            *self.sent = true;
             let endpoint = permit.endpoint();
             let Tried { attempt, events, other_dialect, is_the_models } =
                 self.attempt(permit, money).await;
@@ -145,12 +159,14 @@ impl<'a> Call<'a> {
                     // What is not the model's own words is asked for again as it was.
                     let reply = attempt.body.clone().filter(|_| is_the_models);
                     self.to_repair = reply.map(|reply| (reply, failure.message));
+                    self.keys.clear();
                     self.again(attempt);
                     continue;
                 }
                 Decision::RaiseCap => {
                     self.progress.cap_raised = true;
                     self.output_cap = self.output_cap.saturating_mul(RAISED_CAP);
+                    self.keys.clear();
                     self.again(attempt);
                     continue;
                 }
@@ -173,6 +189,38 @@ impl<'a> Call<'a> {
             };
             return (Some(attempt), Err(ending));
         }
+    }
+
+    /// What the same request was answered before, as the attempt that it takes the place of. A
+    /// request is looked up once, and again where it has become another one. It takes no permit
+    /// and no money, and tells nothing of an endpoint.
+    pub(super) async fn kept(&mut self) -> Option<(Box<Attempt>, Vec<StepEvent>)> {
+        let interviewer = self.interviewer;
+        let caching = interviewer.caching.as_ref().filter(|_| self.keys.is_empty())?;
+        self.keys = caching.keys(&interviewer.endpoints, self.asked.form, &self.question());
+        let (endpoint, reply) = caching.look_up(&self.keys).await?;
+        let parsing = Instant::now();
+        // One that cannot be read any more is as good as none.
+        let events =
+            interviewer.stages.read(self.asked.stage, self.standing, &reply.content).ok()?;
+        *self.attempts += 1;
+        let timing = AttemptTiming { parsed: parsing.elapsed(), ..AttemptTiming::default() };
+        let attempt = Box::new(Attempt {
+            persona: self.persona,
+            stage: self.stage(),
+            number: *self.attempts,
+            endpoint,
+            sent_at: UnixMillis::now(),
+            timing,
+            status: None,
+            request_id: None,
+            usage: None,
+            failure: None,
+            body: None,
+            from_cache: true,
+        });
+        attempt_log::log(&attempt);
+        Some((attempt, events))
     }
 
     /// A permit, and the money for what it allows. Where there is none, the permit goes back
@@ -241,13 +289,18 @@ impl<'a> Call<'a> {
             endpoint.answered();
         }
         let read = match result {
-            Ok(completion) => interviewer
-                .stages
-                .read(self.asked.stage, self.standing, &completion.content)
-                .map_err(|error| {
-                    let failure = Failure::new(FailureKind::Malformed, error.to_string());
-                    (failure, Some(completion.content))
-                }),
+            Ok(Completion { content }) => {
+                match interviewer.stages.read(self.asked.stage, self.standing, &content) {
+                    Ok(events) => {
+                        self.keep(index, content, usage);
+                        Ok(events)
+                    }
+                    Err(error) => {
+                        let failure = Failure::new(FailureKind::Malformed, error.to_string());
+                        Err((failure, Some(content)))
+                    }
+                }
+            }
             Err(unanswered) => {
                 other_dialect = speaks_otherwise(endpoint, &templates, &unanswered);
                 Err((unanswered.failure, unanswered.body))
@@ -276,9 +329,18 @@ impl<'a> Call<'a> {
             usage,
             failure,
             body,
+            from_cache: false,
         });
         attempt_log::log(&attempt);
         Tried { attempt, events, other_dialect, is_the_models }
+    }
+
+    /// Keeps a reply for whoever asks the same again.
+    fn keep(&self, endpoint: EndpointIndex, content: String, usage: Option<Usage>) {
+        if let Some(caching) = &self.interviewer.caching {
+            let reply = CachedReply { content, usage };
+            caching.keep(&self.keys, endpoint, reply);
+        }
     }
 
     /// Gives the slot back and settles tokens and money by what the provider counted.

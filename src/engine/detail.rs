@@ -19,7 +19,7 @@ pub(super) fn detail(
     let fate = if status.is_over() { record.fate } else { None };
     let mut flags = Vec::new();
     let (answer, refusal, failure) = match fate {
-        Some(Fate::Answered(answer)) => (Some(answer), None, None),
+        Some(Fate::Answered(answer) | Fate::Cached(answer)) => (Some(answer), None, None),
         Some(Fate::Flagged { answer, issues }) => {
             flags = issues;
             (Some(answer), None, None)

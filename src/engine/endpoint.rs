@@ -1,11 +1,12 @@
 //! How to ask on one endpoint: its client, its price, and the dialect it has turned out to speak.
 
 use crate::{
+    cache::{CacheKey, KeyStart, Repeat},
     config::EndpointSettings,
     model::{AuthHeader, Price, Slots, Tokens, Usage, Usd},
     prompt::Form,
     provider::{
-        Client, ClientError, ClientSettings, Dialect, RequestTemplate, TemplateSettings,
+        Client, ClientError, ClientSettings, Dialect, Question, RequestTemplate, TemplateSettings,
         Unsupported,
     },
 };
@@ -23,6 +24,10 @@ pub(super) struct Endpoint {
     pub name: String,
     pub client: Client,
     templates: ArcSwap<Templates>,
+    /// Of which server, and of which model.
+    asked_of: (String, String),
+    /// What the requests of each form have in common, in the order of [`Form::ALL`].
+    keys: [KeyStart; Form::COUNT],
     /// It has answered in the present dialect, and so knows it: a 400 is about something else.
     understood: AtomicBool,
     /// 403s since it last answered.
@@ -87,6 +92,7 @@ impl Endpoint {
             connections: Slots::MAX as usize,
         })
         .map_err(|source| EndpointError::Client { name: name(), source })?;
+        let keys = templates.each_ref().map(|template| key_start(&settings.base_url, template));
         let dialect = Dialect::new(settings.kind.output_cap_field());
         let templates = Templates::new(templates, dialect)
             .map_err(|source| EndpointError::Request { name: name(), source })?;
@@ -94,10 +100,33 @@ impl Endpoint {
             name: name(),
             client,
             templates: ArcSwap::from_pointee(templates),
+            asked_of: (settings.base_url.clone(), settings.model.clone()),
+            keys,
             understood: AtomicBool::new(false),
             forbidden: AtomicU32::new(0),
             price: settings.price,
         })
+    }
+
+    /// What a request is known by. It is the same in every dialect: which fields a server knows
+    /// is found out anew by each run, and bears on the form of a reply, which was found good.
+    pub(super) fn cache_key(&self, form: Form, question: &Question<'_>) -> CacheKey {
+        let (reply, problem) =
+            question.repair.map_or(("", ""), |repair| (repair.reply, repair.problem));
+        self.keys[form.ordinal()].key(
+            &[
+                question.user_prompt.as_bytes(),
+                &question.output_cap.to_le_bytes(),
+                reply.as_bytes(),
+                problem.as_bytes(),
+            ],
+            Repeat(0),
+        )
+    }
+
+    /// Whether the other one would be asked the same model of the same server.
+    pub(super) fn is_asked_the_same_as(&self, other: &Self) -> bool {
+        self.asked_of == other.asked_of
     }
 
     /// The requests as they are asked now.
@@ -151,4 +180,16 @@ impl Endpoint {
     pub(super) fn cost(&self, usage: &Usage) -> Usd {
         self.price.map_or(Usd::ZERO, |price| price.cost(usage))
     }
+}
+
+/// The server belongs to a request: two of them may call different models by the same name, and
+/// what the simulated provider says is no answer of a real one.
+fn key_start(base_url: &str, template: &TemplateSettings) -> KeyStart {
+    KeyStart::new(&[
+        base_url.as_bytes(),
+        template.model.as_bytes(),
+        &template.temperature.to_le_bytes(),
+        template.system_prompt.as_bytes(),
+        template.reply_schema.to_string().as_bytes(),
+    ])
 }

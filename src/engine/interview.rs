@@ -6,19 +6,21 @@
 //! decided between two calls.
 
 use super::{
+    caching::Caching,
     call::Call,
     endpoint::Endpoint,
     fact::{Ending, Fact, NewSteps},
     ledger::Ledger,
     prompt_bound::PromptBound,
+    similar::{Fingerprint, Similar},
     stages::{Next, Stages, Standing},
 };
 use crate::{
     config::RetryBounds,
     limiter::{Limiter, OutputEstimate},
     model::{
-        Attempt, Failure, FailureKind, Fate, Persona, PersonaIndex, ReviewMode, Stage, Step,
-        StepEvent, UnixMillis,
+        Attempt, Failure, FailureKind, Fate, Judge, Persona, PersonaIndex, ReviewMode, Stage, Step,
+        StepEvent, UnixMillis, Verdict,
     },
     tokens::TokenEstimate,
 };
@@ -37,6 +39,10 @@ pub(super) struct Interviewer {
     pub prompt_bound: PromptBound,
     /// One for each endpoint, in the limiter's order.
     pub endpoints: Vec<Endpoint>,
+    /// `None` where every request is to be sent.
+    pub caching: Option<Caching>,
+    /// `None` where every answer has its own verdict.
+    pub similar: Option<Similar>,
     pub facts: UnboundedSender<Fact>,
     /// The run is draining: nobody starts another attempt.
     pub stopping: AtomicBool,
@@ -54,6 +60,8 @@ pub(super) struct Queued {
 pub(super) struct LeftOff {
     /// Attempts made so far: the next one counts on from them.
     pub attempts: u32,
+    /// Whether any of them was sent. Of an earlier part of the run nobody looks, and says yes.
+    pub sent: bool,
     pub steps: Vec<Step>,
 }
 
@@ -75,7 +83,7 @@ impl Drop for CrashReport<'_> {
                 persona: self.persona,
                 last: None,
                 steps: NewSteps::default(),
-                left_off: LeftOff { attempts: self.attempts, steps: Vec::new() },
+                left_off: LeftOff { attempts: self.attempts, sent: true, steps: Vec::new() },
                 ending: Ending::Settled(Fate::Failed(failure)),
             });
         }
@@ -97,6 +105,26 @@ impl Interviewer {
         let (last, steps, ending) = interview.hold().await;
         let Interview { persona, left_off, .. } = interview;
         self.tell(Fact::Ended { persona: persona.index, last, steps, left_off, ending });
+    }
+
+    /// The verdict on an answer so near that it holds for this one too.
+    fn near(&self, fingerprint: Option<&Fingerprint>) -> Option<StepEvent> {
+        let (donor, similarity) = self.similar.as_ref()?.nearest(fingerprint?)?;
+        let by = Judge::Similar { donor, similarity };
+        Some(StepEvent::Judged { verdict: Verdict::Holds, by })
+    }
+
+    /// Remembers an answer that a critic had no objection to. What was taken over from another
+    /// one is not passed on: each would be a little further from what the critic saw.
+    fn learn(&self, of: Option<Fingerprint>, persona: PersonaIndex, events: &[StepEvent]) {
+        let held = |event: &StepEvent| {
+            matches!(event, StepEvent::Judged { verdict: Verdict::Holds, by: Judge::Critic })
+        };
+        if let (Some(similar), Some(of)) = (&self.similar, of)
+            && events.iter().any(held)
+        {
+            similar.learn(of, persona);
+        }
     }
 
     /// The supervisor outlives every interview but for the moment in which a run is torn down;
@@ -122,10 +150,10 @@ impl Interview<'_> {
         let mut steps = NewSteps::default();
         loop {
             let stage = match stages.next(&self.standing) {
-                Next::End(fate) => return (last, steps, Ending::Settled(fate)),
+                Next::End(fate) => return (last, steps, Ending::Settled(self.marked(fate))),
                 Next::Ask(stage) => stage,
             };
-            if last.is_some() {
+            if last.is_some() || !steps.steps.is_empty() {
                 let attempt = last.take();
                 let steps = std::mem::take(&mut steps);
                 self.interviewer.tell(Fact::Stepped {
@@ -144,16 +172,38 @@ impl Interview<'_> {
                     return (None, steps, Ending::Settled(Fate::Failed(failure)));
                 }
             };
-            let attempts = &mut self.left_off.attempts;
-            let call =
-                Call::new(self.interviewer, self.persona.index, &asked, &self.standing, attempts);
-            let (attempt, result) = call.ask().await;
+            let LeftOff { attempts, sent, .. } = &mut self.left_off;
+            let (interviewer, standing) = (self.interviewer, &self.standing);
+            let mut call =
+                Call::new(interviewer, self.persona.index, &asked, standing, attempts, sent);
+            let fingerprint = interviewer
+                .similar
+                .as_ref()
+                .and_then(|similar| similar.fingerprint(stage, standing, &self.persona));
+            let (attempt, result) = match call.kept().await {
+                Some((attempt, events)) => (Some(attempt), Ok(events)),
+                None => match interviewer.near(fingerprint.as_ref()) {
+                    Some(verdict) => (None, Ok(vec![verdict])),
+                    None => call.ask().await,
+                },
+            };
+            if let Ok(events) = &result {
+                interviewer.learn(fingerprint, self.persona.index, events);
+            }
             last = attempt;
             let events = match result.or_else(|ending| gave_nothing(stage, ending)) {
                 Ok(events) => events,
                 Err(ending) => return (last, steps, ending),
             };
             steps = self.take(stage, events);
+        }
+    }
+
+    /// The end, with the mark of an interview for which nothing was sent.
+    fn marked(&self, fate: Fate) -> Fate {
+        match fate {
+            Fate::Answered(answer) if !self.left_off.sent => Fate::Cached(answer),
+            fate => fate,
         }
     }
 

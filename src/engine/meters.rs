@@ -3,7 +3,7 @@
 use super::ledger::Books;
 use crate::{
     limiter::{EndpointReading, Limiter},
-    model::{Attempt, Failure, FailureKind, PersonaIndex, UnixMillis, Usd},
+    model::{Attempt, Failure, FailureKind, Judge, PersonaIndex, Step, StepEvent, UnixMillis, Usd},
     protocol::{
         CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
         RateSample, SlotMeter, TokenTotals,
@@ -42,6 +42,10 @@ pub(super) struct RunMeters {
     ended: VecDeque<u32>,
     failures_this_second: u32,
     failed_since_success: u64,
+    /// Calls that were answered without being sent.
+    from_cache: u64,
+    /// Verdicts that were taken over from answers like them.
+    similar: u64,
 }
 
 /// What does not change during a run, and readings need.
@@ -79,6 +83,8 @@ impl RunMeters {
             ended: VecDeque::from([0]),
             failures_this_second: 0,
             failed_since_success: 0,
+            from_cache: 0,
+            similar: 0,
         }
     }
 
@@ -109,8 +115,12 @@ impl RunMeters {
         self.failed_since_success
     }
 
-    /// Counts an attempt.
+    /// Counts an attempt. One that was not sent says nothing of any provider.
     pub(super) fn attempted(&mut self, attempt: &Attempt) {
+        if attempt.from_cache {
+            self.from_cache += 1;
+            return;
+        }
         if let Some(usage) = &attempt.usage {
             self.tokens.prompt += usage.prompt_tokens;
             self.tokens.completion += usage.completion_tokens;
@@ -136,6 +146,14 @@ impl RunMeters {
                 tally.last_message.clone_from(&failure.message);
             }
         }
+    }
+
+    /// Counts what happened in an interview.
+    pub(super) fn stepped(&mut self, steps: &[Step]) {
+        let borrowed = |step: &&Step| {
+            matches!(step.event, StepEvent::Judged { by: Judge::Similar { .. }, .. })
+        };
+        self.similar += steps.iter().filter(borrowed).count() as u64;
     }
 
     /// Counts a persona that failed for good.
@@ -220,6 +238,8 @@ impl RunMeters {
             tokens: self.tokens,
             calls: self.call_size(),
             last_success: self.last_success,
+            from_cache: self.from_cache,
+            similar: self.similar,
             ..Meters::default()
         }
     }

@@ -13,6 +13,7 @@
 
 mod admission;
 mod attempt_log;
+mod caching;
 mod call;
 mod detail;
 mod endpoint;
@@ -28,6 +29,7 @@ mod retry;
 mod run_state;
 mod setup;
 mod silence;
+mod similar;
 mod spent;
 mod stages;
 mod supervisor;

@@ -142,5 +142,5 @@ fn left_off(reader: &RunReader, persona: PersonaIndex) -> Result<LeftOff, StoreE
     let attempts = reader.attempts_made(persona)?;
     // Who was never asked has no steps either.
     let steps = if attempts == 0 { Vec::new() } else { reader.steps(persona)? };
-    Ok(LeftOff { attempts, steps })
+    Ok(LeftOff { attempts, sent: attempts > 0, steps })
 }

@@ -1,6 +1,7 @@
 //! Setting a run up: from settings and a locked run file to a supervisor that listens.
 
 use super::{
+    caching::Caching,
     endpoint::{Endpoint, EndpointError},
     interview::Interviewer,
     ledger::Ledger,
@@ -9,11 +10,13 @@ use super::{
     publisher::Publisher,
     reading,
     run_state::RunState,
+    similar::Similar,
     spent::{Prices, SpentBefore},
     stages::Stages,
     supervisor::{Inbox, Supervisor},
 };
 use crate::{
+    cache::{Cache, CacheFile, CacheThreads},
     config::{Config, EndpointSettings},
     limiter::{EndpointSpec, Limiter, OutputEstimate},
     model::{LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
@@ -51,6 +54,8 @@ pub struct EngineParts {
     pub open: OpenRun,
     /// Whether nobody was asked before.
     pub fresh: bool,
+    /// Where replies are kept for all runs; `None` where nothing is to be kept or taken.
+    pub cache: Option<CacheFile>,
     /// The front ends: they may come and go.
     pub front_ends: UnboundedReceiver<Incoming>,
     pub log: LogRing,
@@ -58,10 +63,19 @@ pub struct EngineParts {
 
 impl Supervisor {
     pub(super) fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
-        let EngineParts { header, config, open, fresh, front_ends, log } = parts;
+        let EngineParts { header, config, open, fresh, cache, front_ends, log } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
-        let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
+        let Config {
+            survey,
+            endpoints: settings,
+            retry,
+            timeout,
+            budget,
+            adapt,
+            cache: caching,
+            ..
+        } = config;
         let prompts = Prompts::compile(&survey)?;
         let endpoints = endpoints(&survey, &settings, timeout, &prompts)?;
         let terms = Terms {
@@ -90,6 +104,7 @@ impl Supervisor {
         let (limiter, dispatcher) = Limiter::new(settings.iter().map(spec).collect(), waits_out);
         limiter.set_adaptation(adapt);
         tokio::spawn(dispatcher.run());
+        let (cache, cache_threads) = start_cache(cache);
         let interviewer = Arc::new(Interviewer {
             run: header.run.clone(),
             ledger: ledger(budget, before, writer.recorder()),
@@ -99,6 +114,8 @@ impl Supervisor {
             stages: Stages::new(survey, prompts),
             bounds: retry,
             limiter: limiter.clone(),
+            caching: cache.map(|cache| Caching::new(cache, &endpoints)),
+            similar: caching.similar.map(Similar::new),
             endpoints,
             facts: facts_out,
             stopping: AtomicBool::new(false),
@@ -114,6 +131,7 @@ impl Supervisor {
             header,
             writer,
             reading,
+            cache_threads,
             fetched: VecDeque::new(),
             on_the_way: HashSet::new(),
             cursor: PersonaIndex(0),
@@ -134,6 +152,17 @@ impl Supervisor {
         );
         supervisor.enter(RunPhase::Running);
         Ok((supervisor, Inbox { front_ends, facts, waits, notices, found }))
+    }
+}
+
+/// The cache's threads; a run goes on without them.
+fn start_cache(file: Option<CacheFile>) -> (Option<Cache>, Option<CacheThreads>) {
+    match file.map(Cache::start).transpose() {
+        Ok(started) => started.unzip(),
+        Err(error) => {
+            tracing::warn!("the run goes on without its cache: {error}");
+            (None, None)
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     setup::{EngineError, EngineParts},
 };
 use crate::{
+    cache::CacheThreads,
     limiter::{Constraint, HeadWaited, Limiter},
     model::{
         Attempt, FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase,
@@ -81,6 +82,7 @@ pub(super) struct Supervisor {
     pub(super) header: RunHeader,
     pub(super) writer: Writer,
     pub(super) reading: Reading,
+    pub(super) cache_threads: Option<CacheThreads>,
     /// Loaded, and not started yet.
     pub(super) fetched: VecDeque<Queued>,
     /// Those in `fetched`, and those asked for.
@@ -322,6 +324,7 @@ impl Supervisor {
             self.meters.attempted(&attempt);
             self.writer.write(Record::Attempted(attempt));
         }
+        self.meters.stepped(&new.steps);
         for (number, step) in (new.first..).zip(new.steps) {
             self.writer.write(Record::Stepped { persona, number, step: Box::new(step) });
         }
@@ -500,11 +503,14 @@ impl Supervisor {
     /// Closes the run file, and gives back how the run ended.
     async fn finish(mut self) -> Result<RunEnd, EngineError> {
         self.end_run();
-        let Self { ended: Some(summary), state, writer, reading, .. } = self else {
+        let Self { ended: Some(summary), state, writer, reading, cache_threads, .. } = self else {
             unreachable!("end_run has just set it")
         };
         let close = move || {
             reading.end();
+            if let Some(threads) = cache_threads {
+                threads.end();
+            }
             writer.close(CLOSE_WITHIN)
         };
         tokio::task::spawn_blocking(close)

@@ -88,7 +88,11 @@ impl Columns {
         }
         first[3].push_str(record.status().as_str());
         match &record.fate {
-            Some(fate @ (Fate::Answered(answer) | Fate::Flagged { answer, .. })) => {
+            Some(
+                fate @ (Fate::Answered(answer)
+                | Fate::Cached(answer)
+                | Fate::Flagged { answer, .. }),
+            ) => {
                 first[4].push_str(&answer.support_level.get().to_string());
                 for (key, score) in &answer.impacts {
                     if let Some(&place) = self.dimensions.places.get(key) {

@@ -35,7 +35,7 @@ impl<'a> From<&'a ExportRecord> for JsonRecord<'a> {
         let (mut answer, mut failure, mut refusal) = (None, None, None);
         let mut flags: &[String] = &[];
         match &record.fate {
-            Some(Fate::Answered(given)) => answer = Some(AnswerAsJson(given)),
+            Some(Fate::Answered(given) | Fate::Cached(given)) => answer = Some(AnswerAsJson(given)),
             Some(Fate::Flagged { answer: given, issues }) => {
                 answer = Some(AnswerAsJson(given));
                 flags = issues;

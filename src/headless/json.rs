@@ -55,6 +55,8 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
             },
             "advice": advice.filter(|text| !text.is_empty()),
             "adapting": meters.adapting,
+            "from_cache": meters.from_cache,
+            "similar": meters.similar,
             "endpoints": meters.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
             "money": meters.money.as_ref().map(money),
             "alarm": situation.and_then(|situation| situation.alarm()).map(|alarm| json!({

@@ -42,6 +42,12 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
             write!(out, ", {count} {word}")?;
         }
     }
+    if run.meters.from_cache > 0 {
+        write!(out, ", {} calls from the cache", run.meters.from_cache)?;
+    }
+    if run.meters.similar > 0 {
+        write!(out, ", {} verdicts as for answers alike", run.meters.similar)?;
+    }
     if !run.meters.endpoints.is_empty() {
         let load = Load::of_all(&run.meters.endpoints);
         write!(out, "; {} requests/min", used(&load.requests))?;

@@ -80,7 +80,7 @@ pub struct Usage {
     pub cached_tokens: u64,
 }
 
-/// One HTTP exchange: sent, and answered or not.
+/// One HTTP exchange: sent, and answered or not; or what took its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     pub persona: PersonaIndex,
@@ -100,4 +100,8 @@ pub struct Attempt {
     pub failure: Option<Failure>,
     /// The raw body, kept where the attempt failed.
     pub body: Option<String>,
+    /// Nothing was sent: the same request had been answered before, and that reply was taken. It
+    /// has no status, no usage and no time on the wire.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_cache: bool,
 }

@@ -18,6 +18,8 @@ pub enum InterviewStatus {
     WaitingForTokens = 3,
     InFlight = 4,
     BackingOff = 5,
+    /// Answered and on disk, and nothing was sent for it: every reply came from the cache.
+    Cached = 6,
     /// Answered, and the answer is on disk.
     Done = 7,
     /// Answered and on disk, with something that the critics were not content with.
@@ -29,7 +31,7 @@ pub enum InterviewStatus {
 
 impl InterviewStatus {
     /// How many different statuses there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// Every status, in the order of an interview's life.
     pub const ALL: [Self; Self::COUNT] = [
@@ -39,6 +41,7 @@ impl InterviewStatus {
         Self::WaitingForTokens,
         Self::InFlight,
         Self::BackingOff,
+        Self::Cached,
         Self::Done,
         Self::Flagged,
         Self::Refused,
@@ -64,21 +67,22 @@ impl InterviewStatus {
             Self::WaitingForTokens => 3,
             Self::InFlight => 4,
             Self::BackingOff => 5,
-            Self::Done => 6,
-            Self::Flagged => 7,
-            Self::Refused => 8,
-            Self::Failed => 9,
+            Self::Cached => 6,
+            Self::Done => 7,
+            Self::Flagged => 8,
+            Self::Refused => 9,
+            Self::Failed => 10,
         }
     }
 
     /// Whether the interview is over.
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Flagged | Self::Refused | Self::Failed)
+        self.is_answered() || matches!(self, Self::Refused | Self::Failed)
     }
 
     /// Whether there is an answer, on disk.
     pub const fn is_answered(self) -> bool {
-        matches!(self, Self::Done | Self::Flagged)
+        matches!(self, Self::Cached | Self::Done | Self::Flagged)
     }
 
     /// Whether the interview stands in the line for a permit.
@@ -95,6 +99,7 @@ impl InterviewStatus {
             Self::WaitingForTokens => "waiting for tokens/min",
             Self::InFlight => "in flight",
             Self::BackingOff => "backing off",
+            Self::Cached => "done, from the cache",
             Self::Done => "done",
             Self::Flagged => "done with flags",
             Self::Refused => "refused",
@@ -111,6 +116,7 @@ impl InterviewStatus {
             Self::WaitingForTokens => "waiting_for_tokens",
             Self::InFlight => "in_flight",
             Self::BackingOff => "backing_off",
+            Self::Cached => "cached",
             Self::Done => "done",
             Self::Flagged => "flagged",
             Self::Refused => "refused",
@@ -123,6 +129,8 @@ impl InterviewStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
     Answered(Answer),
+    /// Answered, and every reply that it took came from the cache.
+    Cached(Answer),
     /// Answered, with what the critics were not content with. Never without an issue.
     Flagged {
         answer: Answer,
@@ -139,6 +147,7 @@ impl Fate {
     pub const fn status(&self) -> InterviewStatus {
         match self {
             Self::Answered(_) => InterviewStatus::Done,
+            Self::Cached(_) => InterviewStatus::Cached,
             Self::Flagged { .. } => InterviewStatus::Flagged,
             Self::Refused { .. } => InterviewStatus::Refused,
             Self::Failed(_) => InterviewStatus::Failed,
@@ -150,7 +159,9 @@ impl Fate {
     /// The answer, where there is one.
     pub const fn answer(&self) -> Option<&Answer> {
         match self {
-            Self::Answered(answer) | Self::Flagged { answer, .. } => Some(answer),
+            Self::Answered(answer) | Self::Cached(answer) | Self::Flagged { answer, .. } => {
+                Some(answer)
+            }
             Self::Refused { .. } | Self::Failed(_) => None,
         }
     }
@@ -182,9 +193,11 @@ impl StatusCounts {
         self.0[status.ordinal()]
     }
 
-    /// How many have answered, with flags or without.
+    /// How many have answered, with flags or without, wherever the answers came from.
     pub const fn answered(&self) -> u32 {
-        self.get(InterviewStatus::Done) + self.get(InterviewStatus::Flagged)
+        self.get(InterviewStatus::Cached)
+            + self.get(InterviewStatus::Done)
+            + self.get(InterviewStatus::Flagged)
     }
 
     /// One persona went from one status to another.

@@ -9,6 +9,7 @@
 mod answer;
 mod attempt;
 mod batch;
+mod cache;
 mod endpoint;
 mod failure;
 mod ids;
@@ -30,6 +31,7 @@ mod time;
 pub use answer::{Answer, Score, ScoreOutOfRange};
 pub use attempt::{Attempt, AttemptTiming, Stage, Usage};
 pub use batch::{BatchCounts, BatchId, BatchKey, BatchProblem, BatchSaid, BatchState, FileId};
+pub use cache::{CacheLimits, CacheSettings};
 pub use endpoint::{AuthHeader, EndpointKind, OutputCapField};
 pub use failure::{Failure, FailureKind, Treatment};
 pub use ids::{EndpointIndex, PersonaIndex};

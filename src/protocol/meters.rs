@@ -31,6 +31,12 @@ pub struct Meters {
     /// Whether limits adapt to what the providers say.
     pub adapting: bool,
     pub calls: CallSize,
+    /// Calls that were not made, because the same request had been answered before.
+    #[serde(default)]
+    pub from_cache: u64,
+    /// Verdicts that no critic was asked for, because one had been given on an answer like it.
+    #[serde(default)]
+    pub similar: u64,
 }
 
 /// What the run costs, as far as it is known.

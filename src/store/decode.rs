@@ -34,6 +34,9 @@ pub(super) fn fate(row: &Row<'_>, at: usize) -> Result<Fate> {
         InterviewStatus::Done => {
             parse_answer(text(row, at + 1)?).map(Fate::Answered).map_err(|e| unreadable(at + 1, e))
         }
+        InterviewStatus::Cached => {
+            parse_answer(text(row, at + 1)?).map(Fate::Cached).map_err(|e| unreadable(at + 1, e))
+        }
         InterviewStatus::Flagged => Ok(Fate::Flagged {
             answer: parse_answer(text(row, at + 1)?).map_err(|e| unreadable(at + 1, e))?,
             issues: json(row, at + 4)?,
@@ -53,7 +56,7 @@ pub(super) fn status(row: &Row<'_>, at: usize) -> Result<InterviewStatus> {
 /// The columns that [`attempt`] reads.
 pub(super) const ATTEMPT_COLUMNS: &str = "persona, number, stage, endpoint, sent_at, queued_us, \
      waited_for_slot_us, waited_for_rate_us, on_the_wire_us, parsed_us, status, request_id, \
-     prompt_tokens, completion_tokens, cached_tokens, failure, body";
+     prompt_tokens, completion_tokens, cached_tokens, failure, body, from_cache";
 
 pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt> {
     let usage = match row.get_ref(12)? {
@@ -86,6 +89,7 @@ pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt> {
         usage,
         failure,
         body: row.get(16)?,
+        from_cache: row.get(17)?,
     })
 }
 

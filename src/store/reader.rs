@@ -150,7 +150,7 @@ impl RunReader {
     pub fn usage_by_endpoint(&self) -> Result<Vec<(EndpointIndex, Usage)>, StoreError> {
         self.all(
             "SELECT endpoint, COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0), \
-             COALESCE(SUM(cached_tokens), 0) FROM attempt GROUP BY endpoint",
+             COALESCE(SUM(cached_tokens), 0) FROM attempt WHERE from_cache = 0 GROUP BY endpoint",
             [],
             decode::usage_of_endpoint,
         )
@@ -163,7 +163,7 @@ impl RunReader {
     /// As [`Self::run`].
     pub fn uncounted_by_endpoint(&self) -> Result<Vec<(EndpointIndex, u64)>, StoreError> {
         self.all(
-            "SELECT endpoint, COUNT(*) FROM attempt WHERE prompt_tokens IS NULL \
+            "SELECT endpoint, COUNT(*) FROM attempt WHERE prompt_tokens IS NULL AND from_cache = 0 \
              AND (status IS NULL OR status = 200) \
              AND COALESCE(json_extract(failure, '$.kind'), '') <> 'connection' GROUP BY endpoint",
             [],

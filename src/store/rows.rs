@@ -49,7 +49,7 @@ impl<'c> Rows<'c> {
         Ok(Self {
             connection,
             attempt: connection.prepare_cached(
-                "INSERT OR REPLACE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             )?,
             interview: connection
                 .prepare_cached("INSERT OR REPLACE INTO interview VALUES (?,?,?,?)")?,
@@ -104,6 +104,7 @@ impl<'c> Rows<'c> {
             usage.map(|u| integer(u.cached_tokens)),
             failure,
             attempt.body,
+            attempt.from_cache,
         ])?;
         Ok(())
     }
@@ -137,7 +138,7 @@ impl<'c> Rows<'c> {
         self.interview.execute(params![persona.0, fate.status().code(), attempts, at.0])?;
         let none = None::<&str>;
         match fate {
-            Fate::Answered(answer) => {
+            Fate::Answered(answer) | Fate::Cached(answer) => {
                 let answer = json(self.buffer, &AnswerAsJson(answer))?;
                 self.fate.execute(params![persona.0, answer, none, none])
             }

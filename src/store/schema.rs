@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5678_506f;
 
 /// The version of the tables, kept as `user_version`.
 ///
-/// 1: the first. 2: `step` and `flag` were added.
+/// 1: the first. 2: `step`, `flag` and `attempt.from_cache` were added.
 pub(super) const VERSION: i32 = 2;
 
 /// Bytes a page: the size at which 1,000,000 answers of 2 KB took 10 s. It must be set before WAL.
@@ -84,8 +84,8 @@ CREATE TABLE phase_change (
 ";
 
 /// What came with version 2. `step` is the timeline of an interview that has several stages, in
-/// JSON; `flag` has what critics were not content with; `spending`, in picodollars, what may have been
-/// spent that no attempt shows.
+/// JSON; `flag` has what critics were not content with; `spending`, in picodollars, what may have
+/// been spent that no attempt shows; `from_cache` is 1 where nothing was sent.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -106,9 +106,13 @@ CREATE TABLE flag (
     issue TEXT NOT NULL,
     PRIMARY KEY (persona, number)
 ) STRICT, WITHOUT ROWID;
+ALTER TABLE attempt ADD COLUMN from_cache INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// The same for a reader of an older file, which it may not change: empty, and only its own.
 pub(super) fn added_in_2_for_readers() -> String {
-    ADDED_IN_2.replace("CREATE TABLE", "CREATE TEMP TABLE")
+    ADDED_IN_2.replace("CREATE TABLE", "CREATE TEMP TABLE").replace(
+        "ALTER TABLE attempt ADD COLUMN from_cache INTEGER NOT NULL DEFAULT 0",
+        "CREATE TEMP VIEW attempt AS SELECT *, 0 AS from_cache FROM main.attempt",
+    )
 }

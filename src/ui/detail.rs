@@ -227,6 +227,10 @@ impl Writer<'_> {
             stage => format!("{}, ", stage.label()),
         };
         let cap = if raised { "with a higher output cap, " } else { "" };
+        if attempt.from_cache {
+            let words = format!("{what}from the cache: nothing was sent");
+            return self.indented(Role::Cached, &head, &words);
+        }
         match &attempt.failure {
             None => self.indented(Role::Good, &head, &format!("{what}{cap}answered")),
             Some(failure) => self.indented(Role::Bad, &head, &format!("{what}{cap}{failure}")),
@@ -310,5 +314,23 @@ impl Writer<'_> {
             let head = if n == 0 { first.to_owned() } else { " ".repeat(indent) };
             self.lines.push(vec![(Role::Dim, head), (role, line)]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixture;
+
+    #[test]
+    fn an_attempt_that_was_not_sent_says_so() {
+        let mut detail = fixture::detail(3, InterviewStatus::Cached);
+        detail.attempts.truncate(1);
+        detail.attempts[0].from_cache = true;
+        detail.attempts[0].failure = None;
+        let text = plain(&detail, About::default());
+        assert!(text.contains("from the cache: nothing was sent"), "{text}");
+        assert!(text.contains("done, from the cache"), "{text}");
+        assert!(!text.contains("wire"), "it was on none: {text}");
     }
 }

@@ -118,6 +118,8 @@ pub fn meters() -> Meters {
         }),
         nothing_since: None,
         adapting: true,
+        from_cache: 0,
+        similar: 0,
         calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
     }
 }
@@ -282,6 +284,7 @@ pub fn detail(persona: u32, status: S) -> PersonaDetail {
         request_id: Some("req_8f3a0c11".to_owned()),
         usage: Some(Usage { prompt_tokens: 612, completion_tokens: 233, cached_tokens: 0 }),
         body: failure.is_some().then(|| "{\"narrative\": \"As a nurse who rents I".to_owned()),
+        from_cache: false,
         failure,
     };
     let failed = status == S::Failed;

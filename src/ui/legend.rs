@@ -12,6 +12,8 @@ pub const ENTRIES: [(InterviewStatus, &str); InterviewStatus::COUNT] = [
     (InterviewStatus::Failed, "failed"),
     (InterviewStatus::Refused, "refused"),
     (InterviewStatus::InFlight, "in flight"),
+    // Here it is the one that the smallest screen has no room for.
+    (InterviewStatus::Cached, "cached"),
     (InterviewStatus::BackingOff, "backing off"),
     (InterviewStatus::WaitingForSlot, "slot wait"),
     (InterviewStatus::WaitingForRequests, "req wait"),

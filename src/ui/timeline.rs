@@ -96,7 +96,7 @@ fn changes(before: &Answer, after: &Answer, glyphs: &Glyphs) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Corrections, Score, Stage, UnixMillis};
+    use crate::model::{Corrections, PersonaIndex, Score, Stage, UnixMillis};
 
     #[test]
     fn a_contradiction_reads_as_found_and_mended() {
@@ -121,6 +121,13 @@ mod tests {
                 StepEvent::Corrected { fields: vec!["support_level".into()], answer: answer(1) },
             ),
             step(Stage::Review, StepEvent::Judged { verdict: Verdict::Holds, by: Judge::Critic }),
+            step(
+                Stage::Relevance,
+                StepEvent::Judged {
+                    verdict: Verdict::Holds,
+                    by: Judge::Similar { donor: PersonaIndex(7), similarity: 0.934 },
+                },
+            ),
         ];
         let entries = entries(&steps, &Glyphs::ASCII, &TimeZone::UTC);
         let lines: Vec<_> = entries.into_iter().map(|(_, head, words)| head + &words).collect();
@@ -131,6 +138,8 @@ mod tests {
                 "00:00:00  critic: objects: against it, yet 5",
                 "00:00:00  critic: corrected support 5 -> 1",
                 "00:00:00  critic: no objection",
+                "00:00:00  relevance critic: no objection, as for persona 7, whose answer is 93 % \
+                 alike",
             ]
         );
     }

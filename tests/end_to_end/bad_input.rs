@@ -14,7 +14,7 @@ const NOWHERE: &str = "http://127.0.0.1:9/v1";
 /// What stands in the runs folder, but for logs.
 fn left_behind(place: &Place) -> Vec<PathBuf> {
     let mut paths: Vec<_> = place.files_of_runs().into_iter().map(|(path, _)| path).collect();
-    paths.retain(|path| !path.starts_with(place.runs().join("logs")));
+    paths.retain(|path| !path.starts_with(place.runs().join("logs")) && !place.is_cache(path));
     paths
 }
 

@@ -143,6 +143,11 @@ impl Place {
         outcome.out.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect()
     }
 
+    /// Whether it is the cache: the folder of runs is the user's home as well.
+    pub fn is_cache(&self, path: &Path) -> bool {
+        path.starts_with(self.runs().join(".local"))
+    }
+
     /// Every file below the folder of runs, with what is in it.
     pub fn files_of_runs(&self) -> Vec<(PathBuf, Vec<u8>)> {
         files(&self.runs())

@@ -1,8 +1,9 @@
 //! The timelines of interviews with several stages, their flags, and files from before there were
 //! any.
 
-use crate::support::{PATIENCE, answer, answer_one, create, finish, path_in, writer};
-use rusqlite::Connection;
+use crate::support::{
+    PATIENCE, answer, answer_one, create, finish, make_first_version, path_in, writer,
+};
 use voxpop::{
     model::{
         Corrections, Fate, InterviewStatus, Judge, PersonaIndex, Stage, Step, StepEvent,
@@ -61,9 +62,7 @@ fn a_file_of_the_first_version_can_be_read_and_gone_on_with() {
     let (first, _notices) = writer(create(dir.path(), 2));
     answer_one(&first, 0);
     first.close(PATIENCE).unwrap();
-    let raw = Connection::open(&path).unwrap();
-    raw.execute_batch("DROP TABLE step; DROP TABLE flag; PRAGMA user_version = 1").unwrap();
-    raw.close().unwrap();
+    make_first_version(&path);
 
     let reader = RunReader::open(&path).unwrap();
     let interview = reader.interview(PersonaIndex(0)).unwrap().unwrap();

@@ -96,6 +96,7 @@ pub fn attempt(index: u32, number: u32, failure: Option<Failure>) -> Attempt {
             cached_tokens: 100,
         }),
         body: failure.as_ref().map(|_| "{\"error\":1}".to_owned()),
+        from_cache: false,
         failure,
     }
 }
@@ -137,4 +138,14 @@ pub fn answer_one(writer: &Writer, index: u32) {
 
 pub fn finish(writer: &Writer, index: u32, fate: Fate, attempts: u32) {
     writer.write(Record::Finished { persona: PersonaIndex(index), fate, attempts });
+}
+
+/// Takes everything out of a run file that the first version of the tables did not have.
+pub fn make_first_version(path: &Path) {
+    let file = rusqlite::Connection::open(path).unwrap();
+    file.execute_batch(
+        "DROP TABLE step; DROP TABLE flag; DROP TABLE spending; \
+         ALTER TABLE attempt DROP COLUMN from_cache; PRAGMA user_version = 1",
+    )
+    .unwrap();
 }

@@ -1,7 +1,8 @@
 //! What is written comes back, in order, and only once it is committed.
 
 use crate::support::{
-    PATIENCE, answer, answer_one, attempt, create, failure, finish, path_in, persona, writer,
+    PATIENCE, answer, answer_one, attempt, create, failure, finish, make_first_version, path_in,
+    persona, writer,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -216,7 +217,7 @@ fn a_file_without_what_may_be_spent_is_read_and_gets_it_when_it_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let path = path_in(dir.path());
     drop(create(dir.path(), 1));
-    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE spending").unwrap();
+    make_first_version(&path);
     assert_eq!(RunReader::open(&path).unwrap().spending().unwrap(), Spending::default());
     let (writer, _notices) = writer(OpenRun::open(&path).unwrap());
     let spending = Spending { at_most: None, unrecorded: Usd::from_picos(7) };

@@ -102,6 +102,21 @@ impl Stages {
         }
     }
 
+    /// Whether the call of a stage is a critic's first look at an answer that nobody has changed
+    /// because of it.
+    pub(super) const fn is_first_look(stage: Stage, standing: &Standing) -> bool {
+        match stage {
+            Stage::Consistency => standing.consistency.asked == 0,
+            Stage::Relevance => standing.relevance.asked == 0,
+            Stage::Review => standing.review.asked == 0,
+            Stage::Answer
+            | Stage::Repair
+            | Stage::FollowUp
+            | Stage::Mend
+            | Stage::FinalConsistency => false,
+        }
+    }
+
     /// What a reply to the call of a stage makes happen.
     ///
     /// # Errors

@@ -300,6 +300,7 @@ fn worst(counts: &StatusCounts) -> Face {
     match done {
         0 => Face::Status(S::Queued),
         d if d == total && counts.get(S::Flagged) > 0 => Face::Status(S::Flagged),
+        d if d == total && counts.get(S::Cached) == total => Face::Status(S::Cached),
         d if d == total => Face::Status(S::Done),
         d if u64::from(d) * 3 <= u64::from(total) => Face::Partly(0),
         d if u64::from(d) * 3 <= u64::from(total) * 2 => Face::Partly(1),

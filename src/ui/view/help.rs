@@ -55,7 +55,12 @@ fn lines(keys: usize, look: &Look) -> Vec<Vec<Piece>> {
         }
     }
     lines.push(vec![(Role::Title, "Cells: of several personas the uppermost shows".to_owned())]);
-    let at_rest = [InterviewStatus::Queued, InterviewStatus::Flagged, InterviewStatus::Done];
+    let at_rest = [
+        InterviewStatus::Queued,
+        InterviewStatus::Flagged,
+        InterviewStatus::Done,
+        InterviewStatus::Cached,
+    ];
     for status in WORST_FIRST.into_iter().chain(at_rest) {
         lines.push(vec![
             (Role::of(status), format!(" {} ", look.glyphs.status(status))),

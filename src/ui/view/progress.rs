@@ -13,6 +13,9 @@ use crate::{
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
+/// From this width on there is room for where answers came from.
+const ROOMY: u16 = 80;
+
 /// Draws the line.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let Some(run) = &state.run else { return };
@@ -24,7 +27,12 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
         format::fine_percent(over, total),
         width = all.len()
     );
-    let used = line(frame, area, &[(Role::Title, head)], look);
+    let mut pieces = vec![(Role::Title, head)];
+    if run.meters.from_cache > 0 && area.width >= ROOMY {
+        let calls = format::thousands(run.meters.from_cache);
+        pieces.push((Role::Cached, format!(" {calls} from the cache ")));
+    }
+    let used = line(frame, area, &pieces, look);
     let pace = format!(" {:>6}/min ", format::compact(run.meters.finished_per_minute));
     let tail = u16::try_from(text::width(&pace)).unwrap_or(0);
     let show_pace = area.width > used + tail + 20 && !run.ended();

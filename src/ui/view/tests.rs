@@ -207,6 +207,18 @@ fn a_run_without_answers_for_a_minute_raises_an_alarm() {
 }
 
 #[test]
+fn what_came_from_the_cache_is_counted_where_there_is_room() {
+    let mut hits = delta(&[]);
+    hits.meters.from_cache = 1_312;
+    for (width, told) in [(120, true), (80, true), (60, false)] {
+        let mut state = fixture::state(width, 24, 200);
+        state.apply(Input::Update(Update::Delta(Box::new(hits.clone()))));
+        let frame = text(&drawn(&state, &fixture::look(Glyphs::ASCII, theme::MONO)));
+        assert_eq!(frame.contains("1,312 from the cache"), told, "{frame}");
+    }
+}
+
+#[test]
 fn an_endpoint_that_is_out_of_service_is_told_with_the_remedy_and_advice_is_not_lost() {
     let state = fixture::several(120, 40);
     says(
@@ -461,14 +473,14 @@ fn where_nothing_changes_no_byte_is_written() {
 fn no_state_is_told_by_colour_alone() {
     for glyphs in [Glyphs::UNICODE, Glyphs::ASCII] {
         let look = fixture::look(glyphs, theme::MONO);
-        let mut snapshot = fixture::snapshot(10);
+        let mut snapshot = fixture::snapshot(11);
         snapshot.statuses.0 = S::ALL.to_vec();
         let mut state = UiState::new(Size { width: 120, height: 40 }, NOW, true);
         state.apply(Input::Update(Update::Snapshot(Box::new(snapshot))));
         let frame = drawn(&state, &look);
-        let cells = crate::ui::legend::split(state.places.grid, 10).0;
+        let cells = crate::ui::legend::split(state.places.grid, 11).0;
         let faces: std::collections::BTreeSet<String> =
-            (0..10).map(|n| frame[(cells.x + n, cells.y)].symbol().to_owned()).collect();
+            (0..11).map(|n| frame[(cells.x + n, cells.y)].symbol().to_owned()).collect();
         assert_eq!(faces.len(), S::COUNT);
     }
 }
