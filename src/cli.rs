@@ -408,6 +408,28 @@ pub struct SimulateArgs {
     /// A change at a time after the start, once for each, such as 30s:capacity=x0.5
     #[arg(long, value_name = "TIME:CHANGE", help_heading = "Trouble")]
     pub at: Vec<simulator::Scheduled>,
+
+    /// First answers that contradict their profile or themselves: 10% or 0.1
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub contradictions: simulator::Share,
+    /// First answers that leave out a topic which their domain requires
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub topics_missed: simulator::Share,
+    /// First answers that miss the question
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub off_topic: simulator::Share,
+    /// Follow-ups that come back without their numbers
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub numbers_dropped: simulator::Share,
+    /// Verdicts in no shape
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub critic_nonsense: simulator::Share,
+    /// Verdicts that also correct fields which do not exist
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub critic_invents: simulator::Share,
+    /// Have every critic find fault with every answer
+    #[arg(long, help_heading = "Reviews")]
+    pub critic_disagrees: bool,
 }
 
 /// What `voxpop simulate --help` says below the flags. Its lists are those that are read.
@@ -425,6 +447,8 @@ Examples:
   A quota that is enforced by the second, halves after 30 s and comes back after 90 s:
     voxpop simulate --rpm 600 --tpm 200000 --limit window:1s \\
       --at 30s:capacity=x0.5 --at 90s:capacity=x1
+  Answers that critics have something to do with, and critics that fail now and then:
+    voxpop simulate --contradictions 10% --topics-missed 10% --off-topic 2% --critic-nonsense 2%
   A server of your own behind nginx, which tells nothing about its limits:
     voxpop simulate --kind vllm --slots 16 --tokens-per-second 60 \\
       --rpm 600 --limit limit_req:5:nodelay
@@ -454,6 +478,16 @@ Changes, with --at TIME: before them, or sent while it runs:
 {}
   curl -d capacity=x0.5 http://127.0.0.1:8080/simulator/do    one a line; answers with what holds
   curl http://127.0.0.1:8080/simulator/stats                  counts by kind and key, and changes
+
+Reviews, by rate; one first answer has at most one of the first three:
+  contradictions       a support level or a score against the narrative, or a narrative that claims
+                       what the profile rules out: a home that is owned, a car, children
+  topics missed        nothing on one of the topics of the survey's domain, in words or lists
+  off topic            a narrative about something else
+  Critics judge by rules, over the profile and the answer that they are sent: words for a stance
+  against the support level, complaints and hopes against the score of their dimension, claims
+  against the profile, words of the question. They correct the narrative by the profile and the
+  numbers by the narrative.
 
 The same seed gives the same answers, faults and latencies to the same requests.",
         list(&mut faults.into_iter()),

@@ -4,7 +4,7 @@ use crate::{
     cli::SimulateArgs,
     error::{Exit, Problem},
     signals::{self, HangUp},
-    simulator::{Charge, Kind, Options, Simulator, Support},
+    simulator::{Charge, Conduct, Kind, Options, Simulator, Support},
 };
 
 pub(super) fn simulate(args: SimulateArgs) -> Result<Exit, Problem> {
@@ -69,6 +69,15 @@ fn options(args: SimulateArgs) -> Options {
         retry_after: args.retry_after.unwrap_or(kind.retry_after),
         dialect,
         faults: args.fault,
+        conduct: Conduct {
+            contradictions: args.contradictions,
+            topics_missed: args.topics_missed,
+            off_topic: args.off_topic,
+            numbers_dropped: args.numbers_dropped,
+            critic_nonsense: args.critic_nonsense,
+            critic_invents: args.critic_invents,
+            critic_disagrees: args.critic_disagrees,
+        },
         schedule: args.at,
     }
 }

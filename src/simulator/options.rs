@@ -4,6 +4,7 @@ use super::{
     Faults,
     accounts::Key,
     change::{Change, ChangeError, Scheduled},
+    conduct::{Conduct, Share},
     kind::{KeyHeader, Kind},
     limits::LimitShape,
     rate_headers::RateHeaders,
@@ -51,6 +52,8 @@ pub struct Options {
     pub dialect: Dialect,
     /// What goes wrong, and how often.
     pub faults: Faults,
+    /// How personas and critics behave.
+    pub conduct: Conduct,
     /// What changes while it runs.
     pub schedule: Vec<Scheduled>,
 }
@@ -85,6 +88,7 @@ impl Default for Options {
             retry_after: RetryAfter::default(),
             dialect: Dialect::default(),
             faults: Faults::default(),
+            conduct: Conduct::default(),
             schedule: Vec::new(),
         }
     }
@@ -118,6 +122,9 @@ impl Options {
             if self.keys[..place].iter().any(|other| other.key == key.key) {
                 return Err(SimulatorError::KeyTwice { key: key.key.clone() });
             }
+        }
+        if let Some(sum) = self.conduct.too_many_slips() {
+            return Err(SimulatorError::TooManySlips { sum });
         }
         for scheduled in &self.schedule {
             self.can_change(&scheduled.change)?;
@@ -167,6 +174,8 @@ pub enum SimulatorError {
     KeysIgnored { kind: Kind },
     #[error("the key \"{key}\" is given twice; leave one of the two out")]
     KeyTwice { key: String },
+    #[error("contradictions, topics missed and answers off topic add up to {sum}; make them 100% or less")]
+    TooManySlips { sum: Share },
     #[error(transparent)]
     Change(#[from] ChangeError),
 }

@@ -21,6 +21,7 @@ use super::{
     request::ChatRequest,
     slots::Slots,
     stats::{Counts, Ending},
+    task::Task,
     topic::Topic,
 };
 use std::{
@@ -188,7 +189,8 @@ impl Service {
     }
 
     fn complete(&self, key: KeyId, request: &ChatRequest, body: &[u8], now: Instant) -> Reply {
-        let answer = answer(request, self.seed, &self.topics);
+        let task = Task::of(request);
+        let answer = answer(request, &task, self.seed, &self.options.conduct, &self.topics);
         let prompt_tokens: u64 = request.messages.iter().map(|m| tokens(&m.text)).sum();
         let wanted_tokens = tokens(&answer);
         let output_tokens = wanted_tokens.min(request.output_cap.unwrap_or(u64::MAX));
@@ -205,6 +207,7 @@ impl Service {
             self.counts.ended(Ending::QueueFull);
             return refusals::queue_full(self.kind());
         };
+        self.counts.asked(&task);
         let Live { faults, pace } = self.live();
         let nothing_fails = faults.is_empty();
         let draft = Draft {
