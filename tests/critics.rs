@@ -5,10 +5,10 @@
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use voxpop::{
-    config::{self, Flags},
-    model::{Answer, Persona, PersonaIndex, Attribute, Survey, Verdict},
+    config::{EXAMPLE_SURVEY, load_survey_str},
+    model::{Answer, Attribute, Persona, PersonaIndex, Survey, Verdict},
     personas,
     prompt::{Form, Prompts, read_answer, read_verdict},
     simulator::{Conduct, Options, Share, Simulator},
@@ -26,7 +26,7 @@ impl Desk {
     fn new(seed: u64, conduct: Conduct) -> Self {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let survey = config::load_demo(&Flags::default()).unwrap().survey;
+        let survey = load_survey_str(EXAMPLE_SURVEY, Path::new("survey.yaml")).unwrap();
         let prompts = Prompts::compile(&survey).unwrap();
         let options = Options { seed, latency: Duration::ZERO, conduct, ..Options::default() };
         let simulator = Simulator::start(options).unwrap();
@@ -80,7 +80,11 @@ async fn tally(desk: &Desk, form: Form) -> Tally {
         match verdict {
             Verdict::Holds => {
                 if shown && desk_is_slipping(desk) {
-                    eprintln!("MISSED {form:?} {:?}\n  {:?}", persona.attributes.iter().map(|a| a.value.as_str()).collect::<Vec<_>>(), answer);
+                    eprintln!(
+                        "MISSED {form:?} {:?}\n  {:?}",
+                        persona.attributes.iter().map(|a| a.value.as_str()).collect::<Vec<_>>(),
+                        answer
+                    );
                 }
             }
             Verdict::NeedsChanges { issues, corrections, .. } => {
@@ -100,7 +104,9 @@ async fn tally(desk: &Desk, form: Form) -> Tally {
     tally
 }
 
-fn desk_is_slipping(_desk: &Desk) -> bool { SLIPPING.load(std::sync::atomic::Ordering::Relaxed) }
+fn desk_is_slipping(_desk: &Desk) -> bool {
+    SLIPPING.load(std::sync::atomic::Ordering::Relaxed)
+}
 static SLIPPING: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 #[tokio::test]
@@ -108,20 +114,24 @@ async fn contradictions_are_found_and_mended_and_clean_answers_are_left_alone() 
     let wrong = Conduct { contradictions: Share::percent(100), ..Conduct::default() };
     let seeds: u64 = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     for seed in 7..7 + seeds {
-    println!("critic        answers   found  mended  false alarms");
-    for form in [Form::Consistency, Form::Review] {
-        SLIPPING.store(true, std::sync::atomic::Ordering::Relaxed);
-        let contradictory = tally(&Desk::new(seed, wrong), form).await;
-        SLIPPING.store(false, std::sync::atomic::Ordering::Relaxed);
-        let clean = tally(&Desk::new(seed, Conduct::default()), form).await;
-        let Tally { answers, found, mended } = contradictory;
-        println!("{:<12} {answers:>8} {found:>7} {mended:>7} {:>13}", format!("{form:?}"), clean.found);
-        assert_eq!((answers, clean.answers), (200, 200));
-        if seeds == 1 {
-        assert!(found >= 190, "{form:?} {contradictory:?}");
-        assert!(mended >= 185, "{form:?} {contradictory:?}");
-        assert!(clean.found <= 4, "{form:?} {clean:?}");
+        println!("critic        answers   found  mended  false alarms");
+        for form in [Form::Consistency, Form::Review] {
+            SLIPPING.store(true, std::sync::atomic::Ordering::Relaxed);
+            let contradictory = tally(&Desk::new(seed, wrong), form).await;
+            SLIPPING.store(false, std::sync::atomic::Ordering::Relaxed);
+            let clean = tally(&Desk::new(seed, Conduct::default()), form).await;
+            let Tally { answers, found, mended } = contradictory;
+            println!(
+                "{:<12} {answers:>8} {found:>7} {mended:>7} {:>13}",
+                format!("{form:?}"),
+                clean.found
+            );
+            assert_eq!((answers, clean.answers), (200, 200));
+            if seeds == 1 {
+                assert!(found >= 190, "{form:?} {contradictory:?}");
+                assert!(mended >= 185, "{form:?} {contradictory:?}");
+                assert!(clean.found <= 4, "{form:?} {clean:?}");
+            }
         }
-    }
     }
 }

@@ -1,11 +1,6 @@
 //! What a persona says when it is asked for more: its answer, with a sentence on each topic.
 
-use super::{
-    chance::Chance,
-    conduct::Conduct,
-    narrative::Speaker,
-    task::Given,
-};
+use super::{chance::Chance, conduct::Conduct, narrative::Speaker, task::Given};
 use serde_json::{Map, Value};
 
 /// The whole answer again, or the narrative alone where the persona drops its numbers.

@@ -70,8 +70,8 @@ mod wire;
 mod words;
 
 pub use accounts::{Key, KeyError, KeyStats};
-pub use conduct::{Conduct, Share, ShareError};
 pub use change::{Change, ChangeError, Quota, Scheduled};
+pub use conduct::{Conduct, Share, ShareError};
 pub use fault_kind::FaultKind;
 pub use faults::{Faults, FaultsError};
 pub use kind::Kind;

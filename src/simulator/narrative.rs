@@ -89,8 +89,7 @@ impl<'a> Speaker<'a> {
         let dimensions = &self.dimensions;
         let concedes = chance.with(b"concedes").happens(0.6);
         let most_told = if self.required.is_empty() { 3 } else { 1 };
-        let told_dimensions =
-            dimensions.len().min(1 + chance.with(b"dimensions").below(most_told));
+        let told_dimensions = dimensions.len().min(1 + chance.with(b"dimensions").below(most_told));
         let missing = SENTENCES.start().saturating_sub(3 + told_dimensions + usize::from(concedes));
         let told_reasons = reasons.len().min(missing.max(1 + chance.with(b"reasons").below(2)));
         let fillers = missing.saturating_sub(told_reasons);

@@ -174,7 +174,9 @@ pub enum SimulatorError {
     KeysIgnored { kind: Kind },
     #[error("the key \"{key}\" is given twice; leave one of the two out")]
     KeyTwice { key: String },
-    #[error("contradictions, topics missed and answers off topic add up to {sum}; make them 100% or less")]
+    #[error(
+        "contradictions, topics missed and answers off topic add up to {sum}; make them 100% or less"
+    )]
     TooManySlips { sum: Share },
     #[error(transparent)]
     Change(#[from] ChangeError),

@@ -19,7 +19,9 @@ impl RequiredTopic {
     /// sure that nothing of the topic is left asks this.
     pub fn is_near(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        text.contains(&self.name) || self.words.iter().any(|word| text.contains(word.as_str()))
+        // "Driving" is a form of "drive".
+        let stem = |word: &str| word.trim_end_matches(['e', 'y']).to_owned();
+        text.contains(&stem(&self.name)) || self.words.iter().any(|word| text.contains(&stem(word)))
     }
 
     /// Whether a text has one of the words itself, as a word or the beginning of one.

@@ -37,14 +37,17 @@ impl Slipped {
         match slip {
             conduct::Slip::Contradiction => contradiction(facts, stance, speaker, chance),
             conduct::Slip::TopicMissed => topic_missed(speaker, required, chance),
-            conduct::Slip::OffTopic => Self { narrative: Some(off_topic(chance)), ..Self::default() },
+            conduct::Slip::OffTopic => {
+                Self { narrative: Some(off_topic(chance)), ..Self::default() }
+            }
         }
     }
 
     /// The phrases of a list that may stay, or what stands in their place.
     pub fn phrases(&self, phrases: Vec<String>, otherwise: &str) -> Vec<String> {
         let Some(topic) = self.passed_over else { return phrases };
-        let mut kept: Vec<_> = phrases.into_iter().filter(|phrase| !topic.is_near(phrase)).collect();
+        let mut kept: Vec<_> =
+            phrases.into_iter().filter(|phrase| !topic.is_near(phrase)).collect();
         if kept.is_empty() {
             kept.push(otherwise.to_owned());
         }
@@ -59,12 +62,7 @@ enum Way {
     Claim(&'static [String]),
 }
 
-fn contradiction(
-    facts: &Facts,
-    stance: &Stance,
-    speaker: &Speaker<'_>,
-    chance: Chance,
-) -> Slipped {
+fn contradiction(facts: &Facts, stance: &Stance, speaker: &Speaker<'_>, chance: Chance) -> Slipped {
     let told = speaker.told();
     let claims = &Stock::get().claims;
     let mut ways = vec![Way::Support];
@@ -94,9 +92,7 @@ fn contradiction(
             let support = if stance.level() <= 3 { 5.0 } else { 1.0 };
             Slipped { support: Some(support), ..Slipped::default() }
         }
-        Way::Score(label, score) => {
-            Slipped { score: Some((label, score)), ..Slipped::default() }
-        }
+        Way::Score(label, score) => Slipped { score: Some((label, score)), ..Slipped::default() },
         Way::Claim(texts) => {
             let Told { mut sentences, .. } = told;
             let text = texts[chance.with(b"claim").below(texts.len())].clone();
@@ -117,11 +113,7 @@ fn topic_missed(
     let found = pass_over(required, &told.sentences, must_stay, chance.with(b"topic"));
     // A narrative that speaks of everything in each sentence cannot pass over anything.
     let Some((topic, left)) = found else { return Slipped::default() };
-    Slipped {
-        narrative: Some(left.join(" ")),
-        passed_over: Some(topic),
-        ..Slipped::default()
-    }
+    Slipped { narrative: Some(left.join(" ")), passed_over: Some(topic), ..Slipped::default() }
 }
 
 /// Five sentences about something else.

@@ -176,7 +176,11 @@ mod tests {
         for (schema, consistency, relevance) in [
             (json!({"issues": issues, "corrections": fixes}), true, false),
             (json!({"addresses_question": flag, "issues": issues}), false, true),
-            (json!({"addresses_question": flag, "issues": issues, "corrections": fixes}), true, true),
+            (
+                json!({"addresses_question": flag, "issues": issues, "corrections": fixes}),
+                true,
+                true,
+            ),
         ] {
             let Task::Judge { scope, given } = task("Should it?", &user, Some(schema)) else {
                 panic!("no critic")
@@ -203,7 +207,8 @@ mod tests {
     fn a_persona_that_is_asked_again_sees_its_answer() {
         let system = "Answer as {\"narrative\": \"...\", \"survey\": {\"support_level\": <1-5>}}";
         let asked = |tail: &str| task(system, &format!("Age: 3\n{ANSWER}\n{tail}"), None);
-        let Task::FollowUp { topics, .. } = asked("Tell more on:\n- noise\n- parks\nPlease.") else {
+        let Task::FollowUp { topics, .. } = asked("Tell more on:\n- noise\n- parks\nPlease.")
+        else {
             panic!("no follow-up")
         };
         assert_eq!(topics, ["noise", "parks"]);

@@ -19,9 +19,24 @@ pub struct FalseClaim<'t> {
 
 /// Words that make a claim a memory, a wish or a condition.
 const HEDGES: &[&str] = &[
-    "if", "wish", "used to", "once", "when i was|were|had|rented|owned", "would like|love", "hope to",
-    "want to", "someday", "one day", "afford to", "dream*", "saving|save", "could", "would have",
-    "my parents|mother|father|sister|brother|daughter|son|friend|friends|boss", "as though", "imagine",
+    "if",
+    "wish",
+    "used to",
+    "once",
+    "when i was|were|had|rented|owned",
+    "would like|love",
+    "hope to",
+    "want to",
+    "someday",
+    "one day",
+    "afford to",
+    "dream*",
+    "saving|save",
+    "could",
+    "would have",
+    "my parents|mother|father|sister|brother|daughter|son|friend|friends|boss",
+    "as though",
+    "imagine",
 ];
 
 const OWNS: &[&str] = &[
@@ -80,7 +95,8 @@ const NO_CHILDREN: &[&str] = &[
     "no children|kids of my|our own",
     "am|are childless",
 ];
-const RETIRED: &[&str] = &["i am ~ retired", "since i|we retired", "as a retired|pensioner", "now that i am retired"];
+const RETIRED: &[&str] =
+    &["i am ~ retired", "since i|we retired", "as a retired|pensioner", "now that i am retired"];
 
 /// The sentences of the narrative that the profile rules out, each once.
 pub fn false_claims<'t>(narrative: &'t str, facts: &Facts) -> Vec<FalseClaim<'t>> {
@@ -159,11 +175,16 @@ fn age_in(words: &Words) -> Option<u64> {
         let before = at.checked_sub(1).map(|at| words.0[at].as_str());
         let after = words.0.get(at + 2).map(String::as_str);
         let is_age = match pair[0].as_str() {
-            "am" => before == Some("i") && !matches!(after, Some("percent" | "per" | "minutes" | "km")),
+            "am" => {
+                before == Some("i") && !matches!(after, Some("percent" | "per" | "minutes" | "km"))
+            }
             "at" => at == 0 && after == Some("i"),
             "aged" | "being" => true,
-            _ => after == Some("years") && words.0.get(at + 3).is_some_and(|word| word == "old")
-                && words.say("i am"),
+            _ => {
+                after == Some("years")
+                    && words.0.get(at + 3).is_some_and(|word| word == "old")
+                    && words.say("i am")
+            }
         };
         is_age.then_some(number)
     })
@@ -185,10 +206,14 @@ mod tests {
 
     #[test]
     fn what_the_profile_rules_out_is_found_in_anybodys_words() {
-        let renter = facts("Age: 34\nOccupation: nurse\nTenure: rents\nCar: no car\n\
-                            Household: couple, no children");
-        let owner = facts("Age: 67\nTenure: owns outright\nCar: one car\n\
-                           Household: couple with two children (3 and 5)");
+        let renter = facts(
+            "Age: 34\nOccupation: nurse\nTenure: rents\nCar: no car\n\
+                            Household: couple, no children",
+        );
+        let owner = facts(
+            "Age: 67\nTenure: owns outright\nCar: one car\n\
+                           Household: couple with two children (3 and 5)",
+        );
         for (facts, text, wrong) in [
             (&renter, "We bought our flat in 2010.", true),
             (&renter, "My mortgage is killing me.", true),

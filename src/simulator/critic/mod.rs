@@ -86,8 +86,10 @@ fn contradictions(facts: &Facts, given: &Given, finding: &mut Finding) {
             let expected = effects::expected(given.narrative(), name, &names, phrases);
             let Some(expected) = expected else { continue };
             let what = if expected.complains { "complains of" } else { "hopes for" };
-            let issue =
-                format!("The narrative {what} {name} (\"{}\"), but {key} is {number}.", expected.quote);
+            let issue = format!(
+                "The narrative {what} {name} (\"{}\"), but {key} is {number}.",
+                expected.quote
+            );
             (expected.score(number), issue)
         };
         if let Some(right) = right {
@@ -99,10 +101,48 @@ fn contradictions(facts: &Facts, given: &Given, finding: &mut Finding) {
 
 /// Words of a question that say nothing about what it is about.
 const HOLLOW: &[&str] = &[
-    "should", "would", "could", "does", "will", "must", "what", "about", "your", "with", "from",
-    "that", "this", "have", "more", "less", "make", "made", "stop", "start", "number", "amount",
-    "allow", "require", "requiring", "council", "city", "government", "people", "think", "support",
-    "into", "than", "their", "there", "they", "when", "where", "which", "being", "every", "new",
+    "should",
+    "would",
+    "could",
+    "does",
+    "will",
+    "must",
+    "what",
+    "about",
+    "your",
+    "with",
+    "from",
+    "that",
+    "this",
+    "have",
+    "more",
+    "less",
+    "make",
+    "made",
+    "stop",
+    "start",
+    "number",
+    "amount",
+    "allow",
+    "require",
+    "requiring",
+    "council",
+    "city",
+    "government",
+    "people",
+    "think",
+    "support",
+    "into",
+    "than",
+    "their",
+    "there",
+    "they",
+    "when",
+    "where",
+    "which",
+    "being",
+    "every",
+    "new",
 ];
 
 /// Words that mean what a word of the question means.
@@ -124,14 +164,16 @@ fn misses(narrative: &str, facts: &Facts) -> Option<String> {
     }
     let said = Words::of(narrative);
     let asked = Words::of(&facts.topic.question);
-    let mut asked = asked.0.iter().filter(|word| word.len() > 2 && !HOLLOW.contains(&word.as_str()));
+    let mut asked =
+        asked.0.iter().filter(|word| word.len() > 2 && !HOLLOW.contains(&word.as_str()));
     let mut some = false;
     let spoken_of = asked.any(|word| {
         let topical = !super::topic::is_small(word);
         some |= topical;
         let meant = |(of, others): &&(&str, &str)| same_stem(of, word) && said.say(others);
         topical
-            && (said.0.iter().any(|other| same_stem(word, other)) || SYNONYMS.iter().any(|s| meant(&s)))
+            && (said.0.iter().any(|other| same_stem(word, other))
+                || SYNONYMS.iter().any(|s| meant(&s)))
     });
     (some && !spoken_of)
         .then(|| format!("The narrative says nothing of what was asked: {}?", facts.topic.question))

@@ -64,7 +64,10 @@ const MARKS: &[(&str, Mark)] = &[
     ("yes and no", Torn),
     ("hard|difficult to say yes|no", Torn),
     // Against, without reservation.
-    ("firmly|strongly|totally|completely|absolutely|utterly|dead|deeply|fiercely ~ against|opposed|oppose", Against(2)),
+    (
+        "firmly|strongly|totally|completely|absolutely|utterly|dead|deeply|fiercely ~ against|opposed|oppose",
+        Against(2),
+    ),
     ("clear|firm|hard|definite|resounding|flat|big no", Against(2)),
     ("absolutely|definitely|certainly not", Against(2)),
     ("can not see myself supporting|backing|voting", Against(2)),
@@ -83,8 +86,14 @@ const MARKS: &[(&str, Mark)] = &[
     ("hate the ~ idea|plan|proposal", Against(2)),
     ("is|be|would ~ madness|insane|disaster|crazy", Against(2)),
     // For, without reservation.
-    ("strongly|firmly|fully|totally|completely|absolutely|wholeheartedly ~ in favour|favor", For(2)),
-    ("strongly|firmly|fully|totally|completely|absolutely|wholeheartedly support|back|agree|behind", For(2)),
+    (
+        "strongly|firmly|fully|totally|completely|absolutely|wholeheartedly ~ in favour|favor",
+        For(2),
+    ),
+    (
+        "strongly|firmly|fully|totally|completely|absolutely|wholeheartedly support|back|agree|behind",
+        For(2),
+    ),
     ("clear|firm|definite|resounding|big yes", For(2)),
     ("waiting for somebody|someone to propose", For(2)),
     ("support it|this without ~ hesitation", For(2)),
@@ -173,7 +182,8 @@ const MARKS: &[(&str, Mark)] = &[
 
 /// The side of a narrative; `None` where it shows none, or both alike.
 pub fn stand(narrative: &str) -> Option<Stand<'_>> {
-    let (mut against, mut in_favour, mut torn) = (Votes::default(), Votes::default(), Votes::default());
+    let (mut against, mut in_favour, mut torn) =
+        (Votes::default(), Votes::default(), Votes::default());
     for (nth, sentence) in sentences(narrative).into_iter().enumerate() {
         let mut parts = clauses(sentence);
         // "Yes, ..." and "No, ..." answer the question where they stand first.

@@ -5,7 +5,8 @@ pub fn sentences(text: &str) -> Vec<&str> {
     let ends = |&(at, c): &(usize, char)| {
         let after = &text[at + c.len_utf8()..];
         c == '\n'
-            || (matches!(c, '.' | '!' | '?') && (after.is_empty() || after.starts_with([' ', '\n'])))
+            || (matches!(c, '.' | '!' | '?')
+                && (after.is_empty() || after.starts_with([' ', '\n'])))
     };
     let mut from = 0;
     let mut found = Vec::new();
@@ -22,7 +23,10 @@ pub fn sentences(text: &str) -> Vec<&str> {
 pub fn clauses(sentence: &str) -> Vec<Words> {
     let words = Words::of(sentence);
     let parts = words.0.split(|word| {
-        matches!(word.as_str(), ";" | "but" | "although" | "though" | "however" | "while" | "whereas")
+        matches!(
+            word.as_str(),
+            ";" | "but" | "although" | "though" | "however" | "while" | "whereas"
+        )
     });
     parts.filter(|part| !part.is_empty()).map(|part| Words(part.to_vec())).collect()
 }
@@ -35,7 +39,8 @@ impl Words {
     pub fn of(text: &str) -> Self {
         let text = text.to_lowercase().replace(['’', '`'], "'");
         let mut words = Vec::new();
-        for word in text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '/')) {
+        for word in text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '/'))
+        {
             let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
             if !bare.is_empty() {
                 write_out(bare, &mut words);
@@ -59,9 +64,8 @@ impl Words {
 
     /// Where the pattern matches first: from where to where.
     pub fn find(&self, pattern: &str) -> Option<(usize, usize)> {
-        let tokens: Vec<&str> = pattern.split(' ').collect();
         (0..self.0.len()).find_map(|start| {
-            let end = matched(&self.0[start..], &tokens)?;
+            let end = matched(&self.0[start..], Some(pattern))?;
             Some((start, start + end))
         })
     }
@@ -105,9 +109,13 @@ const LONGEST_GAP: usize = 3;
 ///
 /// A token is a word, the beginning of one (`worr*`), some of both (`i|we`), or `~`: up to three
 /// words, whatever they are.
-fn matched(words: &[String], pattern: &[&str]) -> Option<usize> {
-    let Some((token, rest)) = pattern.split_first() else { return Some(0) };
-    if *token == "~" {
+fn matched(words: &[String], pattern: Option<&str>) -> Option<usize> {
+    let Some(pattern) = pattern else { return Some(0) };
+    let (token, rest) = match pattern.split_once(' ') {
+        Some((token, rest)) => (token, Some(rest)),
+        None => (pattern, None),
+    };
+    if token == "~" {
         let gap = 0..=LONGEST_GAP.min(words.len());
         return gap.into_iter().find_map(|gap| Some(gap + matched(&words[gap..], rest)?));
     }
@@ -154,7 +162,10 @@ mod tests {
     #[test]
     fn sentences_keep_their_words() {
         let text = "Yes! I live in St. Kilda.\nSo what? It costs 3.5 million";
-        assert_eq!(sentences(text).join("|"), "Yes!|I live in St.|Kilda.|So what?|It costs 3.5 million");
+        assert_eq!(
+            sentences(text).join("|"),
+            "Yes!|I live in St.|Kilda.|So what?|It costs 3.5 million"
+        );
         assert!(same_stem("apartments", "apartment") && same_stem("parked", "parking"));
         assert!(!same_stem("car", "care"));
     }
