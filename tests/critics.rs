@@ -135,3 +135,19 @@ async fn contradictions_are_found_and_mended_and_clean_answers_are_left_alone() 
         }
     }
 }
+
+#[tokio::test]
+async fn dbg_off_topic() {
+    let desk = Desk::new(7, Conduct { off_topic: Share::percent(100), ..Conduct::default() });
+    for persona in personas::example().into_iter().take(6) {
+        let answer = desk.answer(&persona).await;
+        println!("{}", answer.narrative);
+        let missing: Vec<String> = ["housing", "transport", "community"].map(str::to_owned).into();
+        let reply = desk
+            .ask(Form::Answer, &desk.prompts.follow_up(&persona, &answer, &missing).unwrap())
+            .await;
+        println!("  -> {reply}");
+        let answer = read_answer(&desk.survey, &reply).unwrap();
+        println!("  => {:?}", desk.verdict(Form::Review, &persona, &answer).await);
+    }
+}

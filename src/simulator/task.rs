@@ -58,7 +58,7 @@ impl Task {
         let Some((message, Found { given, end, .. })) = found else { return Self::Answer };
         let after = &message.text[end..];
         let lower = after.to_lowercase();
-        let missed = ["not answer", "not address", "answer again", "misses the question"];
+        let missed = ["not answer", "not address", "misses the question", "missed the question"];
         if missed.iter().any(|words| lower.contains(words)) {
             return Self::Mend;
         }
@@ -207,7 +207,8 @@ mod tests {
     fn a_persona_that_is_asked_again_sees_its_answer() {
         let system = "Answer as {\"narrative\": \"...\", \"survey\": {\"support_level\": <1-5>}}";
         let asked = |tail: &str| task(system, &format!("Age: 3\n{ANSWER}\n{tail}"), None);
-        let Task::FollowUp { topics, .. } = asked("Tell more on:\n- noise\n- parks\nPlease.")
+        let Task::FollowUp { topics, .. } =
+            asked("Tell more on:\n- noise\n- parks\nReturn the whole answer again.")
         else {
             panic!("no follow-up")
         };
