@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 use voxpop::{
     config::{EXAMPLE_SURVEY, load_survey_str},
-    model::{Answer, Attribute, Persona, PersonaIndex, Survey, Verdict},
+    model::{Answer, Attribute, Persona, PersonaIndex, Score, Survey, Verdict},
     personas,
     prompt::{Form, Prompts, read_answer, read_verdict},
     simulator::{Conduct, Options, Share, Simulator},
@@ -70,84 +70,258 @@ struct Tally {
     mended: usize,
 }
 
-async fn tally(desk: &Desk, form: Form) -> Tally {
-    let mut tally = Tally::default();
-    for persona in personas::example() {
-        let answer = desk.answer(&persona).await;
-        tally.answers += 1;
-        let verdict = desk.verdict(form, &persona, &answer).await;
-        let shown = std::env::var_os("SHOW").is_some();
-        match verdict {
-            Verdict::Holds => {
-                if shown && desk_is_slipping(desk) {
-                    eprintln!(
-                        "MISSED {form:?} {:?}\n  {:?}",
-                        persona.attributes.iter().map(|a| a.value.as_str()).collect::<Vec<_>>(),
-                        answer
-                    );
-                }
-            }
-            Verdict::NeedsChanges { issues, corrections, .. } => {
-                tally.found += 1;
-                let corrected = answer.corrected(&corrections);
-                let again = desk.verdict(form, &persona, &corrected).await;
-                tally.mended += usize::from(again == Verdict::Holds);
-                if shown && !desk_is_slipping(desk) {
-                    eprintln!("FALSE {form:?} {issues:?}\n  {:?}", answer);
-                }
-                if shown && again != Verdict::Holds {
-                    eprintln!("NOT MENDED {form:?} {issues:?} {again:?}");
+impl Tally {
+    async fn of(form: Form, conduct: Conduct) -> Self {
+        let desk = Desk::new(SEED, conduct);
+        let mut tally = Self::default();
+        for persona in personas::example() {
+            let answer = desk.answer(&persona).await;
+            tally.answers += 1;
+            match desk.verdict(form, &persona, &answer).await {
+                Verdict::Holds => {}
+                Verdict::NeedsChanges { corrections, .. } => {
+                    tally.found += 1;
+                    let corrected = answer.corrected(&corrections);
+                    let again = desk.verdict(form, &persona, &corrected).await;
+                    tally.mended += usize::from(again == Verdict::Holds);
                 }
             }
         }
+        tally
     }
-    tally
 }
 
-fn desk_is_slipping(_desk: &Desk) -> bool {
-    SLIPPING.load(std::sync::atomic::Ordering::Relaxed)
-}
-static SLIPPING: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+const SEED: u64 = 7;
 
 #[tokio::test]
 async fn contradictions_are_found_and_mended_and_clean_answers_are_left_alone() {
-    let wrong = Conduct { contradictions: Share::percent(100), ..Conduct::default() };
-    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    for seed in 7..7 + seeds {
-        println!("critic        answers   found  mended  false alarms");
-        for form in [Form::Consistency, Form::Review] {
-            SLIPPING.store(true, std::sync::atomic::Ordering::Relaxed);
-            let contradictory = tally(&Desk::new(seed, wrong), form).await;
-            SLIPPING.store(false, std::sync::atomic::Ordering::Relaxed);
-            let clean = tally(&Desk::new(seed, Conduct::default()), form).await;
-            let Tally { answers, found, mended } = contradictory;
-            println!(
-                "{:<12} {answers:>8} {found:>7} {mended:>7} {:>13}",
-                format!("{form:?}"),
-                clean.found
-            );
-            assert_eq!((answers, clean.answers), (200, 200));
-            if seeds == 1 {
-                assert!(found >= 190, "{form:?} {contradictory:?}");
-                assert!(mended >= 185, "{form:?} {contradictory:?}");
-                assert!(clean.found <= 4, "{form:?} {clean:?}");
-            }
-        }
+    println!("critic       contradictory   found  mended   clean  false alarms");
+    for form in [Form::Consistency, Form::Review] {
+        let wrong = Conduct { contradictions: Share::percent(100), ..Conduct::default() };
+        let contradictory = Tally::of(form, wrong).await;
+        let clean = Tally::of(form, Conduct::default()).await;
+        let Tally { answers, found, mended } = contradictory;
+        let name = format!("{form:?}");
+        let (all_clean, alarms) = (clean.answers, clean.found);
+        println!("{name:<12} {answers:>13} {found:>7} {mended:>7} {all_clean:>7} {alarms:>13}");
+        assert_eq!((answers, clean.answers), (200, 200));
+        assert!(found >= 190 && mended >= 185, "{form:?} {contradictory:?}");
+        assert!(clean.found <= 4, "{form:?} {clean:?}");
     }
 }
 
+/// An answer that nobody's program wrote: a profile, the words, and the numbers for support,
+/// housing, transport and community. `wrong` is the field that does not go with the rest.
+struct Written {
+    profile: &'static [(&'static str, &'static str)],
+    narrative: &'static str,
+    numbers: [u8; 4],
+    wrong: Option<&'static str>,
+}
+
+const RENTER: &[(&str, &str)] = &[
+    ("age", "29"),
+    ("occupation", "barista"),
+    ("tenure", "rents"),
+    ("household", "shares a flat with two housemates, no children"),
+    ("car_ownership", "no car"),
+];
+const OWNER: &[(&str, &str)] = &[
+    ("age", "58"),
+    ("occupation", "electrician"),
+    ("tenure", "owns with a mortgage"),
+    ("household", "couple with two children (11 and 15)"),
+    ("car_ownership", "two cars"),
+];
+
+fn written() -> Vec<Written> {
+    let of = |profile, narrative, numbers, wrong| Written { profile, narrative, numbers, wrong };
+    vec![
+        // What contradicts itself or the profile.
+        of(
+            RENTER,
+            "Look, I'm totally against dropping the parking rule. There's never a spot on my street and visitors circle for ages.",
+            [5, 3, 2, 3],
+            Some("support_level"),
+        ),
+        of(
+            RENTER,
+            "Yes please. It's a brilliant idea, and cheaper flats without a car space would suit me and my mates fine.",
+            [1, 5, 4, 3],
+            Some("support_level"),
+        ),
+        of(
+            OWNER,
+            "No, I won't support this. Apartments need parking. Traffic round our way is a nightmare already.",
+            [2, 3, 5, 3],
+            Some("transport"),
+        ),
+        of(
+            OWNER,
+            "I lean towards yes on the car spaces. More homes near the station would be good for housing here.",
+            [4, 1, 3, 3],
+            Some("housing"),
+        ),
+        of(
+            RENTER,
+            "I'm in favour of it. As a homeowner I know what a garage adds to the price of an apartment.",
+            [4, 3, 3, 3],
+            Some("narrative"),
+        ),
+        of(
+            RENTER,
+            "I'm not convinced about fewer car spaces. I drive to work at five in the morning when no train runs.",
+            [2, 3, 3, 3],
+            Some("narrative"),
+        ),
+        of(
+            OWNER,
+            "I don't support it. My landlord would just pocket whatever the developers save on parking.",
+            [2, 3, 3, 3],
+            Some("narrative"),
+        ),
+        of(
+            RENTER,
+            "I'm for it, mostly. My kids could cycle to school if the streets were calmer and there were fewer cars.",
+            [4, 3, 3, 3],
+            Some("narrative"),
+        ),
+        of(
+            OWNER,
+            "Honestly I'm torn about the parking minimum. I can see both sides and I'd want to know more.",
+            [5, 3, 3, 3],
+            Some("support_level"),
+        ),
+        of(
+            OWNER,
+            "It's long overdue. I love this, and it will bring neighbours together when streets aren't car parks.",
+            [5, 3, 3, 1],
+            Some("community"),
+        ),
+        of(
+            OWNER,
+            "I oppose it. At 34 I've got enough on my plate without hunting for a parking space.",
+            [1, 3, 3, 3],
+            Some("narrative"),
+        ),
+        of(
+            RENTER,
+            "I think it's a terrible idea. The buses here are packed and where would the cars go?",
+            [1, 3, 4, 3],
+            Some("transport"),
+        ),
+        // What holds, however unusual.
+        of(
+            RENTER,
+            "I'm against it, and I don't even own a car. My nan visits by car and she can't walk far.",
+            [2, 3, 3, 3],
+            None,
+        ),
+        of(
+            OWNER,
+            "I support this, though my neighbours won't thank me. We own our place and have two cars, and still I think parking takes too much room.",
+            [4, 4, 3, 3],
+            None,
+        ),
+        of(
+            OWNER,
+            "No. We bought here because there was room for the cars. Parking will get worse and I'm dreading it.",
+            [1, 3, 1, 2],
+            None,
+        ),
+        of(
+            RENTER,
+            "It's about time. If I owned a flat I'd say the same: why pay for a garage I never use?",
+            [5, 5, 3, 3],
+            None,
+        ),
+        of(
+            RENTER,
+            "I don't really care about car spaces. I walk to work and I'll probably move next year anyway.",
+            [3, 3, 3, 3],
+            None,
+        ),
+        of(
+            OWNER,
+            "I used to rent in a building with no parking and it was fine. So I'd vote for it.",
+            [4, 3, 3, 3],
+            None,
+        ),
+        of(
+            OWNER,
+            "I'm sceptical. Our kids will need somewhere to live, but nobody will stop driving because a garage is missing.",
+            [2, 3, 2, 3],
+            None,
+        ),
+        of(
+            RENTER,
+            "I'm in two minds about the car spaces. Rents might come down, but I don't trust developers to pass it on.",
+            [3, 3, 3, 3],
+            None,
+        ),
+        of(
+            OWNER,
+            "It makes sense to me. My son is 15 and has no interest in a licence. Half the car spaces in our building are full of boxes.",
+            [4, 3, 4, 3],
+            None,
+        ),
+        of(
+            RENTER,
+            "I'm not in favour. I hope to have a car one day and then I'd be stuck circling for parking.",
+            [2, 3, 2, 3],
+            None,
+        ),
+        of(
+            RENTER,
+            "Strongly in favour! Less traffic, more trees, and apartments that cost what they should.",
+            [5, 5, 5, 4],
+            None,
+        ),
+        of(
+            OWNER,
+            "I'd say no. My mother rents in such a building and her carers can never park.",
+            [2, 3, 2, 3],
+            None,
+        ),
+    ]
+}
+
 #[tokio::test]
-async fn dbg_off_topic() {
-    let desk = Desk::new(7, Conduct { off_topic: Share::percent(100), ..Conduct::default() });
-    for persona in personas::example().into_iter().take(6) {
-        let answer = desk.answer(&persona).await;
-        println!("{}", answer.narrative);
-        let missing: Vec<String> = ["housing", "transport", "community"].map(str::to_owned).into();
-        let reply = desk
-            .ask(Form::Answer, &desk.prompts.follow_up(&persona, &answer, &missing).unwrap())
-            .await;
-        println!("  -> {reply}");
-        let answer = read_answer(&desk.survey, &reply).unwrap();
-        println!("  => {:?}", desk.verdict(Form::Review, &persona, &answer).await);
+async fn answers_that_people_wrote_are_judged_alike() {
+    let desk = Desk::new(SEED, Conduct::default());
+    let (mut missed, mut alarms) = (Vec::new(), Vec::new());
+    for Written { profile, narrative, numbers, wrong } in written() {
+        let attribute = |(name, value): &(&str, &str)| Attribute {
+            name: (*name).into(),
+            value: (*value).into(),
+        };
+        let persona = Persona {
+            index: PersonaIndex(0),
+            id: "1".into(),
+            weight: None,
+            attributes: profile.iter().map(attribute).collect(),
+        };
+        let score = |number: u8| Score::try_from(number).unwrap();
+        let impacts = desk.survey.grid.impacts.iter().zip(&numbers[1..]);
+        let answer = Answer {
+            narrative: narrative.to_owned(),
+            support_level: score(numbers[0]),
+            impacts: impacts.map(|(impact, n)| (impact.key.clone(), score(*n))).collect(),
+            key_concerns: vec!["parking".into()],
+            suggested_improvements: vec!["a trial".into()],
+        };
+        let verdict = desk.verdict(Form::Review, &persona, &answer).await;
+        match (verdict, wrong) {
+            (Verdict::Holds, None) => {}
+            (Verdict::Holds, Some(field)) => missed.push(format!("{field}: {narrative}")),
+            (Verdict::NeedsChanges { corrections, issues, .. }, Some(field)) => {
+                let changed = answer.fields_changed(&answer.corrected(&corrections));
+                assert_eq!(changed, [field], "{narrative}: {issues:?}");
+            }
+            (Verdict::NeedsChanges { issues, .. }, None) => {
+                alarms.push(format!("{narrative}: {issues:?}"))
+            }
+        }
     }
+    assert!(missed.is_empty() && alarms.is_empty(), "missed {missed:#?}, alarms {alarms:#?}");
 }

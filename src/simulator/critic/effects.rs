@@ -108,6 +108,7 @@ const MARKS: &[(&str, Mark)] = &[
     ("no worse", Nothing),
     ("better and ~ worse", Nothing),
     ("used to be", Nothing),
+    ("hope to", Nothing),
     ("who are|is worried", Nothing),
     ("for the better", Good),
     ("for the worse", Bad),

@@ -171,7 +171,7 @@ const MARKS: &[(&str, Mark)] = &[
     ("half a step either way", Torn),
     ("live with either", Torn),
     ("make up my mind", Torn),
-    ("not|hardly care", Torn),
+    ("not|hardly ~ care", Torn),
     ("do not mind", Torn),
     ("no opinion|view on|about", Torn),
     ("mixed feelings", Torn),
