@@ -19,7 +19,7 @@ use std::{
 use voxpop::{
     config::EXAMPLE_PERSONAS,
     model::{PersonaIndex, Stage, Step, StepEvent, Verdict},
-    simulator::{AskedFor, Conduct, Options, Share, Simulator},
+    simulator::{AskedFor, Conduct, Dialect, Options, Share, Simulator, Support},
 };
 
 const QUESTION: &str = "Should the council stop requiring a minimum number of car spaces in new \
@@ -27,15 +27,20 @@ const QUESTION: &str = "Should the council stop requiring a minimum number of ca
 
 /// A survey like that of the demo, put to the first of the bundled personas.
 fn reviewed(simulator: &Simulator, personas: usize, review: &str) -> Place {
-    let place = Place::new();
-    let survey = format!(
-        "name: parking\nquestion: {QUESTION}\ndomain: civic-policy\n\
-         grid: {{ impacts: [Housing, Transport, Community] }}\n\
-         base_url: {}\nlimits: {}\nreview: {review}\n",
-        simulator.base_url(),
-        limits(12)
+    let about = format!(
+        "question: {QUESTION}\ndomain: civic-policy\n\
+         grid: {{ impacts: [Housing, Transport, Community] }}\nreview: {review}"
     );
-    place.write("survey.yaml", survey);
+    asking(simulator, personas, &about)
+}
+
+fn asking(simulator: &Simulator, personas: usize, about: &str) -> Place {
+    let place = Place::new();
+    let (base_url, limits) = (simulator.base_url(), limits(12));
+    place.write(
+        "survey.yaml",
+        format!("name: a-survey\n{about}\nbase_url: {base_url}\nlimits: {limits}\n"),
+    );
     let lines = EXAMPLE_PERSONAS.lines().take(1 + personas);
     place.write("people.csv", lines.collect::<Vec<_>>().join("\n"));
     place
@@ -74,6 +79,65 @@ fn a_clean_persona_takes_two_calls_fused_and_three_separately() {
             asked_for,
             AskedFor { answers: 20, verdicts, ..AskedFor::default() },
             "{review}"
+        );
+    }
+}
+
+#[test]
+fn clean_answers_of_every_domain_need_nothing_mended() {
+    for (domain, question, impacts) in [
+        ("civic-policy", "Should the city close the market street to cars?", "Business, Safety"),
+        (
+            "product-design",
+            "Should the app ask for a fingerprint before each payment?",
+            "Safety, Cost",
+        ),
+        ("employee-engagement", "Should we move to a four-day working week?", "Workload, Culture"),
+        ("marketing-copy", "Does the slogan \"Rest easy\" suit a bank?", "Clarity, Emotion"),
+        ("technology-adoption", "Would you use a digital driving licence?", "Privacy, Effort"),
+        ("ai-adoption", "Should doctors use AI to read x-rays?", "Health, Trust"),
+        ("unknown", "Should trams be free on weekends?", "Housing, Transport"),
+    ] {
+        let simulator = simulator(Conduct::default());
+        let about = format!(
+            "question: '{question}'\ndomain: {domain}\ngrid: {{ impacts: [{impacts}] }}\n\
+             review: fused"
+        );
+        let place = asking(&simulator, 50, &about);
+        let outcome = place.ask(&[]);
+        assert_eq!(outcome.code, 0, "{domain}: {outcome:?}");
+        let asked_for = simulator.stats().asked_for;
+        let clean = AskedFor { answers: 50, verdicts: 50, ..AskedFor::default() };
+        assert_eq!(asked_for, clean, "{domain}");
+    }
+}
+
+#[test]
+fn a_server_that_takes_no_schema_is_reviewed_all_the_same() {
+    let refused = Dialect {
+        json_schema: Support::Refused,
+        json_object: Support::Refused,
+        ..Dialect::default()
+    };
+    let conduct = Conduct {
+        contradictions: Share::percent(30),
+        topics_missed: Share::percent(30),
+        off_topic: Share::percent(20),
+        ..Conduct::default()
+    };
+    for review in ["fused", "separate"] {
+        let options =
+            Options { latency: Duration::ZERO, conduct, dialect: refused, ..Options::default() };
+        let simulator = Simulator::start(options).unwrap();
+        let place = reviewed(&simulator, 30, review);
+        let outcome = place.ask(&[]);
+        assert_eq!(outcome.code, 0, "{review}: {outcome:?}");
+        assert!(count(&place.export(), "done") >= 28, "{review}: {outcome:?}");
+        let AskedFor { verdicts, follow_ups, mends, .. } = simulator.stats().asked_for;
+        let least = if review == "fused" { 35 } else { 65 };
+        assert!(
+            verdicts >= least && follow_ups >= 5 && mends >= 2,
+            "{verdicts} {follow_ups} {mends}"
         );
     }
 }

@@ -94,6 +94,7 @@ const NO_CHILDREN: &[&str] = &[
     "do not have ~ children|kids",
     "no children|kids of my|our own",
     "am|are childless",
+    "someone|somebody|person|people without children|kids",
 ];
 const RETIRED: &[&str] =
     &["i am ~ retired", "since i|we retired", "as a retired|pensioner", "now that i am retired"];

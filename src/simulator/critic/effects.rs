@@ -146,7 +146,7 @@ const MARKS: &[(&str, Mark)] = &[
     ("go|goes|going up", Bad),
     ("unaffordable|unsafe|dangerous", Bad),
     ("impossible to", Bad),
-    ("drift* apart", Bad),
+    ("drift*|fall*|falling apart", Bad),
     ("know each other even less", Bad),
     ("streets ~ lined", Bad),
     ("step forward", Good),

@@ -154,12 +154,20 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("work", "job|office"),
 ];
 
+/// Words of an opinion, where no words of a side were found: who has one has answered.
+const OPINION: &[&str] = &[
+    "should",
+    "good|bad|better|worse|cheaper|fair|unfair|wrong|right|fine",
+    "i|we think|want|need|prefer|doubt|worry|hope",
+    "would rather|mean|help|hurt|make",
+];
+
 /// Why the narrative does not answer the question; `None` where it does.
 fn misses(narrative: &str, facts: &Facts) -> Option<String> {
     if side::declines(narrative) {
         return Some("The narrative declines to answer.".to_owned());
     }
-    if side::stand(narrative).is_none() {
+    if side::stand(narrative).is_none() && !Words::of(narrative).say_any(OPINION) {
         return Some("The narrative does not say where this person stands.".to_owned());
     }
     let said = Words::of(narrative);
