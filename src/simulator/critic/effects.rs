@@ -216,7 +216,7 @@ fn speaks_of(words: &Words, dimension: &str, dimensions: &[String], question: &[
         }
     }
     let of_name = |name: &&str| dimension.split(' ').any(|word| word == *name);
-    let group = GROUPS.iter().find(|(names, _)| names.iter().any(|name| of_name(name)));
+    let group = GROUPS.iter().find(|(names, _)| names.iter().any(&of_name));
     group.is_some_and(|(_, synonyms)| words.say_any(synonyms))
 }
 
