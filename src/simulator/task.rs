@@ -55,7 +55,11 @@ impl Task {
             let given = found.map(|(_, found)| found.given).unwrap_or_default();
             return Self::Judge { scope, given };
         }
-        let Some((message, Found { given, end, .. })) = found else { return Self::Answer };
+        // Who is shown an answer and asked for no form is asked something else about it.
+        let wants_form = request.wanted != Wanted::Text;
+        let Some((message, Found { given, end, .. })) = found.filter(|_| wants_form) else {
+            return Self::Answer;
+        };
         let after = &message.text[end..];
         let lower = after.to_lowercase();
         let missed = ["not answer", "not address", "misses the question", "missed the question"];
