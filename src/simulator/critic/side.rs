@@ -127,7 +127,8 @@ const MARKS: &[(&str, Mark)] = &[
     ("sceptical|skeptical", Against(1)),
     ("vote no", Against(1)),
     ("say|saying no|nope", Against(1)),
-    ("so|answer|is no", Against(1)),
+    ("answer is no", Against(1)),
+    ("so no", Against(1)),
     ("not ~ convinced|persuaded|sold", Against(1)),
     ("more convincing", Against(1)),
     ("first reaction was a sigh", Against(1)),
@@ -289,6 +290,7 @@ mod tests {
             ("Yes, and it's about time.", Some(Side::For)),
             ("I'm in two minds. My neighbours are tired of it.", Some(Side::Torn)),
             ("It would be a disaster for us.", Some(Side::Against)),
+            ("To be fair, leaving things as they are is no answer either.", None),
             ("The weather was lovely on Sunday.", None),
             ("I can see why others are against it, but I am strongly in favour.", Some(Side::For)),
         ] {
