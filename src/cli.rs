@@ -238,14 +238,23 @@ pub struct DemoArgs {
     /// Faults, such as 429=2%,500=1%,malformed=1%
     #[arg(long, default_value = "429=1%,500=1%,malformed=1%,refusal=1%", value_name = "LIST")]
     pub fault: simulator::Faults,
+    /// First answers that contradict their profile or themselves: 4% or 0.04
+    #[arg(long, default_value = "4%", value_name = "SHARE")]
+    pub contradictions: simulator::Share,
+    /// First answers that leave out a topic which the survey's domain requires
+    #[arg(long, default_value = "6%", value_name = "SHARE")]
+    pub topics_missed: simulator::Share,
+    /// First answers that miss the question
+    #[arg(long, default_value = "1%", value_name = "SHARE")]
+    pub off_topic: simulator::Share,
     /// Slots: how many requests may be in flight at once
-    #[arg(long, default_value_t = 12, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 16, value_name = "N", allow_negative_numbers = true)]
     pub concurrency: i64,
     /// Requests a minute, or `unlimited`
-    #[arg(long, default_value = "240", value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, default_value = "480", value_name = "N", allow_negative_numbers = true)]
     pub rpm: RateFlag,
     /// Tokens a minute, or `unlimited`
-    #[arg(long, default_value = "300000", value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, default_value = "600000", value_name = "N", allow_negative_numbers = true)]
     pub tpm: RateFlag,
     #[command(flatten)]
     pub display: DisplayArgs,
@@ -457,6 +466,27 @@ pub struct SimulateArgs {
     /// The most prompt tokens of one model in unfinished batches [default: no limit]
     #[arg(long, value_name = "N", help_heading = "Batches")]
     pub batch_enqueued_tokens: Option<u64>,
+    /// First answers that contradict their profile or themselves: 10% or 0.1
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub contradictions: simulator::Share,
+    /// First answers that leave out a topic which their domain requires
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub topics_missed: simulator::Share,
+    /// First answers that miss the question
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub off_topic: simulator::Share,
+    /// Follow-ups that come back without their numbers
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub numbers_dropped: simulator::Share,
+    /// Verdicts in no shape
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub critic_nonsense: simulator::Share,
+    /// Verdicts that also correct fields which do not exist
+    #[arg(long, default_value = "0%", value_name = "SHARE", help_heading = "Reviews")]
+    pub critic_invents: simulator::Share,
+    /// Have every critic find fault with every answer
+    #[arg(long, help_heading = "Reviews")]
+    pub critic_disagrees: bool,
 }
 
 /// What `voxpop simulate --help` says below the flags. Its lists are those that are read.
@@ -474,6 +504,8 @@ Examples:
   A quota that is enforced by the second, halves after 30 s and comes back after 90 s:
     voxpop simulate --rpm 600 --tpm 200000 --limit window:1s \\
       --at 30s:capacity=x0.5 --at 90s:capacity=x1
+  Answers that critics have something to do with, and critics that fail now and then:
+    voxpop simulate --contradictions 10% --topics-missed 10% --off-topic 2% --critic-nonsense 2%
   A server of your own behind nginx, which tells nothing about its limits:
     voxpop simulate --kind vllm --slots 16 --tokens-per-second 60 \\
       --rpm 600 --limit limit_req:5:nodelay
@@ -514,6 +546,16 @@ Changes, with --at TIME: before them, or sent while it runs:
 {}
   curl -d capacity=x0.5 http://127.0.0.1:8080/simulator/do    one a line; answers with what holds
   curl http://127.0.0.1:8080/simulator/stats                  counts by kind and key, and changes
+
+Reviews, by rate; one first answer has at most one of the first three:
+  contradictions       a support level or a score against the narrative, or a narrative that claims
+                       what the profile rules out: a home that is owned, a car, children
+  topics missed        nothing on one of the topics of the survey's domain, in words or lists
+  off topic            a narrative about something else
+  Critics judge by rules, over the profile and the answer that they are sent: words for a stance
+  against the support level, complaints and hopes against the score of their dimension, claims
+  against the profile, words of the question. They correct the narrative by the profile and the
+  numbers by the narrative.
 
 The same seed gives the same answers, faults and latencies to the same requests.",
         list(&mut faults.into_iter()),

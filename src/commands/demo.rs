@@ -11,7 +11,7 @@ use crate::{
     launch::{self, FrontEnd},
     model::{Persona, PersonaIndex},
     personas,
-    simulator::{Options, Simulator},
+    simulator::{Conduct, Options, Simulator},
 };
 use std::time::Duration;
 
@@ -24,6 +24,12 @@ pub(super) fn demo(args: &DemoArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
         seed: args.seed,
         latency: args.latency,
         faults: args.fault,
+        conduct: Conduct {
+            contradictions: args.contradictions,
+            topics_missed: args.topics_missed,
+            off_topic: args.off_topic,
+            ..Conduct::default()
+        },
         ..Options::default()
     })
     .map_err(Problem::could_not_run)?;

@@ -4,7 +4,7 @@ use crate::{
     cli::SimulateArgs,
     error::{Exit, Problem},
     signals::{self, HangUp},
-    simulator::{BatchOptions, Charge, Kind, Options, Simulator, Support},
+    simulator::{BatchOptions, Charge, Conduct, Kind, Options, Simulator, Support},
 };
 use std::time::Duration;
 
@@ -79,6 +79,15 @@ fn options(args: SimulateArgs) -> Options {
             enqueued_tokens: args.batch_enqueued_tokens,
         },
         embeddings_failed: args.embeddings_failed,
+        conduct: Conduct {
+            contradictions: args.contradictions,
+            topics_missed: args.topics_missed,
+            off_topic: args.off_topic,
+            numbers_dropped: args.numbers_dropped,
+            critic_nonsense: args.critic_nonsense,
+            critic_invents: args.critic_invents,
+            critic_disagrees: args.critic_disagrees,
+        },
         schedule: args.at,
     }
 }

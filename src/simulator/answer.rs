@@ -1,44 +1,89 @@
-//! What the model says to a request: the form filled in by the persona, or plain text.
+//! What the model says to a request: the form filled in by the persona or a critic, or plain text.
 
 use super::{
+    again,
     chance::Chance,
     character::{Stance, is_support},
+    conduct::Conduct,
+    critic,
     facts::Facts,
     form::Form,
     narrative::Speaker,
     remembered::Remembered,
     request::{ChatRequest, Wanted},
+    required,
+    slip::Slipped,
     stock::Stock,
+    task::{Task, without_answers},
     topic::Topic,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// The right answer to a request, as the content of the reply's message. The same seed and the
-/// same request give the same answer, however often it is asked.
-pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -> String {
-    let facts = Facts::read(&request.messages, seed, topics);
+/// What is said to a request, as the content of the reply's message. The same seed and the same
+/// request give the same, however often it is asked.
+pub fn answer(
+    request: &ChatRequest,
+    task: &Task,
+    seed: Chance,
+    conduct: &Conduct,
+    topics: &Remembered<Topic>,
+) -> String {
+    let again;
+    let messages = match task {
+        Task::Answer => &request.messages,
+        Task::Judge { .. } | Task::FollowUp { .. } | Task::Mend => {
+            again = without_answers(&request.messages);
+            &again
+        }
+    };
+    let facts = Facts::read(messages, seed, topics);
     let form = match &request.wanted {
         Wanted::Form(form) | Wanted::FormInText(form) => Some(&**form),
         Wanted::Text | Wanted::Json => None,
     };
+    let content = || {
+        let texts = request.messages.iter().map(|message| message.text.as_bytes());
+        texts.fold(facts.chance, Chance::with)
+    };
+    if let Task::Judge { scope, given } = task {
+        let verdict = critic::verdict(*scope, &facts, given, form, conduct, content());
+        return packed(verdict, request, &facts);
+    }
+    let required = required::of(messages);
     let stance = Stance::of(&facts, form, seed);
-    let speaker = Speaker::new(&facts, &stance);
+    let speaker = Speaker::new(&facts, &stance, required);
+    if let Task::FollowUp { given, topics } = task {
+        let answer = again::follow_up(given, topics, &speaker, conduct, content());
+        return packed(answer, request, &facts);
+    }
+    let slip = conduct.slip(facts.chance.with(b"slip")).filter(|_| *task == Task::Answer);
+    let slipped = slip.map(|slip| Slipped::make(slip, &facts, &stance, &speaker, required));
+    let filler = Filler {
+        facts: &facts,
+        stance: &stance,
+        speaker: &speaker,
+        slipped: slipped.as_ref(),
+        seed,
+    };
     match (&request.wanted, form) {
         (_, Some(form)) => {
-            let filler = Filler { facts: &facts, stance: &stance, speaker: &speaker, seed };
             let filled = serde_json::to_string(&filler.field(form, ""))
                 .expect("a form is filled in with texts, numbers and lists of them");
-            match request.wanted {
-                // Asked in words alone, a model fences its JSON as often as not.
-                Wanted::FormInText(_) if facts.chance.with(b"fence").happens(0.5) => {
-                    format!("```json\n{filled}\n```")
-                }
-                _ => filled,
-            }
+            packed(filled, request, &facts)
         }
-        (Wanted::Json, None) => serde_json::json!({ "narrative": speaker.narrative() }).to_string(),
-        (_, None) => speaker.narrative(),
+        (Wanted::Json, None) => serde_json::json!({ "narrative": filler.narrative() }).to_string(),
+        (_, None) => filler.narrative(),
+    }
+}
+
+/// Asked in words alone, a model fences its JSON as often as not.
+fn packed(json: String, request: &ChatRequest, facts: &Facts) -> String {
+    match request.wanted {
+        Wanted::FormInText(_) if facts.chance.with(b"fence").happens(0.5) => {
+            format!("```json\n{json}\n```")
+        }
+        _ => json,
     }
 }
 
@@ -64,8 +109,12 @@ pub fn malformed(answer: &str, chance: Chance) -> String {
             Value::Object(fields).to_string()
         }
         _ => {
-            let last = fields.keys().next_back().cloned().unwrap_or_default();
-            fields.shift_remove(&last);
+            // Of a verdict the corrections may be missing; of an answer the grid may not.
+            let mut keys = fields.keys();
+            let is_verdict = fields.contains_key("issues");
+            let key = if is_verdict { keys.next() } else { keys.next_back() };
+            let key = key.cloned().unwrap_or_default();
+            fields.shift_remove(&key);
             Value::Object(fields).to_string()
         }
     }
@@ -90,6 +139,7 @@ struct Filler<'a> {
     facts: &'a Facts,
     stance: &'a Stance,
     speaker: &'a Speaker<'a>,
+    slipped: Option<&'a Slipped>,
     seed: Chance,
 }
 
@@ -139,11 +189,20 @@ impl<'a> Filler<'a> {
 
     fn phrases(&self, key: &str) -> Vec<String> {
         let suggests = ["improve", "suggest", "recommend", "idea", "change"];
-        if suggests.iter().any(|word| key.contains(word)) {
-            self.speaker.improvements()
+        let (phrases, otherwise) = if suggests.iter().any(|word| key.contains(word)) {
+            (self.speaker.improvements(), "begin with a trial")
         } else {
-            self.speaker.concerns()
+            (self.speaker.concerns(), "a rushed start")
+        };
+        match self.slipped {
+            Some(slipped) => slipped.phrases(phrases, otherwise),
+            None => phrases,
         }
+    }
+
+    fn narrative(&self) -> String {
+        let slipped = self.slipped.and_then(|slipped| slipped.narrative.clone());
+        slipped.unwrap_or_else(|| self.speaker.narrative())
     }
 
     fn some_of<'b>(&self, values: &'b [Value], key: &str) -> impl Iterator<Item = &'b Value> {
@@ -153,7 +212,7 @@ impl<'a> Filler<'a> {
     }
 
     fn text(&self, key: &str) -> String {
-        let narrative = self.speaker.narrative();
+        let narrative = self.narrative();
         let long = ["", "narrative", "answer", "response", "story", "statement"];
         if long.contains(&key) {
             return narrative;
@@ -164,7 +223,15 @@ impl<'a> Filler<'a> {
 
     /// The opinion on a field, 0 to 1.
     fn share(&self, key: &str) -> f64 {
-        let opinion = if is_support(key) {
+        let slipped = self.slipped.and_then(|slipped| {
+            let label = key.replace('_', " ");
+            let of_this = |(name, _): &&(String, f64)| name.eq_ignore_ascii_case(&label);
+            let support = slipped.support.filter(|_| is_support(key));
+            support.or(slipped.score.as_ref().filter(of_this).map(|(_, score)| *score))
+        });
+        let opinion = if let Some(opinion) = slipped {
+            opinion
+        } else if is_support(key) {
             self.stance.support
         } else if let Some(opinion) = self.stance.on(key) {
             opinion
@@ -183,7 +250,8 @@ mod tests {
     use serde_json::json;
 
     fn answer(request: &ChatRequest, seed: Chance) -> String {
-        answer_with(request, seed, &Remembered::default())
+        let conduct = Conduct::default();
+        answer_with(request, &Task::of(request), seed, &conduct, &Remembered::default())
     }
 
     fn request(persona: &str, schema: &Value) -> ChatRequest {

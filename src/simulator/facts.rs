@@ -44,6 +44,8 @@ pub struct Facts {
     pub income: Option<Income>,
     pub has_car: Option<bool>,
     pub household: Option<Household>,
+    /// Whether there are children; `None` where the profile does not say.
+    pub has_children: Option<bool>,
     pub topic: Arc<Topic>,
     /// The branch of chance that is this persona's own: the same facts, the same person, also
     /// when a later message asks again.
@@ -83,6 +85,7 @@ impl Facts {
             income: None,
             has_car: None,
             household: None,
+            has_children: None,
             topic,
             chance,
         };
@@ -110,12 +113,20 @@ impl Facts {
             Subject::Car => self.has_car = self.has_car.or_else(|| Some(!says_no(&lower))),
             Subject::Tenure => self.tenure = self.tenure.or_else(|| tenure(&lower)),
             Subject::Children => {
-                if !says_no(&lower) {
+                let has = !says_no(&lower);
+                if has {
                     self.household = Some(Household::WithChildren);
                 }
+                self.has_children = Some(has);
             }
             Subject::Household => {
                 self.household = self.household.or_else(|| Some(household(&lower)));
+                let said = match self.household {
+                    Some(Household::WithChildren) => Some(true),
+                    _ if says_childless(&lower) => Some(false),
+                    _ => None,
+                };
+                self.has_children = self.has_children.or(said);
             }
             Subject::Occupation => self.occupation = self.occupation.take().or_else(short),
             Subject::Place => {
@@ -260,6 +271,13 @@ fn household(value: &str) -> Household {
     }
 }
 
+/// Whether a household is said to have no children; one that children have left is not.
+fn says_childless(value: &str) -> bool {
+    ["no children", "no kids", "without children", "without kids", "childless"]
+        .iter()
+        .any(|words| value.contains(words))
+}
+
 /// Whether a value says that there is none.
 fn says_no(value: &str) -> bool {
     let mut words =
@@ -309,6 +327,11 @@ mod tests {
         assert_eq!(household("single parent, one son"), Some(Household::WithChildren));
         assert_eq!(household("couple, children have left home"), Some(Household::WithOthers));
         assert_eq!(household("lives with parents"), Some(Household::WithOthers));
+        let children = |line: &str| read(line).has_children;
+        assert_eq!(children("Household: couple with two children"), Some(true));
+        assert_eq!(children("Household: couple, no children"), Some(false));
+        assert_eq!(children("Household: couple, children have left home"), None);
+        assert_eq!(children("Children: none"), Some(false));
         let tenure = |value: &str| read(&format!("Tenure: {value}")).tenure;
         assert_eq!(tenure("Owner with a mortgage"), Some(Tenure::Owns));
         assert_eq!(tenure("lives with parents"), None);

@@ -7,9 +7,11 @@
 //!
 //! 1. `outage`: nobody is there while the provider is down
 //! 2. `accounts`: whose key it is, then `request`: what OpenAI would refuse with a 400 is refused
-//! 3. `answer`: `facts` reads who is asked and `topic` about what; `character` makes a
-//!    stance of that; `narrative` puts it into words from `stock`; the `form` that the
-//!    JSON schema describes, or that the prompt shows (`sketch`), is filled in
+//! 3. `answer`: `task` sees what is asked. `facts` reads who is asked and `topic` about what;
+//!    `character` makes a stance of that; `narrative` puts it into words from `stock`, with the
+//!    topics that its domain has `required`; the `form` that the JSON schema describes, or that the
+//!    prompt shows (`sketch`), is filled in, with a `slip` where `conduct` has one. `again` is what
+//!    a persona says when it is asked once more, `critic` what is said of an answer
 //! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
 //! 5. `slots`: how many are served at once, and the line before them
 //! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
@@ -27,12 +29,15 @@
 //! the counts.
 
 mod accounts;
+mod again;
 mod answer;
 mod batch;
 mod chance;
 mod change;
 mod character;
+mod conduct;
 mod control;
+mod critic;
 mod delivery;
 mod draft;
 mod embeddings;
@@ -51,14 +56,17 @@ mod refusals;
 mod remembered;
 mod reply;
 mod request;
+mod required;
 mod retry_after;
 mod server;
 mod service;
 mod sketch;
+mod slip;
 mod slots;
 mod speed;
 mod stats;
 mod stock;
+mod task;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -69,6 +77,7 @@ mod words;
 pub use accounts::{Key, KeyError, KeyStats};
 pub use batch::{BatchOptions, BatchStats};
 pub use change::{Change, ChangeError, Quota, Scheduled};
+pub use conduct::{Conduct, Share, ShareError};
 pub use fault_kind::FaultKind;
 pub use faults::{Faults, FaultsError};
 pub use kind::Kind;
@@ -77,7 +86,7 @@ pub use options::{Charge, Options, SimulatorError};
 pub use rate_headers::RateHeaders;
 pub use request::{Dialect, Support};
 pub use retry_after::{RetryAfter, RetryAfterError, RetryForm};
-pub use stats::Stats;
+pub use stats::{AskedFor, Stats};
 pub use words::UnknownWord;
 
 use service::{By, Service};

@@ -4,6 +4,7 @@ use super::{
     chance::Chance,
     character::Stance,
     facts::{Facts, Household, Income, Tenure},
+    required::RequiredTopic,
     stock::{BySide, Fills, Stock, Templates, Theme},
 };
 
@@ -20,11 +21,28 @@ pub struct Speaker<'a> {
     age: Option<String>,
     /// From the worst to the best.
     dimensions: Vec<Dimension>,
+    required: &'a [RequiredTopic],
+}
+
+/// A narrative before its sentences are joined.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    pub sentences: Vec<String>,
+    /// Which sentence says where the persona stands.
+    pub stance: usize,
+    /// The dimensions that are spoken of, in words.
+    pub dimensions: Vec<String>,
+}
+
+impl Told {
+    pub fn join(&self) -> String {
+        self.sentences.join(" ")
+    }
 }
 
 /// An occupation as it stands after "I am".
-struct Work {
-    phrase: String,
+pub struct Work {
+    pub phrase: String,
     has_colleagues: bool,
 }
 
@@ -37,7 +55,7 @@ struct Dimension {
 
 impl<'a> Speaker<'a> {
     /// Prepares what the sentences will name.
-    pub fn new(facts: &'a Facts, stance: &'a Stance) -> Self {
+    pub fn new(facts: &'a Facts, stance: &'a Stance, required: &'a [RequiredTopic]) -> Self {
         let stock = Stock::get();
         let known = |(key, opinion): (&str, f64)| {
             let label = key.replace('_', " ").to_lowercase();
@@ -51,29 +69,36 @@ impl<'a> Speaker<'a> {
             place: facts.place.as_deref().map(place),
             age: facts.age.map(|age| age.to_string()),
             dimensions: stance.worst_first().into_iter().map(known).collect(),
+            required,
         }
     }
 
     /// Five to nine sentences: who I am, where I stand, why, what it means for the dimensions
-    /// that I feel most strongly about, the other side, the last word.
+    /// that I feel most strongly about and for what the domain requires, the other side, the last
+    /// word. At least one of them names what was asked.
     pub fn narrative(&self) -> String {
+        self.told().join()
+    }
+
+    /// The narrative in its parts.
+    pub fn told(&self) -> Told {
         let chance = self.facts.chance.with(b"narrative");
         let level = self.stance.level();
         let in_favour = self.leans_to(chance);
         let reasons = self.reasons();
         let dimensions = &self.dimensions;
         let concedes = chance.with(b"concedes").happens(0.6);
-        let told_dimensions = dimensions.len().min(1 + chance.with(b"dimensions").below(3));
+        let most_told = if self.required.is_empty() { 3 } else { 1 };
+        let told_dimensions = dimensions.len().min(1 + chance.with(b"dimensions").below(most_told));
         let missing = SENTENCES.start().saturating_sub(3 + told_dimensions + usize::from(concedes));
         let told_reasons = reasons.len().min(missing.max(1 + chance.with(b"reasons").below(2)));
         let fillers = missing.saturating_sub(told_reasons);
 
-        let mut text = String::with_capacity(1024);
+        let mut told = Told::default();
         let mut say = |templates: &Templates, dimension: Option<&str>, chance: Chance, nth| {
-            if !text.is_empty() {
-                text.push(' ');
-            }
+            let mut text = String::with_capacity(128);
             templates.say(&self.fills(dimension, chance), chance, nth, &mut text);
+            told.sentences.push(text);
         };
         let opening = (&self.stock.openings, chance.with(b"opening"));
         let stance = (self.stock.stances.level(level), chance.with(b"stance"));
@@ -89,9 +114,29 @@ impl<'a> Speaker<'a> {
         }
         // One draw and a step, here and for the fillers, so that no text comes twice.
         let chance_of_dimension = chance.with(b"dimension");
+        let mut spoken_of = Vec::new();
         for (nth, dimension) in strongest(dimensions).take(told_dimensions).enumerate() {
             let themed = chance.with(dimension.label.as_bytes());
             say(self.about(dimension, themed), Some(&dimension.label), chance_of_dimension, nth);
+            spoken_of.push(dimension.label.as_str());
+        }
+        let named = told.sentences.join(" ");
+        let mut say = |templates: &Templates, dimension: Option<&str>, chance: Chance, nth| {
+            let mut text = String::with_capacity(128);
+            templates.say(&self.fills(dimension, chance), chance, nth, &mut text);
+            told.sentences.push(text);
+        };
+        let unnamed = self.required.iter().filter(|topic| !topic.is_named(&named));
+        for (nth, topic) in unnamed.enumerate() {
+            let known = dimensions.iter().find(|dimension| dimension.label == topic.name);
+            if let Some(dimension) = known
+                && !spoken_of.contains(&dimension.label.as_str())
+            {
+                spoken_of.push(&dimension.label);
+            }
+            // In the words that name it: those of a theme may not.
+            let templates = self.stock.dimensions.of(known.map_or(3.0, |known| known.opinion));
+            say(templates, Some(&topic.name), chance_of_dimension, told_dimensions + nth);
         }
         if concedes {
             say(self.stock.concessions.side(in_favour), None, chance.with(b"concession"), 0);
@@ -100,6 +145,31 @@ impl<'a> Speaker<'a> {
             say(&self.stock.fillers, None, chance.with(b"filler"), nth);
         }
         say(self.stock.closings.level(level), None, chance.with(b"closing"), 0);
+        told.stance = usize::from(!stance_first);
+        told.dimensions = spoken_of.into_iter().map(str::to_owned).collect();
+        if !self.facts.topic.phrases.is_empty() && !self.names_the_question(&told.sentences) {
+            let mut text = String::new();
+            let chance = chance.with(b"on topic");
+            self.stock.on_topic.say(&self.fills(None, chance), chance, 0, &mut text);
+            told.sentences[usize::from(stance_first)] = text;
+        }
+        told
+    }
+
+    /// Whether what was asked is named; true where no thing can be taken from the question.
+    pub fn names_the_question(&self, sentences: &[String]) -> bool {
+        let phrases = &self.facts.topic.phrases;
+        let names = |sentence: &String| phrases.iter().any(|phrase| sentence.contains(phrase));
+        phrases.is_empty() || sentences.iter().any(names)
+    }
+
+    /// A sentence on something that the persona is asked about, by its score, 1 to 5, where it
+    /// has one. `nth` tells apart what is said in one go.
+    pub fn on(&self, topic: &str, score: Option<i64>, nth: usize) -> String {
+        let chance = self.facts.chance.with(b"asked again");
+        let templates = self.stock.dimensions.of(score.map_or(3.0, |score| score as f64));
+        let mut text = String::new();
+        templates.say(&self.fills(Some(topic), chance), chance, nth, &mut text);
         text
     }
 
@@ -160,11 +230,9 @@ impl<'a> Speaker<'a> {
     fn about(&self, dimension: &Dimension, chance: Chance) -> &'static Templates {
         let themed = dimension.theme.filter(|_| chance.with(b"themed").happens(0.45));
         match (dimension.opinion.round() as i64, themed) {
-            (..3, Some(theme)) => &theme.low,
-            (..3, None) => &self.stock.dimensions.low,
-            (3, _) => &self.stock.dimensions.middle,
-            (_, Some(theme)) => &theme.high,
-            (_, None) => &self.stock.dimensions.high,
+            (..=2, Some(theme)) => &theme.low,
+            (4.., Some(theme)) => &theme.high,
+            _ => self.stock.dimensions.of(dimension.opinion),
         }
     }
 
@@ -222,7 +290,7 @@ fn strongest(dimensions: &[Dimension]) -> impl Iterator<Item = &Dimension> {
 }
 
 /// An occupation with its article, or a phrase for those who have none.
-fn work(occupation: &str) -> Work {
+pub fn work(occupation: &str) -> Work {
     let words: Vec<String> = occupation.split_whitespace().map(lower_unless_acronym).collect();
     let text = words.join(" ");
     let lower = text.to_lowercase();
@@ -317,7 +385,7 @@ mod tests {
             );
             let facts = facts(&persona);
             let stance = Stance::of(&facts, Some(&form), Chance::new(1));
-            let text = Speaker::new(&facts, &stance).narrative();
+            let text = Speaker::new(&facts, &stance, &[]).narrative();
             assert!(SENTENCES.contains(&sentences(&text)), "{text}");
             assert!(!text.contains(['{', '_']) && !text.contains("  "), "{text}");
             for sentence in text.split_inclusive(". ") {
@@ -338,7 +406,7 @@ mod tests {
             .flat_map(|age| {
                 let facts = facts(&format!("Age: {age}\nJob: Nurse\nTown: Kew\nTenure: rents"));
                 let stance = Stance::of(&facts, Some(&form), Chance::new(1));
-                let text = Speaker::new(&facts, &stance).narrative();
+                let text = Speaker::new(&facts, &stance, &[]).narrative();
                 ["a nurse", "Kew", "car spaces", "new apartment buildings", "rent", "housing"]
                     .into_iter()
                     .filter(move |word| text.contains(word))
@@ -354,7 +422,7 @@ mod tests {
         let dimensions =
             vec![dimension("noise", 1.2), dimension("lighting", 4.8), dimension("shade", 2.0)];
         let stance = Stance { support: 3.0, dimensions };
-        let speaker = Speaker::new(&facts, &stance);
+        let speaker = Speaker::new(&facts, &stance, &[]);
         for phrases in [speaker.concerns(), speaker.improvements()] {
             assert!(phrases[0].contains("noise") && phrases[1].contains("shade"), "{phrases:?}");
             assert!(phrases.iter().all(|phrase| !phrase.contains("lighting")), "{phrases:?}");
@@ -365,7 +433,7 @@ mod tests {
     fn a_persona_without_facts_still_says_five_sentences() {
         let nobody = Facts::read(&[], Chance::new(1), &Remembered::default());
         let stance = Stance::of(&nobody, None, Chance::new(1));
-        let speaker = Speaker::new(&nobody, &stance);
+        let speaker = Speaker::new(&nobody, &stance, &[]);
         let text = speaker.narrative();
         assert!(SENTENCES.contains(&sentences(&text)), "{text}");
         assert_eq!(speaker.concerns().len(), 1);

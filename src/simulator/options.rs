@@ -5,6 +5,7 @@ use super::{
     accounts::Key,
     batch::BatchOptions,
     change::{Change, ChangeError, Scheduled},
+    conduct::{Conduct, Share},
     kind::{KeyHeader, Kind},
     limits::LimitShape,
     rate_headers::RateHeaders,
@@ -56,6 +57,8 @@ pub struct Options {
     pub batch: BatchOptions,
     /// The share of requests for embeddings that end with a server error, 0 to 1.
     pub embeddings_failed: f64,
+    /// How personas and critics behave.
+    pub conduct: Conduct,
     /// What changes while it runs.
     pub schedule: Vec<Scheduled>,
 }
@@ -92,6 +95,7 @@ impl Default for Options {
             faults: Faults::default(),
             batch: BatchOptions::default(),
             embeddings_failed: 0.0,
+            conduct: Conduct::default(),
             schedule: Vec::new(),
         }
     }
@@ -125,6 +129,9 @@ impl Options {
             if self.keys[..place].iter().any(|other| other.key == key.key) {
                 return Err(SimulatorError::KeyTwice { key: key.key.clone() });
             }
+        }
+        if let Some(sum) = self.conduct.too_many_slips() {
+            return Err(SimulatorError::TooManySlips { sum });
         }
         for scheduled in &self.schedule {
             self.can_change(&scheduled.change)?;
@@ -174,6 +181,10 @@ pub enum SimulatorError {
     KeysIgnored { kind: Kind },
     #[error("the key \"{key}\" is given twice; leave one of the two out")]
     KeyTwice { key: String },
+    #[error(
+        "contradictions, topics missed and answers off topic add up to {sum}; make them 100% or less"
+    )]
+    TooManySlips { sum: Share },
     #[error(transparent)]
     Change(#[from] ChangeError),
 }

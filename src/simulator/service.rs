@@ -24,6 +24,7 @@ use super::{
     slots::Slots,
     speed::Speed,
     stats::{Counts, Ending},
+    task::Task,
     topic::Topic,
 };
 use std::{
@@ -164,7 +165,7 @@ impl Service {
         if self.accounts().is_out_of_quota(key) {
             return refusals::no_quota(self.kind());
         }
-        self.served(key, &request, body, &self.work(&request)).0
+        self.served(key, &request, body, &self.work(&request, &Task::of(&request))).0
     }
 
     /// What a line of a batch is answered with that fails for no fault of its own.
@@ -272,7 +273,8 @@ impl Service {
     }
 
     fn complete(&self, key: KeyId, request: &ChatRequest, body: &[u8], now: Instant) -> Reply {
-        let work = self.work(request);
+        let task = Task::of(request);
+        let work = self.work(request, &task);
         let charged = match self.options.charge {
             Charge::Output => work.output_tokens,
             Charge::Cap => request.output_cap.unwrap_or(work.output_tokens),
@@ -286,13 +288,14 @@ impl Service {
             self.counts.ended(Ending::QueueFull);
             return refusals::queue_full(self.kind());
         };
+        self.counts.asked(&task);
         let (reply, ending) = self.served(key, request, body, &work);
         self.counts.ended(ending);
         Reply { after: reply.after.saturating_add(held), place: Some(place), ..reply }
     }
 
-    fn work(&self, request: &ChatRequest) -> Work {
-        let answer = answer(request, self.seed, &self.topics);
+    fn work(&self, request: &ChatRequest, task: &Task) -> Work {
+        let answer = answer(request, task, self.seed, &self.options.conduct, &self.topics);
         let wanted_tokens = tokens(&answer);
         let output_tokens = wanted_tokens.min(request.output_cap.unwrap_or(u64::MAX));
         Work { answer, prompt_tokens: prompt_tokens(request), wanted_tokens, output_tokens }

@@ -7,9 +7,9 @@ use serde_json::{Deserializer, Value, json};
 const MOST_TRIED: usize = 16;
 
 /// Finds a JSON schema, or an object that is sketched with `"..."` and `<1-5>` in the places
-/// that are to be filled in. A profile that happens to be JSON is neither.
+/// that are to be filled in, or `true or false`. A profile that happens to be JSON is neither.
 pub fn form(text: &str) -> Option<Form> {
-    let quoted = quote_scales(text);
+    let quoted = quote_scales(&text.replace("true or false", "true"));
     quoted.match_indices('{').take(MOST_TRIED).find_map(|(at, _)| {
         let mut values = Deserializer::from_str(&quoted[at..]).into_iter::<Value>();
         let value = values.next()?.ok()?;

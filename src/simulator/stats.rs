@@ -1,6 +1,6 @@
 //! What the provider counted: the other side of what a client believes.
 
-use super::FaultKind;
+use super::{FaultKind, task::Task};
 use serde::{Serialize, Serializer};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,6 +35,8 @@ pub struct Stats {
     /// `POST /v1/embeddings` that was let in.
     pub embedded: u64,
     faults: FaultCounts,
+    /// What the completions that were let in asked for.
+    pub asked_for: AskedFor,
     /// Being served now: one that hangs is in flight until the client gives up.
     pub in_flight: u64,
     /// The most that were ever in flight at once.
@@ -43,6 +45,15 @@ pub struct Stats {
     pub prompt_tokens: u64,
     /// Of every completion that was let in, faults included.
     pub completion_tokens: u64,
+}
+
+/// Completions that were let in, by what they asked for, repairs included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AskedFor {
+    pub answers: u64,
+    pub verdicts: u64,
+    pub follow_ups: u64,
+    pub mends: u64,
 }
 
 impl Stats {
@@ -125,6 +136,17 @@ impl Counts {
     /// Counts how a request ends.
     pub fn ended(&self, ending: Ending) {
         self.lock().count(ending);
+    }
+
+    /// Counts what a completion asks for.
+    pub fn asked(&self, task: &Task) {
+        let asked_for = &mut self.lock().asked_for;
+        *match task {
+            Task::Answer => &mut asked_for.answers,
+            Task::Judge { .. } => &mut asked_for.verdicts,
+            Task::FollowUp { .. } => &mut asked_for.follow_ups,
+            Task::Mend => &mut asked_for.mends,
+        } += 1;
     }
 
     /// Counts the tokens of a completion that was let in.

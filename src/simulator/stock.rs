@@ -15,6 +15,9 @@ pub struct Stock {
     pub themes: Vec<Theme>,
     pub concessions: BySide,
     pub fillers: Templates,
+    pub on_topic: Templates,
+    pub claims: Claims,
+    pub off_topic: Vec<String>,
     pub closings: ByLevel,
     pub concerns: Templates,
     pub improvements: Templates,
@@ -22,6 +25,17 @@ pub struct Stock {
     pub general_improvements: Templates,
     pub refusals: Vec<String>,
     pub not_json: Vec<String>,
+    pub no_verdicts: Vec<String>,
+}
+
+/// What a persona may claim of itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    pub owns: Vec<String>,
+    pub rents: Vec<String>,
+    pub car: Vec<String>,
+    pub children: Vec<String>,
 }
 
 /// Texts for the support levels 1 to 5.
@@ -84,6 +98,17 @@ pub struct ByScore {
     pub low: Templates,
     pub middle: Templates,
     pub high: Templates,
+}
+
+impl ByScore {
+    /// The texts of a score, 1 to 5.
+    pub fn of(&self, score: f64) -> &Templates {
+        match score.round() as i64 {
+            ..3 => &self.low,
+            3 => &self.middle,
+            _ => &self.high,
+        }
+    }
 }
 
 /// Better words for a dimension that many surveys have.
@@ -239,6 +264,18 @@ impl Templates {
             template.write(fills, false, &mut out);
         }
         out
+    }
+
+    /// Every text that can be filled in.
+    #[cfg(test)]
+    pub fn all(&self, fills: &Fills<'_>) -> Vec<String> {
+        let usable = self.0.iter().filter(|template| template.can_be_filled(fills));
+        let filled = |template: &Template| {
+            let mut out = String::new();
+            template.write(fills, true, &mut out);
+            out
+        };
+        usable.map(filled).collect()
     }
 
     fn choose(&self, fills: &Fills<'_>, chance: Chance, nth: usize) -> Option<&Template> {

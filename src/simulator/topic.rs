@@ -40,6 +40,11 @@ const HOLLOW_WORDS: &[&str] = &[
 const ASKING_WORDS: &[&str] =
     &["should", "would", "could", "do", "does", "did", "will", "can", "how", "what", "why", "must"];
 
+/// Whether a word, in lower case, ends a phrase.
+pub fn is_small(word: &str) -> bool {
+    SMALL_WORDS.contains(&word)
+}
+
 impl Topic {
     /// Finds the question: in the instructions, or else in what the user says.
     pub fn of(messages: &[Message], topics: &Remembered<Self>) -> Arc<Self> {

@@ -76,7 +76,7 @@ impl Provider {
 }
 
 /// The name in the profile that a request holds.
-fn name_in(body: &str) -> String {
+pub fn name_in(body: &str) -> String {
     let body: Value = serde_json::from_str(body).expect("every request is JSON");
     // Behind it may stand an answer that is to be repaired, and what is wrong with it.
     let prompt = body["messages"][1]["content"].as_str().unwrap_or_default().to_owned();

@@ -24,6 +24,7 @@ mod money;
 mod over;
 mod place;
 mod plan;
+mod review;
 mod secrets;
 mod socket;
 mod stops;
