@@ -52,6 +52,7 @@ impl FrontEnd {
             Self::Dashboard(ui::Options {
                 ascii: args.ascii.then_some(true),
                 fps: args.fps,
+                line_rate: args.line_rate,
                 theme: args.theme.clone(),
                 color: match args.color {
                     Color::Auto => ui::ColorChoice::Auto,

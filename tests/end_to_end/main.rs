@@ -26,3 +26,4 @@ mod secrets;
 mod socket;
 mod stops;
 mod terminal;
+mod thin;

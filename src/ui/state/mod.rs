@@ -36,7 +36,9 @@ use super::{
     legend,
 };
 use crate::{
-    model::{EndpointIndex, FailureKind, PersonaIndex, UnixMillis},
+    model::{
+        EndpointIndex, FailureKind, PauseReason, PersonaIndex, RunPhase, UnixMillis, strip_controls,
+    },
     protocol::{CommandId, Delta, Order, PROTOCOL_VERSION, Snapshot, Update},
 };
 use ratatui::layout::Size;
@@ -145,10 +147,12 @@ pub struct UiState {
     pub log_back: usize,
     pub stopping: Stopping,
     pub engine_gone: bool,
-    /// As far as the terminal says; it counts as looked at until it says otherwise.
-    pub focused: bool,
+    /// Whether somebody looks, as far as the terminal has said.
+    pub focused: Option<bool>,
     /// Whether somebody was called since nothing has come back.
     alarm_raised: bool,
+    /// Whether somebody was called since the run has stood still.
+    stands_still: bool,
     /// The engine is not heard, and is being looked for.
     pub reconnecting: bool,
     pub attachment: Attachment,
@@ -194,8 +198,9 @@ impl UiState {
             log_back: 0,
             stopping: Stopping::No,
             engine_gone: false,
-            focused: true,
+            focused: None,
             alarm_raised: false,
+            stands_still: false,
             reconnecting: false,
             attachment,
             keep_open,
@@ -213,7 +218,7 @@ impl UiState {
             Input::Sent { id, order } => self.orders.sent(id, order),
             Input::Resized(size) => self.resize(size),
             Input::Ticked(now) => self.now = now,
-            Input::Focused(focused) => self.focused = focused,
+            Input::Focused(focused) => self.focused = Some(focused),
             Input::AskedToStop => self.asked_to_stop(&mut effects),
             Input::EngineGone => {
                 self.engine_gone = true;
@@ -261,7 +266,8 @@ impl UiState {
         shown.then_some(cursor.persona)
     }
 
-    /// Judges what holds the run back, and calls somebody once when nothing comes back.
+    /// Judges what holds the run back, and calls somebody once when nothing comes back, or the run
+    /// stands still until somebody has mended something.
     fn watch_run(&mut self, effects: &mut Vec<Effect>) {
         let Some(run) = self.run.as_ref().filter(|_| self.frozen.is_none()) else { return };
         let situation = run.situation(self.now);
@@ -272,6 +278,12 @@ impl UiState {
             effects.push(Effect::Alarm(format!("voxpop: {}: {words}", run.header.run)));
         }
         self.alarm_raised = alarm.is_some();
+        let why = to_be_mended(&run.phase);
+        if let Some(why) = why.filter(|_| !self.stands_still) {
+            let words = strip_controls(&format!("voxpop: {} is paused: {why}", run.header.run));
+            effects.push(Effect::Alarm(words));
+        }
+        self.stands_still = why.is_some();
     }
 
     fn watch_persona(&mut self, effects: &mut Vec<Effect>) {
@@ -341,6 +353,10 @@ impl UiState {
                 ),
             );
         }
+        if self.run.is_none() {
+            // Who joins a run that stands still need not be called.
+            self.stands_still = to_be_mended(&snapshot.phase).is_some();
+        }
         let was_running = self.run.as_ref().is_some_and(|run| !run.ended());
         self.reconnecting = false;
         self.frozen = None;
@@ -407,9 +423,9 @@ impl UiState {
         if self.overlay == Overlay::Quit {
             self.overlay = Overlay::None;
         }
-        if !self.focused
-            && let Some(run) = &self.run
-        {
+        // Who has ordered the stop waits for it; many terminals never say whether somebody looks.
+        let away = self.focused.map_or(self.stopping == Stopping::No, |looked_at| !looked_at);
+        if away && let Some(run) = &self.run {
             effects.push(Effect::Alarm(format!("voxpop: {}", ending(run))));
         }
         if self.stopping != Stopping::No || !self.keep_open {
@@ -447,6 +463,15 @@ impl UiState {
 
     fn say(&mut self, tone: Tone, text: impl Into<String>) {
         self.notice = Some(Notice { at: self.now, tone, text: text.into() });
+    }
+}
+
+/// Why a run stands still until somebody has mended something.
+const fn to_be_mended(phase: &RunPhase) -> Option<&PauseReason> {
+    match phase {
+        RunPhase::Paused { reason: PauseReason::User } => None,
+        RunPhase::Paused { reason } => Some(reason),
+        _ => None,
     }
 }
 

@@ -1,0 +1,101 @@
+//! Lines that carry little: there are fewer frames, and none of them is late.
+//!
+//! What is late is counted in bytes and not in seconds: a machine may be slow, but what a dashboard
+//! has written and its terminal not drawn is what the line has to carry before anything new shows.
+
+use crate::{
+    asking::{Provider, answer_of},
+    attach::{WIDE, detached},
+    common::terminal::{Line, Terminal},
+    place::{Place, RUN},
+};
+use std::time::Duration;
+
+/// Bytes a second.
+const THIN: usize = 2_000;
+
+/// The first paint and a frame behind it: less than any buffer on the way holds.
+const FEW: usize = 9_000;
+
+/// One frame of a busy run at 120x40, however long its changes have waited.
+const A_FRAME: usize = 5_000;
+
+/// A run that does not end during a test, and keeps its dashboard busy.
+fn busy() -> (Provider, Place) {
+    let provider = Provider::start(|asked| {
+        answer_of(asked.name).slowly(Duration::from_millis(100), Duration::ZERO)
+    });
+    let place = Place::with_survey(&provider.base_url(), 20_000, 8);
+    detached(&place, &[]);
+    (provider, place)
+}
+
+fn dashboard(place: &Place, line: Line, more: &[&str]) -> Terminal {
+    let args = [&["attach", RUN], more].concat();
+    let terminal = Terminal::start_behind(line, &args, &place.runs(), WIDE, &[]);
+    terminal.wait_for("RUNNING");
+    terminal
+}
+
+/// Waits until the terminal has drawn so many bytes more, and returns the most that were under way
+/// meanwhile.
+fn most_under_way(terminal: &Terminal, during: usize) -> usize {
+    let until = terminal.drawn() + during;
+    let most = std::cell::Cell::new(0);
+    // Every piece of it that comes through the line is looked at.
+    terminal.wait_until("more to be drawn", |_| true);
+    while terminal.drawn() < until {
+        most.set(most.get().max(terminal.under_way()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    most.get()
+}
+
+/// How many bytes go through the line from the press of a key to its effect.
+fn bytes_until(terminal: &mut Terminal, key: &str, effect: impl Fn(&str) -> bool) -> usize {
+    let before = terminal.drawn();
+    terminal.press(key);
+    terminal.wait_until("the effect of a key", effect);
+    terminal.drawn() - before
+}
+
+fn assert_keys_are_answered(terminal: &mut Terminal) {
+    for _ in 0..2 {
+        let bytes = bytes_until(terminal, "f", |screen| screen.contains("FROZEN"));
+        assert!(bytes <= 2 * A_FRAME, "FROZEN came after {bytes} bytes");
+        let bytes = bytes_until(terminal, "f", |screen| !screen.contains("FROZEN"));
+        assert!(bytes <= 2 * A_FRAME, "the thaw came after {bytes} bytes");
+    }
+}
+
+#[test]
+fn on_a_line_of_a_told_rate_no_frame_is_late() {
+    let (_provider, place) = busy();
+    let mut terminal = dashboard(&place, Line::Thin(THIN), &["--line-rate", "2k"]);
+    let most = most_under_way(&terminal, 3 * A_FRAME);
+    assert!(most <= FEW, "{most} bytes were under way");
+    assert_keys_are_answered(&mut terminal);
+}
+
+#[test]
+fn over_ssh_what_the_other_end_has_not_acknowledged_is_waited_for() {
+    let (_provider, place) = busy();
+    let mut terminal = dashboard(&place, Line::Ssh(THIN), &[]);
+    let most = most_under_way(&terminal, 3 * A_FRAME);
+    assert!(most <= FEW, "{most} bytes were under way");
+    assert_keys_are_answered(&mut terminal);
+}
+
+#[test]
+fn a_line_is_found_to_be_thin_when_writes_have_to_wait() {
+    let (_provider, place) = busy();
+    let mut terminal = dashboard(&place, Line::Thin(THIN), &[]);
+    // Nothing tells before every buffer was full, twice.
+    let mut windows = 0;
+    while most_under_way(&terminal, 2 * A_FRAME) > FEW {
+        windows += 1;
+        assert!(windows < 20, "{} bytes are under way for ever", terminal.under_way());
+    }
+    assert!(windows > 0, "the buffers never were full: this test shows nothing");
+    assert_keys_are_answered(&mut terminal);
+}
