@@ -23,9 +23,9 @@ const A_FRAME: usize = 5_000;
 /// A run that does not end during a test, and keeps its dashboard busy.
 fn busy() -> (Provider, Place) {
     let provider = Provider::start(|asked| {
-        answer_of(asked.name).slowly(Duration::from_millis(100), Duration::ZERO)
+        answer_of(asked.name).slowly(Duration::from_millis(150), Duration::ZERO)
     });
-    let place = Place::with_survey(&provider.base_url(), 20_000, 8);
+    let place = Place::with_survey(&provider.base_url(), 9_000, 6);
     detached(&place, &[]);
     (provider, place)
 }
