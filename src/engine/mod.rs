@@ -24,6 +24,7 @@ mod orders;
 mod prompt_bound;
 mod publisher;
 mod reading;
+mod replay;
 mod retry;
 mod run_state;
 mod setup;
@@ -31,6 +32,7 @@ mod silence;
 mod supervisor;
 mod viewer;
 
+pub use replay::replay;
 pub use setup::{EngineError, EngineParts};
 pub use supervisor::{RunEnd, run};
 pub use viewer::{ViewError, view};
