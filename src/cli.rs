@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Flags, RateFlag},
+    model::Speed,
     simulator::{self, Change, FaultKind},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -290,6 +291,9 @@ pub enum ExportFormat {
 pub struct OpenArgs {
     /// The run's name, the beginning of it, its file, or `latest`
     pub run: String,
+    /// Play what is on record of it, at 0.1x to 10000x the run's own speed [default: 10x]
+    #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "10x")]
+    pub replay: Option<Speed>,
     #[command(flatten)]
     pub display: DisplayArgs,
 }

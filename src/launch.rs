@@ -14,7 +14,7 @@ use crate::{
     error::{Exit, Problem},
     headless,
     link::{self, FrontEndLink, Orders},
-    model::LogRing,
+    model::{LogRing, Speed},
     protocol::{Order, RunHeader},
     signals::{self, HangUp, Interrupt},
     store::{OpenRun, RunReader},
@@ -174,6 +174,29 @@ pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Res
         };
         let (viewed, shown) = tokio::join!(viewing, showing);
         viewed.map_err(Problem::could_not_run)?;
+        shown
+    })?;
+    Ok(Exit::AllAnswered)
+}
+
+/// Plays a run that is over, without running it.
+///
+/// # Errors
+/// Where the run file cannot be read.
+pub fn replay(
+    header: RunHeader,
+    reader: RunReader,
+    options: ui::Options,
+    speed: Speed,
+) -> Result<Exit, Problem> {
+    runtime()?.block_on(async {
+        let (link, outlet, mut commands) = link::local();
+        // The outlet has to go when the replay is over.
+        let playing =
+            async move { engine::replay(header, reader, &outlet, &mut commands, speed).await };
+        let showing = show(link, FrontEnd::Dashboard(options), Duration::MAX);
+        let (played, shown) = tokio::join!(playing, showing);
+        played.map_err(Problem::could_not_run)?;
         shown
     })?;
     Ok(Exit::AllAnswered)

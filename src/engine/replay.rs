@@ -59,7 +59,7 @@ pub async fn replay(
     let header = RunHeader { live: true, started_at: start, ..header };
     let mut player = Player {
         prompts: Prompts::compile(&info.survey)?,
-        picture: Picture::new(&header, &info, reader.total(), start),
+        picture: Picture::new(&info.name, &info.settings, reader.total(), start),
         clock: Clock::new(start, speed),
         header,
         script,
@@ -172,8 +172,9 @@ impl Player {
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.picture.snapshot(&self.header, self.state())
+    fn snapshot(&mut self) -> Snapshot {
+        let state = self.state();
+        self.picture.snapshot(&self.header, state)
     }
 
     fn publish(&mut self, outlet: &dyn Outlet) {
@@ -189,7 +190,8 @@ impl Player {
         let outcome = match order {
             Order::Inspect { persona } => self.show(persona, outlet),
             Order::SendSnapshot => {
-                outlet.publish(Update::Snapshot(Box::new(self.snapshot())));
+                let snapshot = self.snapshot();
+                outlet.publish(Update::Snapshot(Box::new(snapshot)));
                 Ok("sent again".to_owned())
             }
             Order::Pause | Order::Resume | Order::ChangeSpeed { .. } if self.over => {

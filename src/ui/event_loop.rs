@@ -323,7 +323,8 @@ impl Dashboard {
         self.announced = Some(now);
         let percent = format::percent(u64::from(run.counts.over()), u64::from(run.total()));
         let failed = run.counts.get(InterviewStatus::Failed);
-        let mut title = format!("{percent} % {}", run.header.run);
+        let replay = if run.meters.replay.is_some() { "replay: " } else { "" };
+        let mut title = format!("{replay}{percent} % {}", run.header.run);
         if failed > 0 {
             title.push_str(&format!(", {failed} failed"));
         }

@@ -119,6 +119,7 @@ pub fn meters() -> Meters {
         nothing_since: None,
         adapting: true,
         calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
+        replay: None,
     }
 }
 

@@ -257,7 +257,7 @@ mod tests {
         let mut now = Instant::now();
         let mut learner = Learner::new(now);
         let wait = Written { bytes: 3_000, took: Duration::from_secs(3) };
-        let mut taught = |now: &mut Instant, learner: &mut Learner| {
+        let taught = |now: &mut Instant, learner: &mut Learner| {
             *now += wait.took;
             learner.written(&wait, *now)
         };

@@ -79,6 +79,8 @@ pub enum Attachment {
     Control,
     /// The same, only to look.
     ReadOnly,
+    /// Nowhere: what is on record is played again.
+    Replay,
 }
 
 impl Default for Options {
@@ -149,8 +151,9 @@ impl Look {
             theme: Theme::built_in(theme)?,
             glyphs: if capabilities.unicode { Glyphs::UNICODE } else { Glyphs::ASCII },
             keys: match options.attachment {
-                Attachment::InProcess => Keymap::built_in()?.without(Action::Detach),
-                Attachment::Control | Attachment::ReadOnly => Keymap::built_in()?,
+                Attachment::InProcess => Keymap::built_in()?.of_a_run().without(Action::Detach),
+                Attachment::Control | Attachment::ReadOnly => Keymap::built_in()?.of_a_run(),
+                Attachment::Replay => Keymap::built_in()?.of_a_replay(),
             },
             zone: jiff::tz::TimeZone::system(),
         })

@@ -19,8 +19,9 @@ use crate::{
         Delta, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters, PROTOCOL_VERSION,
         RateMeter, RateSample, Replay, RunHeader, SlotMeter, Snapshot,
     },
-    store::{RecordedEvent, RunInfo},
+    store::RecordedEvent,
 };
+use serde::Deserialize;
 use std::{collections::VecDeque, time::Duration};
 
 /// The pace is taken over this many seconds, and "now" is the last ones of them.
@@ -85,9 +86,14 @@ impl<T: Clone> Feed<T> {
 
 impl Picture {
     /// Before anything has happened.
-    pub(super) fn new(header: &RunHeader, info: &RunInfo, total: u32, start: UnixMillis) -> Self {
+    pub(super) fn new(
+        run: &str,
+        settings: &serde_json::Value,
+        total: u32,
+        start: UnixMillis,
+    ) -> Self {
         // Settings that cannot be read tell nothing of the endpoints; the rest is there.
-        let settings = serde_json::from_value::<RunSettings>(info.settings.clone());
+        let settings = RunSettings::deserialize(settings);
         let kept = settings.map_or_else(|_| Vec::new(), |settings| settings.endpoints);
         let limits: Vec<_> = kept.iter().map(|endpoint| endpoint.limits).collect();
         let endpoints = kept.into_iter().map(|kept| EndpointMeters {
@@ -120,7 +126,7 @@ impl Picture {
             second_ends: UnixMillis(start.0 + 1000),
         };
         picture.seconds.push_back(picture.second());
-        picture.note(LogLevel::Info, format!("replay of {} begins", header.run));
+        picture.note(LogLevel::Info, format!("replay of {run} begins"));
         picture
     }
 
@@ -193,7 +199,12 @@ impl Picture {
         self.note(LogLevel::Info, "the replay is over".to_owned());
     }
 
-    pub(super) fn snapshot(&self, header: &RunHeader, replay: Replay) -> Snapshot {
+    /// All of it. The next delta follows on.
+    pub(super) fn snapshot(&mut self, header: &RunHeader, replay: Replay) -> Snapshot {
+        self.state.take_changes();
+        self.history.fresh.clear();
+        self.log.fresh.clear();
+        self.changes.fresh.clear();
         Snapshot {
             version: PROTOCOL_VERSION,
             header: header.clone(),
@@ -395,3 +406,6 @@ fn host(base_url: &str) -> &str {
     let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or(rest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,18 +86,14 @@ impl Script {
     /// The next thing. A run begins before anything happens in it, and ends after everything.
     pub(super) fn take(&mut self) -> Option<Happening> {
         let Next::At(now) = self.next() else { return None };
-        let due = |at: UnixMillis| at <= now;
-        let begins = |(at, phase): &mut (UnixMillis, RunPhase)| {
-            due(*at) && matches!(phase, RunPhase::Running)
-        };
-        if let Some((_, phase)) = self.phases.pop_front_if(begins) {
-            return Some(Happening::Phase(phase));
-        }
-        if let Some(change) = self.limits.pop_front_if(|change| due(change.at)) {
-            return Some(Happening::Limit(change));
-        }
-        if let Some(recorded) = self.interviews.pop_front_if(|recorded| due(recorded.at)) {
-            return Some(Happening::Interview(recorded.event));
+        let phase = self.phases.front().filter(|(at, _)| *at <= now);
+        if !phase.is_some_and(|(_, phase)| *phase == RunPhase::Running) {
+            if self.limits.front().is_some_and(|change| change.at <= now) {
+                return self.limits.pop_front().map(Happening::Limit);
+            }
+            if self.interviews.front().is_some_and(|recorded| recorded.at <= now) {
+                return self.interviews.pop_front().map(|r| Happening::Interview(r.event));
+            }
         }
         self.phases.pop_front().map(|(_, phase)| Happening::Phase(phase))
     }

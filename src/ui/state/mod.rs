@@ -234,8 +234,12 @@ impl UiState {
         effects
     }
 
-    /// The moment that is shown: that of the freeze, while the display is frozen.
+    /// The moment that is shown: in a replay that of the run, and that of the freeze while the
+    /// display is frozen.
     pub fn now(&self) -> UnixMillis {
+        if let Some(replay) = self.run.as_ref().and_then(|run| run.meters.replay) {
+            return replay.at;
+        }
         self.frozen.as_ref().map_or(self.now, |frozen| frozen.at)
     }
 
@@ -269,7 +273,9 @@ impl UiState {
     /// Judges what holds the run back, and calls somebody once when nothing comes back, or the run
     /// stands still until somebody has mended something.
     fn watch_run(&mut self, effects: &mut Vec<Effect>) {
-        let Some(run) = self.run.as_ref().filter(|_| self.frozen.is_none()) else { return };
+        // A replay is past: there is nothing to advise, and nobody to be called.
+        let present = self.frozen.is_none() && self.attachment != Attachment::Replay;
+        let Some(run) = self.run.as_ref().filter(|_| present) else { return };
         let situation = run.situation(self.now);
         self.verdict.observe((!run.ended()).then_some(situation), self.now);
         let alarm = situation.alarm().filter(|_| !run.ended());
@@ -425,7 +431,11 @@ impl UiState {
         }
         // Who has ordered the stop waits for it; many terminals never say whether somebody looks.
         let away = self.focused.map_or(self.stopping == Stopping::No, |looked_at| !looked_at);
-        if away && let Some(run) = &self.run {
+        let replay = self.attachment == Attachment::Replay;
+        if away
+            && !replay
+            && let Some(run) = &self.run
+        {
             effects.push(Effect::Alarm(format!("voxpop: {}", ending(run))));
         }
         if self.stopping != Stopping::No || !self.keep_open {
