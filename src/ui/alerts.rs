@@ -107,6 +107,16 @@ pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudnes
             };
             (Loudness::Alert, format!("PAUSED, {remedy}: {}", pause_words(reason)))
         }
+        RunPhase::Running | RunPhase::Draining if state.unheard().is_some() => {
+            let seconds = state.unheard().unwrap_or_default().as_secs();
+            (
+                Loudness::Alert,
+                format!(
+                    "NO NEWS for {seconds} s: the run's engine hangs or is stopped; what is shown \
+                     is from before"
+                ),
+            )
+        }
         RunPhase::Draining => {
             let left = run.counts.get(S::InFlight);
             (

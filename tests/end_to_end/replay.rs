@@ -75,9 +75,11 @@ fn a_replay_ends_in_what_open_shows() {
     }
     // Who failed can be looked at, and nobody is asked anything.
     terminal.press("n\r");
-    terminal.wait_for("Raw body of attempt 1");
+    terminal.wait_until("the inspector", |screen| {
+        screen.contains("w write") && screen.contains("not this one")
+    });
     terminal.press("\x1b");
-    terminal.wait_until("the inspector to be closed", |screen| !screen.contains("Raw body"));
+    terminal.wait_for("q quit");
     terminal.press("p");
     terminal.wait_for("not done: the replay is over");
     terminal.wait_for_silence(Duration::from_secs(2));

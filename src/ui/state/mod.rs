@@ -42,10 +42,13 @@ use crate::{
     protocol::{CommandId, Delta, Order, PROTOCOL_VERSION, Snapshot, Update},
 };
 use ratatui::layout::Size;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// How long an outcome is news, in milliseconds: for so long it has the place of what can wait.
 const FRESH_MS: i64 = 8_000;
+
+/// An engine that is not heard for so long is thought to hang.
+const UNHEARD: Duration = Duration::from_secs(5);
 
 /// How long the outcome of another command does not take the place of a refusal.
 const REFUSAL_STANDS_MS: i64 = 1_000;
@@ -256,6 +259,15 @@ impl UiState {
                 || (!self.ended()
                     && !self.engine_gone
                     && self.inspection.as_ref().is_some_and(Inspection::ticks)))
+    }
+
+    /// For how long nothing has been heard of an engine in another process that has something to
+    /// say every second.
+    pub fn unheard(&self) -> Option<Duration> {
+        let run = self.run.as_ref().filter(|run| run.moving() && self.frozen.is_none())?;
+        let elsewhere = matches!(self.attachment, Attachment::Control | Attachment::ReadOnly);
+        let unheard = self.now.since(run.received_at);
+        (elsewhere && !self.reconnecting && unheard >= UNHEARD).then_some(unheard)
     }
 
     /// What became of a command a moment ago.
