@@ -38,6 +38,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// How many things happen at most before commands are looked at again.
 const MOST_AT_ONCE: usize = 20_000;
 
+/// Nobody has watched for longer between two looks at the clock: the process was stopped.
+const MOST_WATCHED: Duration = Duration::from_secs(1);
+
 /// How long it is shown that something was left out.
 const LEFT_OUT_SHOWS: Duration = Duration::from_secs(5);
 
@@ -110,7 +113,7 @@ struct Player {
 impl Player {
     /// Lets happen what has come due.
     fn play(&mut self, now: Instant) -> Result<(), ViewError> {
-        let watched = now.saturating_duration_since(self.watched_until);
+        let watched = now.saturating_duration_since(self.watched_until).min(MOST_WATCHED);
         self.watched_until = now;
         if self.over || self.clock.paused() {
             return Ok(());

@@ -9,7 +9,7 @@ use crate::{
     common::terminal::{Line, Terminal},
     place::{Place, RUN},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes a second.
 const THIN: usize = 2_000;
@@ -98,4 +98,24 @@ fn a_line_is_found_to_be_thin_when_writes_have_to_wait() {
     }
     assert!(windows > 0, "the buffers never were full: this test shows nothing");
     assert_keys_are_answered(&mut terminal);
+}
+
+#[test]
+fn a_busy_run_stays_within_its_bytes() {
+    let (_provider, place) = busy();
+    let terminal = dashboard(&place, Line::Wide, &[]);
+    let clock = |screen: &str| {
+        let at = screen.find("RUNNING  ")? + "RUNNING  ".len();
+        screen.get(at..at + "00:00:00".len()).map(str::to_owned)
+    };
+    let (before, since) = (terminal.drawn(), Instant::now());
+    let mut shown = clock(&terminal.text());
+    for _ in 0..8 {
+        let screen = terminal.wait_until("the clock to go on", |screen| clock(screen) != shown);
+        shown = clock(&screen);
+    }
+    let bytes = terminal.drawn() - before;
+    let most = 30_000.0 * since.elapsed().as_secs_f64();
+    assert!((bytes as f64) < most, "{bytes} bytes, and at most {most} were due");
+    assert!(bytes > 1_000, "it was not busy: {bytes} bytes");
 }

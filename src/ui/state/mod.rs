@@ -16,6 +16,8 @@ mod panels;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod replay_tests;
+#[cfg(test)]
 mod tests;
 mod tuning;
 #[cfg(test)]
