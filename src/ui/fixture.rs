@@ -27,7 +27,7 @@ pub fn look(glyphs: Glyphs, theme: &str) -> Look {
     Look {
         theme: Theme::built_in(theme).unwrap(),
         glyphs,
-        keys: Keymap::built_in().unwrap().without(crate::ui::action::Action::Detach),
+        keys: Keymap::built_in().unwrap().of_a_run().without(crate::ui::action::Action::Detach),
         zone: TimeZone::UTC,
     }
 }
