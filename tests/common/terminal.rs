@@ -285,16 +285,6 @@ impl Terminal {
         self.child.process_id().expect("the process was started")
     }
 
-    /// Bytes that the process has written and the terminal not yet drawn. The process must be one
-    /// that writes next to nothing elsewhere, as a dashboard on an engine in another process.
-    pub fn under_way(&self) -> usize {
-        let drawn = self.screen.state.lock().unwrap().bytes.len();
-        let io = fs::read_to_string(format!("/proc/{}/io", self.pid())).unwrap_or_default();
-        let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
-        let written: usize = line.and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
-        written.saturating_sub(drawn)
-    }
-
     /// How many bytes were drawn so far.
     pub fn drawn(&self) -> usize {
         self.screen.state.lock().unwrap().bytes.len()
