@@ -73,7 +73,7 @@ fn assert_no_frame_is_late(terminal: &mut Terminal) {
 /// Has the whole screen drawn again and again while so many bytes go through the line, which is
 /// more than it carries, and then lets it run empty.
 fn flood(terminal: &mut Terminal, bytes: usize) {
-    let (until, deadline) = (terminal.drawn() + bytes, Instant::now() + 2 * PATIENCE);
+    let (until, deadline) = (terminal.drawn() + bytes, Instant::now() + 4 * PATIENCE);
     while terminal.drawn() < until {
         assert!(Instant::now() < deadline, "nothing is drawn any more");
         terminal.press("\x0c");
@@ -101,7 +101,7 @@ fn a_line_is_found_to_be_thin_when_writes_have_to_wait() {
     let (_provider, place) = busy();
     let mut terminal = dashboard(&place, Line::Thin(THIN), &[]);
     // Nothing tells before every buffer was full, twice; each of them holds some 20 kB.
-    flood(&mut terminal, 70_000);
+    flood(&mut terminal, 60_000);
     assert_no_frame_is_late(&mut terminal);
 }
 
