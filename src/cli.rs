@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Flags, RateFlag},
+    model::Speed,
     simulator::{self, Change, FaultKind},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -149,6 +150,10 @@ pub struct DisplayArgs {
     /// Frames a second at most [default: 20, or 10 over SSH]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60))]
     pub fps: Option<u32>,
+    /// Bytes a second that the line to the terminal carries, such as 1k, where it is thin and
+    /// voxpop cannot see it: in tmux over ssh, for one
+    #[arg(long, value_name = "BYTES", env = "VOXPOP_LINE_RATE", value_parser = parse_line_rate)]
+    pub line_rate: Option<u32>,
     /// Leave the dashboard when the run has ended
     #[arg(long)]
     pub exit: bool,
@@ -301,6 +306,9 @@ pub enum ExportFormat {
 pub struct OpenArgs {
     /// The run's name, the beginning of it, its file, or `latest`
     pub run: String,
+    /// Play what is on record of it, at 0.1x to 10000x the run's own speed [default: 10x]
+    #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "10x")]
+    pub replay: Option<Speed>,
     #[command(flatten)]
     pub display: DisplayArgs,
 }
@@ -587,6 +595,16 @@ fn parse_time(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "give a time from 0ms to 60m, such as 300ms or 2s".to_owned())
 }
 
+/// Bytes a second: `1000`, `1k`, `2.5k`.
+fn parse_line_rate(text: &str) -> Result<u32, String> {
+    let (number, unit) = text.strip_suffix(['k', 'K']).map_or((text, 1.0), |n| (n, 1_000.0));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is bounded")]
+    (number.parse::<f64>().ok().map(|number| number * unit))
+        .filter(|rate| (100.0..=1e9).contains(rate))
+        .map(|rate| rate as u32)
+        .ok_or_else(|| "give bytes a second, at least 100, such as 1000 or 2.5k".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -595,6 +613,16 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_line_rate_is_bytes_or_thousands_of_them() {
+        for (text, rate) in [("1000", 1_000), ("1k", 1_000), ("2.5K", 2_500), ("100", 100)] {
+            assert_eq!(parse_line_rate(text), Ok(rate), "{text}");
+        }
+        for bad in ["", "k", "99", "-1k", "1m", "1 k", "nan", "inf", "1e99"] {
+            assert!(parse_line_rate(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     error::{Exit, Problem},
     headless,
     link::{self, FrontEndLink, Orders},
-    model::LogRing,
+    model::{LogRing, Speed},
     protocol::{Incoming, Order, RunHeader},
     signals::{self, HangUp, Interrupt},
     store::{OpenRun, RunReader},
@@ -53,6 +53,7 @@ impl FrontEnd {
             Self::Dashboard(ui::Options {
                 ascii: args.ascii.then_some(true),
                 fps: args.fps,
+                line_rate: args.line_rate,
                 theme: args.theme.clone(),
                 color: match args.color {
                     Color::Auto => ui::ColorChoice::Auto,
@@ -171,6 +172,29 @@ pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Res
         };
         let (viewed, shown) = tokio::join!(viewing, showing);
         viewed.map_err(Problem::could_not_run)?;
+        shown
+    })?;
+    Ok(Exit::AllAnswered)
+}
+
+/// Plays a run that is over, without running it.
+///
+/// # Errors
+/// Where the run file cannot be read.
+pub fn replay(
+    header: RunHeader,
+    reader: RunReader,
+    options: ui::Options,
+    speed: Speed,
+) -> Result<Exit, Problem> {
+    runtime()?.block_on(async {
+        let (link, outlet, mut commands) = link::local();
+        // The outlet has to go when the replay is over.
+        let playing =
+            async move { engine::replay(header, reader, &outlet, &mut commands, speed).await };
+        let showing = show(link, FrontEnd::Dashboard(options), Duration::MAX);
+        let (played, shown) = tokio::join!(playing, showing);
+        played.map_err(Problem::could_not_run)?;
         shown
     })?;
     Ok(Exit::AllAnswered)

@@ -36,7 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error.rs", &["model"]),
     ("logging.rs", &["model"]),
     ("signals.rs", &["model"]),
-    ("cli.rs", &["config", "simulator"]),
+    ("cli.rs", &["config", "model", "simulator"]),
 ];
 
 /// These put everything together and see every layer.

@@ -4,15 +4,15 @@ use super::runs_folder::RunsFolder;
 use crate::{
     cli::LsArgs,
     error::{Exit, Problem},
-    link::socket,
+    link::socket::{self, Looked},
     model::{InterviewStatus, RunPhase, StatusCounts, UnixMillis, strip_controls},
     protocol::Snapshot,
     store::{self, Listed, ListedRun},
 };
 use std::{io::Write, time::Duration};
 
-/// An engine that takes longer is not waited for: the file tells what it has.
-const ANSWERED_WITHIN: Duration = Duration::from_millis(300);
+/// An engine that takes longer hangs or is stopped: the file tells what it has.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) fn ls(args: &LsArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
     let listed = store::list(runs.path()).map_err(Problem::could_not_run)?;
@@ -33,27 +33,38 @@ pub(super) fn ls(args: &LsArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
 struct Row {
     listed: Listed,
     engine: Option<Box<Snapshot>>,
+    /// It is live, and its engine does not answer.
+    silent: bool,
 }
 
 /// Asks the engines of those that are live, all at once.
 fn with_live(listed: Vec<Listed>) -> Result<Vec<Row>, Problem> {
     let live = |listed: &Listed| listed.run.as_ref().is_ok_and(|run| run.live);
     if !listed.iter().any(live) {
-        return Ok(listed.into_iter().map(|listed| Row { listed, engine: None }).collect());
+        return Ok(listed.into_iter().map(Row::of_file).collect());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Problem::could_not_run)?;
     let rows = listed.into_iter().map(|listed| async move {
-        let engine =
-            if live(&listed) { socket::look(&listed.path, ANSWERED_WITHIN).await } else { None };
-        Row { listed, engine }
+        if !live(&listed) {
+            return Row::of_file(listed);
+        }
+        match socket::look(&listed.path, ANSWERED_WITHIN).await {
+            Looked::Snapshot(snapshot) => Row { engine: Some(snapshot), ..Row::of_file(listed) },
+            Looked::NotThere => Row::of_file(listed),
+            Looked::Silent => Row { silent: true, ..Row::of_file(listed) },
+        }
     });
     Ok(runtime.block_on(futures_util::future::join_all(rows)))
 }
 
 impl Row {
+    const fn of_file(listed: Listed) -> Self {
+        Self { listed, engine: None, silent: false }
+    }
+
     /// The engine's picture is newer than the file's.
     fn counts(&self, run: &ListedRun) -> StatusCounts {
         let engine = self.engine.as_ref();
@@ -71,7 +82,7 @@ impl Row {
 fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.listed.name.chars().count()).max().unwrap_or(0).max(3);
     let mut text = format!(
-        "{:width$}  {:9}  {:4}  {:>17}  {:>5}  {:>6}  {:>6}  {:>7}  {:>6}\n",
+        "{:width$}  {:9}  {:6}  {:>17}  {:>5}  {:>6}  {:>6}  {:>7}  {:>6}\n",
         "RUN", "STATE", "LIVE", "DONE", "OVER", "/MIN", "FAILED", "REFUSED", "AGE"
     );
     for row in rows {
@@ -81,9 +92,9 @@ fn table(rows: &[Row]) -> String {
                 let counts = row.counts(run);
                 let percent = 100 * u64::from(counts.over()) / u64::from(counts.total().max(1));
                 text += &format!(
-                    "{name:width$}  {:9}  {:4}  {:>17}  {:>5}  {:>6}  {:>6}  {:>7}  {:>6}\n",
+                    "{name:width$}  {:9}  {:6}  {:>17}  {:>5}  {:>6}  {:>6}  {:>7}  {:>6}\n",
                     state(row, run),
-                    if run.live { "live" } else { "" },
+                    live(row, run),
                     format!("{} of {}", counts.answered(), counts.total()),
                     format!("{percent} %"),
                     row.per_minute(run).map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}")),
@@ -96,6 +107,15 @@ fn table(rows: &[Row]) -> String {
         }
     }
     text
+}
+
+/// Whether a process has the run, and says so itself.
+const fn live(row: &Row, run: &ListedRun) -> &'static str {
+    match (run.live, row.silent) {
+        (false, _) => "",
+        (true, false) => "live",
+        (true, true) => "silent",
+    }
 }
 
 fn state(row: &Row, run: &ListedRun) -> &'static str {
@@ -139,6 +159,7 @@ fn as_json(row: &Row) -> serde_json::Value {
             "run_file": listed.path,
             "state": state(row, run),
             "live": run.live,
+            "silent": row.silent,
             "survey": run.survey,
             "created_at_ms": run.created_at,
             "total": counts.total(),

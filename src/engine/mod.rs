@@ -10,6 +10,8 @@
 //! The supervisor is the only one that changes the [`RunState`](run_state::RunState). Interviews
 //! tell it [`Fact`](fact::Fact)s; front ends send it commands; the store tells it what is on disk.
 //! An interview shows as done only after its answer was committed.
+//!
+//! [`view`] shows a run from its file alone, and [`replay()`] plays it again.
 
 mod admission;
 mod attempt_log;
@@ -25,6 +27,7 @@ mod orders;
 mod prompt_bound;
 mod publisher;
 mod reading;
+mod replay;
 mod retry;
 mod run_state;
 mod setup;
@@ -35,6 +38,7 @@ mod stages;
 mod supervisor;
 mod viewer;
 
+pub use replay::replay;
 pub use setup::{EngineError, EngineParts};
 pub use supervisor::{RunEnd, run};
 pub use viewer::{ViewError, view};

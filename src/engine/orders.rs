@@ -63,6 +63,9 @@ impl Supervisor {
                 self.publish_snapshot(from);
                 return self.publisher.applied(from, id, applied("sent again"));
             }
+            Order::ChangeSpeed { .. } => {
+                refused("this run is live: only `voxpop open RUN --replay` has a speed")
+            }
             Order::FinishAndStop => {
                 self.drain();
                 applied(&format!("stopping after {} in flight", self.state.in_progress()))

@@ -84,6 +84,7 @@ pub async fn view(
             | Order::SetAdaptation { .. }
             | Order::Pause
             | Order::Resume
+            | Order::ChangeSpeed { .. }
             | Order::RetryFailed => {
                 let why = "this run is only looked at; `voxpop resume` and `voxpop retry` go on \
                            with it"

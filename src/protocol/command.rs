@@ -34,6 +34,8 @@ pub enum Order {
     Inspect { persona: PersonaIndex },
     /// Send the snapshot again: what a front end asks for after a gap.
     SendSnapshot,
+    /// Replay faster, or slower, by a step. Only for a replay.
+    ChangeSpeed { faster: bool },
     /// Finish what is in flight, then stop.
     FinishAndStop,
     /// Stop now; what is in flight goes back to the queue.

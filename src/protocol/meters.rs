@@ -1,6 +1,6 @@
 //! The live numbers, as the limiter and the run state count them.
 
-use crate::model::{FailureKind, PerMinute, PersonaIndex, Service, UnixMillis, Usd};
+use crate::model::{FailureKind, PerMinute, PersonaIndex, Service, Speed, UnixMillis, Usd};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -37,6 +37,30 @@ pub struct Meters {
     /// Verdicts that no critic was asked for, because one had been given on an answer like it.
     #[serde(default)]
     pub similar: u64,
+    /// Set where all of this is a replay of what is on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+}
+
+/// Where a replay is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The run's own time.
+    pub at: UnixMillis,
+    pub speed: Speed,
+    pub state: ReplayState,
+    /// How much of a stretch in which nothing happened has just been left out.
+    pub left_out: Option<Duration>,
+}
+
+/// What a replay is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayState {
+    Playing,
+    Paused,
+    /// All that is on record was played.
+    Over,
 }
 
 /// What the run costs, as far as it is known.

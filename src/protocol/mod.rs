@@ -23,7 +23,7 @@ pub use detail::{Activity, PersonaDetail};
 pub use hello::{Farewell, FromEngine, FromFrontEnd, Hello, Role, Welcome};
 pub use meters::{
     CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
-    RateSample, SlotMeter, TokenTotals,
+    RateSample, Replay, ReplayState, SlotMeter, TokenTotals,
 };
 pub use outlet::{FrontEndId, Incoming, Outlet};
 pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};

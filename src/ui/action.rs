@@ -27,6 +27,8 @@ pub enum Action {
     FewerTokens,
     ToggleAdaptation,
     TogglePause,
+    Faster,
+    Slower,
     Retry,
     History,
     Help,
@@ -48,7 +50,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -69,6 +71,8 @@ impl Action {
         Self::FewerTokens,
         Self::ToggleAdaptation,
         Self::TogglePause,
+        Self::Faster,
+        Self::Slower,
         Self::Retry,
         Self::History,
         Self::Help,

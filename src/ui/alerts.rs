@@ -12,6 +12,7 @@ use crate::{
         EndpointIndex, FailureKind, InterviewStatus as S, PauseReason, RunPhase, Service,
         StopReason, strip_controls,
     },
+    protocol::{Replay, ReplayState},
 };
 use jiff::tz::TimeZone;
 
@@ -31,6 +32,9 @@ pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudnes
     let (resume, retry, leave) = (key(Action::TogglePause), key(Action::Retry), key(Action::Quit));
     let run_name = &run.header.run;
     let failed = run.counts.get(S::Failed);
+    if let Some(replay) = run.meters.replay.filter(|_| state.frozen.is_none()) {
+        return self::replay(run, &replay, &leave);
+    }
     Some(match &run.phase {
         _ if state.reconnecting => (
             Loudness::Alert,
@@ -103,6 +107,16 @@ pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudnes
             };
             (Loudness::Alert, format!("PAUSED, {remedy}: {}", pause_words(reason)))
         }
+        RunPhase::Running | RunPhase::Draining if state.unheard().is_some() => {
+            let seconds = state.unheard().unwrap_or_default().as_secs();
+            (
+                Loudness::Alert,
+                format!(
+                    "NO NEWS for {seconds} s: the run's engine hangs or is stopped; what is shown \
+                     is from before"
+                ),
+            )
+        }
         RunPhase::Draining => {
             let left = run.counts.get(S::InFlight);
             (
@@ -119,6 +133,27 @@ pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudnes
         }
         RunPhase::Finished => return None,
     })
+}
+
+/// What a replay has to say: nobody can do anything about what is shown.
+fn replay(run: &Mirror, replay: &Replay, leave: &str) -> Option<(Loudness, String)> {
+    let words = match (&run.phase, replay.left_out) {
+        _ if replay.state == ReplayState::Over => {
+            format!("The replay is over: {}. {leave} leaves", ending(run))
+        }
+        (_, Some(time)) => {
+            let time = format::clock(time);
+            format!("LEFT OUT: {time} of the run, in which nothing happened")
+        }
+        (RunPhase::Paused { reason }, None) => {
+            format!("The run was paused then: {}", pause_words(reason))
+        }
+        (RunPhase::Stopped { .. }, None) => {
+            "The run was stopped then, and went on later".to_owned()
+        }
+        _ => return None,
+    };
+    Some((Loudness::Warning, words))
 }
 
 /// Calls are made, and nothing has come back for a minute.

@@ -7,6 +7,8 @@ use super::{
     format,
     frame_budget::FrameBudget,
     keymap::Context,
+    line::LineRate,
+    output::Written,
     screen::Screen,
     signals::{Signal, Signals},
     state::{Copied, Effect, Input, Leaving, UiState},
@@ -41,6 +43,7 @@ const ANNOUNCE_EVERY: Duration = Duration::from_secs(1);
 pub async fn run(
     link: FrontEndLink,
     capabilities: Capabilities,
+    told: Option<LineRate>,
     look: Look,
     leaving: Leaving,
 ) -> Result<Exit, UiError> {
@@ -51,7 +54,7 @@ pub async fn run(
     let mut dashboard = Dashboard {
         state: UiState::attached(size, UnixMillis::now(), leaving),
         screen: Screen::new(size),
-        frame_budget: FrameBudget::new(capabilities.frames_per_second, now),
+        frame_budget: FrameBudget::new(capabilities.frames_per_second, told, now),
         link,
         link_open: true,
         terminal,
@@ -122,7 +125,7 @@ async fn arrived<S: Stream + Unpin>(stream: &mut S) -> Option<Option<S::Item>> {
 
 enum Happened {
     Signal(Signal),
-    Written(io::Result<()>),
+    Written(io::Result<Written>),
     Event(Option<io::Result<Event>>),
     Input(Input),
     Deadline,
@@ -148,7 +151,8 @@ struct Dashboard {
 impl Dashboard {
     fn take_in(&mut self, happened: Happened) {
         match happened {
-            Happened::Deadline | Happened::Written(Ok(())) => {}
+            Happened::Deadline => {}
+            Happened::Written(Ok(written)) => self.frame_budget.written(&written, Instant::now()),
             Happened::Written(Err(_)) | Happened::Signal(Signal::HungUp) => self.hang_up(),
             Happened::Signal(Signal::Stop) => self.apply(Input::AskedToStop),
             Happened::Signal(Signal::Suspend) => self.suspend = true,
@@ -272,8 +276,8 @@ impl Dashboard {
     /// When the loop has to go on though nothing has happened.
     fn deadline(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        let frame =
-            (self.dirty && !self.terminal.output().busy()).then(|| self.frame_budget.earliest());
+        let frame = (self.dirty && !self.terminal.output().busy())
+            .then(|| self.frame_budget.earliest(self.urgent));
         let tick = self.state.ticks().then(|| {
             let elapsed = self.state.run.as_ref().map(|run| run.elapsed(UnixMillis::now()));
             now + until_next_second(elapsed.unwrap_or_default())
@@ -291,7 +295,7 @@ impl Dashboard {
             return;
         }
         let now = Instant::now();
-        let due = self.urgent || now >= self.frame_budget.earliest();
+        let due = now >= self.frame_budget.earliest(self.urgent);
         if !self.dirty || !due || self.exit.is_some() || self.terminal.output().busy() {
             return;
         }
@@ -299,23 +303,28 @@ impl Dashboard {
         self.urgent = false;
         let (state, look) = (&self.state, &self.look);
         let frame = self.screen.compose(|frame| view::draw(frame, state, look));
-        if let Some(bytes) = frame {
-            self.frame_budget.drawn(bytes.len(), now);
-            self.terminal.output().send(bytes);
+        let mut bytes = self.announce(now);
+        if let Some(frame) = frame {
+            bytes += frame.len();
+            self.terminal.output().send(frame);
         }
-        self.announce(now);
+        if bytes > 0 {
+            self.frame_budget.sent(bytes, now);
+        }
     }
 
-    fn announce(&mut self, now: Instant) {
-        let Some(run) = &self.state.run else { return };
+    /// Tells the window, where that is due; returns how many bytes that takes.
+    fn announce(&mut self, now: Instant) -> usize {
+        let Some(run) = &self.state.run else { return 0 };
         let recent = self.announced.is_some_and(|at| now - at < ANNOUNCE_EVERY);
         if recent && !run.ended() {
-            return;
+            return 0;
         }
         self.announced = Some(now);
         let percent = format::percent(u64::from(run.counts.over()), u64::from(run.total()));
         let failed = run.counts.get(InterviewStatus::Failed);
-        let mut title = format!("{percent} % {}", run.header.run);
+        let replay = if run.meters.replay.is_some() { "replay: " } else { "" };
+        let mut title = format!("{replay}{percent} % {}", run.header.run);
         if failed > 0 {
             title.push_str(&format!(", {failed} failed"));
         }
@@ -324,7 +333,7 @@ impl Dashboard {
             RunPhase::Paused { .. } => Progress::Paused(percent),
             _ => Progress::Running(percent),
         };
-        self.terminal.announce(&title, progress);
+        self.terminal.announce(&title, progress)
     }
 }
 

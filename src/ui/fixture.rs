@@ -27,7 +27,7 @@ pub fn look(glyphs: Glyphs, theme: &str) -> Look {
     Look {
         theme: Theme::built_in(theme).unwrap(),
         glyphs,
-        keys: Keymap::built_in().unwrap().without(crate::ui::action::Action::Detach),
+        keys: Keymap::built_in().unwrap().of_a_run().without(crate::ui::action::Action::Detach),
         zone: TimeZone::UTC,
     }
 }
@@ -121,6 +121,7 @@ pub fn meters() -> Meters {
         from_cache: 0,
         similar: 0,
         calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
+        replay: None,
     }
 }
 

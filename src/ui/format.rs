@@ -52,6 +52,14 @@ pub fn time_of_day(at: UnixMillis, zone: &TimeZone) -> String {
     )
 }
 
+/// `2026-11-24 12:03:10`
+pub fn date_and_time(at: UnixMillis, zone: &TimeZone) -> String {
+    Timestamp::from_millisecond(at.0).map_or_else(
+        |_| "---------- --:--:--".to_owned(),
+        |t| t.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
 /// Words as a sentence begins.
 pub fn sentence(words: &str) -> String {
     let mut chars = words.chars();

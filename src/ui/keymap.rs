@@ -14,6 +14,8 @@ const BUILT_IN: &str = include_str!("../../config/keys.yaml");
 pub enum Context {
     Everywhere,
     Dashboard,
+    /// The dashboard of a replay.
+    Replay,
     Inspector,
     Quit,
     Help,
@@ -23,7 +25,8 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Replay,
         Self::Dashboard,
         Self::Inspector,
         Self::History,
@@ -38,7 +41,8 @@ impl Context {
         match self {
             Self::Everywhere => &[Self::Everywhere],
             Self::Dashboard => &[Self::Dashboard, Self::Everywhere],
-            Self::Inspector => &[Self::Inspector, Self::Dashboard, Self::Everywhere],
+            Self::Replay => &[Self::Replay, Self::Dashboard, Self::Everywhere],
+            Self::Inspector => &[Self::Inspector, Self::Replay, Self::Dashboard, Self::Everywhere],
             Self::Quit => &[Self::Quit, Self::Everywhere],
             Self::Help => &[Self::Help, Self::Everywhere],
             Self::History => &[Self::History, Self::Everywhere],
@@ -52,6 +56,7 @@ impl fmt::Display for Context {
         f.pad(match self {
             Self::Everywhere => "Everywhere",
             Self::Dashboard => "Dashboard",
+            Self::Replay => "Replay",
             Self::Inspector => "Inspector",
             Self::Quit => "Quit menu",
             Self::Help => "Help",
@@ -98,6 +103,7 @@ pub enum KeymapError {
 struct File {
     everywhere: Vec<Entry>,
     dashboard: Vec<Entry>,
+    replay: Vec<Entry>,
     inspector: Vec<Entry>,
     quit: Vec<Entry>,
     help: Vec<Entry>,
@@ -133,6 +139,7 @@ impl Keymap {
         let file: File =
             serde_yaml::from_str(yaml).map_err(|e| KeymapError::Syntax(e.to_string()))?;
         let sections = [
+            (Context::Replay, file.replay),
             (Context::Dashboard, file.dashboard),
             (Context::Inspector, file.inspector),
             (Context::History, file.history),
@@ -176,6 +183,34 @@ impl Keymap {
         self.bindings.retain(|binding| binding.run != action);
         self.lookup.retain(|_, bound| *bound != action);
         self
+    }
+
+    /// The table of a screen on a run that can be steered: there is no replay.
+    #[must_use]
+    pub fn of_a_run(mut self) -> Self {
+        self.bindings.retain(|binding| binding.context != Context::Replay);
+        self.lookup.retain(|(context, _), _| *context != Context::Replay);
+        self
+    }
+
+    /// The table of a replay, which steers nothing.
+    #[must_use]
+    pub fn of_a_replay(self) -> Self {
+        [
+            Action::MoreSlots,
+            Action::FewerSlots,
+            Action::MoreRequests,
+            Action::FewerRequests,
+            Action::MoreTokens,
+            Action::FewerTokens,
+            Action::ToggleAdaptation,
+            Action::Retry,
+            Action::Detach,
+            Action::FinishAndStop,
+            Action::StopNow,
+        ]
+        .into_iter()
+        .fold(self, Self::without)
     }
 
     /// What a key does in a context.

@@ -11,7 +11,9 @@
 //! `state` is a pure reducer; `view` reads it, a panel a file, with `widget` as its parts;
 //! `layout` says where each panel goes at every size, `theme` and `glyphs` how things look,
 //! `capabilities` what the terminal can show, `advice` what holds the run back, `alerts` what
-//! must not be overlooked. Only `event_loop`, `terminal` and `signals` touch the outside.
+//! must not be overlooked. Only `event_loop`, `terminal` and `signals` touch the outside, and what
+//! is between them and the terminal: `output` writes one frame at a time, `line` and `ssh` look how
+//! fast it gets there, and `pace` says when the next one is due.
 
 pub mod action;
 pub mod advice;
@@ -27,8 +29,11 @@ pub mod glyphs;
 pub mod keymap;
 pub mod layout;
 mod legend;
+pub mod line;
+mod output;
 pub mod screen;
 mod signals;
+mod ssh;
 pub mod state;
 mod steps;
 mod terminal;
@@ -43,6 +48,7 @@ use action::Action;
 use capabilities::Capabilities;
 use glyphs::Glyphs;
 use keymap::{Keymap, KeymapError};
+use line::LineRate;
 use std::io;
 use theme::{Theme, ThemeError};
 use view::Look;
@@ -54,6 +60,8 @@ pub struct Options {
     pub ascii: Option<bool>,
     /// Frames a second at most; `None` is 20, and 10 over ssh.
     pub fps: Option<u32>,
+    /// Bytes a second that the line to the terminal carries; `None` goes by what can be seen.
+    pub line_rate: Option<u32>,
     /// A theme of `config/themes.yaml`; `None` is `default`, or `mono` without colours.
     pub theme: Option<String>,
     pub color: ColorChoice,
@@ -72,6 +80,8 @@ pub enum Attachment {
     Control,
     /// The same, only to look.
     ReadOnly,
+    /// Nowhere: what is on record is played again.
+    Replay,
 }
 
 impl Default for Options {
@@ -79,6 +89,7 @@ impl Default for Options {
         Self {
             ascii: None,
             fps: None,
+            line_rate: None,
             theme: None,
             color: ColorChoice::Auto,
             keep_open: true,
@@ -141,8 +152,9 @@ impl Look {
             theme: Theme::built_in(theme)?,
             glyphs: if capabilities.unicode { Glyphs::UNICODE } else { Glyphs::ASCII },
             keys: match options.attachment {
-                Attachment::InProcess => Keymap::built_in()?.without(Action::Detach),
-                Attachment::Control | Attachment::ReadOnly => Keymap::built_in()?,
+                Attachment::InProcess => Keymap::built_in()?.of_a_run().without(Action::Detach),
+                Attachment::Control | Attachment::ReadOnly => Keymap::built_in()?.of_a_run(),
+                Attachment::Replay => Keymap::built_in()?.of_a_replay(),
             },
             zone: jiff::tz::TimeZone::system(),
         })
@@ -160,5 +172,7 @@ pub fn run(link: FrontEndLink, options: Options) -> Result<Exit, UiError> {
         .build()
         .map_err(UiError::Runtime)?;
     let leaving = state::Leaving { keep_open: options.keep_open, attachment: options.attachment };
-    runtime.block_on(event_loop::run(link, capabilities, look, leaving))
+    let told = options.line_rate.map(LineRate::bytes_per_second);
+    let told = told.or_else(|| LineRate::of_terminal(io::stdout()));
+    runtime.block_on(event_loop::run(link, capabilities, told, look, leaving))
 }

@@ -1,7 +1,9 @@
 //! The terminal itself: entering and leaving it, and writing to it. Both the guard and the panic
 //! hook leave it as it was.
 
-use super::{capabilities::Capabilities, screen::END_SYNCHRONIZED};
+use super::{
+    capabilities::Capabilities, line::Line, output::Output, screen::END_SYNCHRONIZED, ssh::SshLine,
+};
 use crossterm::{
     clipboard::CopyToClipboard,
     cursor::{Hide, Show},
@@ -17,12 +19,9 @@ use std::{
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
-        mpsc as std_mpsc,
     },
-    thread,
     time::Duration,
 };
-use tokio::sync::mpsc;
 
 /// Whether the terminal is ours at the moment. The panic hook may give it back at any time.
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -53,9 +52,10 @@ impl Terminal {
         // crossterm drops reverse and bold as well under NO_COLOR; the theme is ours to choose.
         crossterm::style::force_color_output(true);
         restore_on_panic();
+        let line = Line::new(terminal_file()?, SshLine::detect(|name| std::env::var(name).ok()));
         let mut terminal = Self {
             capabilities,
-            output: Output::start(terminal_file()?),
+            output: Output::start(terminal_file()?, line),
             last_title: String::new(),
             last_progress: String::new(),
         };
@@ -103,8 +103,9 @@ impl Terminal {
         &mut self.output
     }
 
-    /// Puts the run's state into the window's title and its progress mark, where that is new.
-    pub fn announce(&mut self, title: &str, progress: Progress) {
+    /// Puts the run's state into the window's title and its progress mark, where that is new;
+    /// returns how many bytes that takes.
+    pub fn announce(&mut self, title: &str, progress: Progress) -> usize {
         let mut bytes = Vec::new();
         if self.capabilities.osc && title != self.last_title {
             bytes.extend_from_slice(format!("\x1b]2;{title}\x07").as_bytes());
@@ -122,9 +123,11 @@ impl Terminal {
                 self.last_progress = mark;
             }
         }
-        if !bytes.is_empty() {
+        let length = bytes.len();
+        if length > 0 {
             self.output.send(bytes);
         }
+        length
     }
 
     /// Rings, and says why where the terminal can show it.
@@ -214,170 +217,4 @@ fn restore_on_panic() {
             before(info);
         }));
     });
-}
-
-/// Bytes on their way to the terminal, written by a thread of their own: a terminal that takes no
-/// more bytes stalls that thread, and neither the keys nor the signals.
-#[derive(Debug)]
-pub struct Output {
-    queue: std_mpsc::Sender<Vec<u8>>,
-    written: mpsc::UnboundedReceiver<io::Result<()>>,
-    outstanding: usize,
-}
-
-impl Output {
-    /// Starts the thread. It ends when the output is dropped and the last bytes are written.
-    pub fn start(mut writer: impl Write + Send + 'static) -> Self {
-        let (queue, bytes) = std_mpsc::channel::<Vec<u8>>();
-        let (report, written) = mpsc::unbounded_channel();
-        thread::spawn(move || {
-            for bytes in bytes {
-                let result = write_all(&mut writer, &bytes);
-                if report.send(result).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { queue, written, outstanding: 0 }
-    }
-
-    /// Hands bytes over to be written.
-    pub fn send(&mut self, bytes: Vec<u8>) {
-        // A thread that has ended has reported why, or was killed with the process.
-        if self.queue.send(bytes).is_ok() {
-            self.outstanding += 1;
-        }
-    }
-
-    /// Whether bytes are still on their way: a frame drawn now would come late.
-    pub const fn busy(&self) -> bool {
-        self.outstanding > 0
-    }
-
-    /// Waits until something was written. Dropping the future loses nothing.
-    pub async fn written(&mut self) -> io::Result<()> {
-        let result = self.written.recv().await;
-        self.outstanding = self.outstanding.saturating_sub(1);
-        result.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))
-    }
-
-    /// Blocks until everything is written, for so long at most.
-    fn wait(&mut self, patience: Duration) {
-        let step = Duration::from_millis(1);
-        let mut waited = Duration::ZERO;
-        while self.outstanding > 0 && waited < patience {
-            match self.written.try_recv() {
-                Ok(_) => self.outstanding -= 1,
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    thread::sleep(step);
-                    waited += step;
-                }
-                Err(mpsc::error::TryRecvError::Disconnected) => return,
-            }
-        }
-    }
-}
-
-/// Writes all of it, also to a terminal that another program has left in non-blocking mode.
-fn write_all(writer: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match writer.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    writer.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::{Arc, Mutex};
-
-    /// A terminal that takes three bytes at a time, and every other time none.
-    #[derive(Clone, Default)]
-    struct Slow(Arc<Mutex<(Vec<u8>, bool)>>);
-
-    impl Write for Slow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut held = self.0.lock().unwrap();
-            held.1 = !held.1;
-            if held.1 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let taken = bytes.len().min(3);
-            held.0.extend_from_slice(&bytes[..taken]);
-            Ok(taken)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    struct Gone;
-
-    impl Write for Gone {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// A terminal that takes nothing until it is let go.
-    struct Stalled(std_mpsc::Receiver<()>);
-
-    impl Write for Stalled {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn bytes_arrive_in_order_however_few_the_terminal_takes() {
-        let slow = Slow::default();
-        let mut output = Output::start(slow.clone());
-        output.send(b"the first frame, ".to_vec());
-        output.send(b"the second".to_vec());
-        while output.busy() {
-            output.written().await.unwrap();
-        }
-        assert_eq!(slow.0.lock().unwrap().0, b"the first frame, the second");
-    }
-
-    #[tokio::test]
-    async fn a_terminal_that_is_gone_is_an_error() {
-        let mut output = Output::start(Gone);
-        output.send(b"frame".to_vec());
-        assert_eq!(output.written().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-    }
-
-    #[tokio::test]
-    async fn a_stalled_terminal_holds_up_neither_the_sender_nor_the_way_out() {
-        let (let_go, held) = std_mpsc::channel();
-        let mut output = Output::start(Stalled(held));
-        for _ in 0..1_000 {
-            output.send(vec![b'x'; 1_000]);
-        }
-        assert!(output.busy());
-        output.wait(Duration::from_millis(20));
-        assert!(output.busy());
-        drop(let_go);
-        while output.busy() {
-            output.written().await.unwrap();
-        }
-    }
 }

@@ -7,6 +7,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use std::{
     fs,
     io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
@@ -17,6 +18,68 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a screen may take to come to rest: the rates on it are those of the last 15 seconds.
 const SETTLING: Duration = Duration::from_secs(40);
+
+/// What lies between the process and the terminal.
+#[derive(Clone, Copy, Debug)]
+pub enum Line {
+    /// Nothing.
+    Wide,
+    /// A pseudo terminal that is read at so many bytes a second, as by a serial line.
+    Thin(usize),
+    /// An ssh connection over a line that carries so many bytes a second: a daemon takes what is
+    /// written at once, and the connection holds it.
+    Ssh(usize),
+}
+
+/// Reads no more than so many bytes a second.
+struct Thin<R> {
+    from: R,
+    rate: usize,
+}
+
+impl<R> Thin<R> {
+    const fn new(from: R, rate: usize) -> Self {
+        Self { from, rate }
+    }
+}
+
+impl<R: Read> Read for Thin<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = (self.rate / 20).clamp(1, buffer.len());
+        let read = self.from.read(&mut buffer[..most])?;
+        // This is the line, and no test waits for it.
+        std::thread::sleep(Duration::from_secs_f64(read as f64 / self.rate as f64));
+        Ok(read)
+    }
+}
+
+/// The part of an ssh daemon that counts: from the pseudo terminal into a connection. Returns the
+/// other end, and the names of both as in `SSH_CONNECTION`.
+fn ssh(mut from: Box<dyn Read + Send>) -> (TcpStream, String) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a port");
+    let at = listener.local_addr().expect("it is bound");
+    let far_end = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        // On a thin line, what has not gone through it is not acknowledged.
+        socket.set_recv_buffer_size(2_048)?;
+        socket.connect(at).await?.into_std()
+    });
+    let far_end = far_end.expect("it is listened to");
+    far_end.set_nonblocking(false).expect("it is a socket");
+    let (mut near_end, _) = listener.accept().expect("somebody has connected");
+    let from_end = far_end.local_addr().expect("it is connected");
+    let names = format!("{} {} {} {}", from_end.ip(), from_end.port(), at.ip(), at.port());
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            if near_end.write_all(&buffer[..read]).is_err() {
+                return;
+            }
+        }
+    });
+    (far_end, names)
+}
 
 /// A process in a terminal.
 pub struct Terminal {
@@ -63,6 +126,17 @@ impl Terminal {
     pub fn start_with(
         args: &[&str],
         runs: &Path,
+        size: (u16, u16),
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::start_behind(Line::Wide, args, runs, size, environment)
+    }
+
+    /// The same behind a line.
+    pub fn start_behind(
+        line: Line,
+        args: &[&str],
+        runs: &Path,
         (columns, rows): (u16, u16),
         environment: &[(&str, &str)],
     ) -> Self {
@@ -79,9 +153,18 @@ impl Terminal {
             command.env(name, value);
         }
         command.cwd(runs);
+        let from_pty = pty.master.try_clone_reader().expect("the pty can be read");
+        let mut output: Box<dyn Read + Send> = match line {
+            Line::Wide => from_pty,
+            Line::Thin(rate) => Box::new(Thin::new(from_pty, rate)),
+            Line::Ssh(rate) => {
+                let (far_end, names) = ssh(from_pty);
+                command.env("SSH_CONNECTION", names);
+                Box::new(Thin::new(far_end, rate))
+            }
+        };
         let child = pty.slave.spawn_command(command).expect("voxpop starts");
         drop(pty.slave);
-        let mut output = pty.master.try_clone_reader().expect("the pty can be read");
         let input = pty.master.take_writer().expect("the pty can be written");
         let screen = Arc::new(Screen {
             state: Mutex::new(State {
@@ -200,6 +283,11 @@ impl Terminal {
     /// The process in it.
     pub fn pid(&self) -> u32 {
         self.child.process_id().expect("the process was started")
+    }
+
+    /// How many bytes were drawn so far.
+    pub fn drawn(&self) -> usize {
+        self.screen.state.lock().unwrap().bytes.len()
     }
 
     /// Waits for the process to end and for its last bytes, and returns its exit code.

@@ -248,6 +248,32 @@ fn a_stopped_dashboard_holds_up_nothing() {
     assert_eq!(provider.server.count(), 3_000);
 }
 
+/// A process that hangs still has its run, and its socket still takes connections.
+#[test]
+fn an_engine_that_says_nothing_is_noticed() {
+    let (gate, provider) = held();
+    let place = Place::with_survey(&provider.base_url(), 20, 2);
+    let engine = detached(&place, &[]);
+    provider.wait_for(2);
+    let mut terminal = attach(&place, &[]);
+    terminal.wait_for("RUNNING");
+    let listed =
+        || -> Value { serde_json::from_str(place.voxpop(&["ls", "--json"]).out.trim()).unwrap() };
+    assert_eq!(listed()["silent"], json!(false));
+    kill_process(engine, Signal::STOP).unwrap();
+    terminal.wait_for("NO NEWS for ");
+    let row = listed();
+    assert_eq!((&row["live"], &row["silent"]), (&json!(true), &json!(true)), "{row}");
+    assert!(place.voxpop(&["ls"]).out.contains(" silent "));
+    kill_process(engine, Signal::CONT).unwrap();
+    terminal.wait_until("news", |screen| !screen.contains("NO NEWS"));
+    gate.open();
+    terminal.wait_for("FINISHED");
+    terminal.press("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert_eq!(provider.server.count(), 20);
+}
+
 #[test]
 fn twenty_look_on_without_a_screen_and_hear_how_it_ended() {
     let (gate, provider) = held();

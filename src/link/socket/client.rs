@@ -276,8 +276,18 @@ pub async fn ask(run_file: &Path, orders: Vec<Order>) -> Result<Vec<CommandOutco
     Ok(outcomes)
 }
 
-/// One look at a live run; `None` where its engine does not answer in time.
-pub async fn look(run_file: &Path, within: Duration) -> Option<Box<Snapshot>> {
+/// What one look at a live run shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Looked {
+    Snapshot(Box<Snapshot>),
+    /// It has no socket, or does not want to be looked at.
+    NotThere,
+    /// Its engine takes the connection and says nothing: it hangs, or is stopped.
+    Silent,
+}
+
+/// One look at a live run.
+pub async fn look(run_file: &Path, within: Duration) -> Looked {
     let looking = async {
         let mut attachment = Attachment::connect(run_file, Role::Watch, false).await.ok()?;
         loop {
@@ -288,5 +298,9 @@ pub async fn look(run_file: &Path, within: Duration) -> Option<Box<Snapshot>> {
             }
         }
     };
-    timeout(within, looking).await.ok().flatten()
+    match timeout(within, looking).await {
+        Ok(Some(snapshot)) => Looked::Snapshot(snapshot),
+        Ok(None) => Looked::NotThere,
+        Err(_) => Looked::Silent,
+    }
 }

@@ -86,6 +86,8 @@ impl UiState {
             Action::MoreTokens => self.tune(LimitName::TokensPerMinute, true, effects),
             Action::FewerTokens => self.tune(LimitName::TokensPerMinute, false, effects),
             Action::TogglePause => self.toggle_pause(effects),
+            Action::Faster => self.change_speed(true, effects),
+            Action::Slower => self.change_speed(false, effects),
             Action::Retry => self.retry(effects),
             Action::ToggleAdaptation => self.toggle_adaptation(effects),
             Action::History => self.overlay = Overlay::History { scroll: 0 },
@@ -119,7 +121,7 @@ impl UiState {
     // Leaving.
 
     fn quit(&mut self, effects: &mut Vec<Effect>) {
-        if self.ended() {
+        if self.ended() || self.attachment == Attachment::Replay {
             effects.push(Effect::Leave(Exit::Left));
         } else if self.attachment == Attachment::ReadOnly {
             effects.push(Effect::Leave(Exit::Detached));
@@ -131,7 +133,8 @@ impl UiState {
     /// Ctrl-C: the quit menu, then stop now; and once that has been asked for, leave whatever the
     /// engine does.
     fn interrupt(&mut self, effects: &mut Vec<Effect>) {
-        if self.ended() || self.stopping == Stopping::Now {
+        let replay = self.attachment == Attachment::Replay;
+        if self.ended() || self.stopping == Stopping::Now || replay {
             effects.push(Effect::Leave(Exit::Left));
         } else if self.attachment == Attachment::ReadOnly {
             effects.push(Effect::Leave(Exit::Detached));
@@ -145,7 +148,9 @@ impl UiState {
     /// A signal to the dashboard: one that shows an engine in another process stops only itself.
     pub(super) fn asked_to_stop(&mut self, effects: &mut Vec<Effect>) {
         match self.stopping {
-            _ if self.ended() => effects.push(Effect::Leave(Exit::Left)),
+            _ if self.ended() || self.attachment == Attachment::Replay => {
+                effects.push(Effect::Leave(Exit::Left));
+            }
             _ if self.attachment != Attachment::InProcess => {
                 effects.push(Effect::Leave(Exit::Detached));
             }

@@ -9,7 +9,7 @@ use crate::{
     },
     protocol::{
         Delta, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters, RateSample,
-        RunHeader, Snapshot,
+        ReplayState, RunHeader, Snapshot,
     },
     ui::detail::About,
 };
@@ -119,6 +119,9 @@ impl Mirror {
 
     /// Whether the run is over, or only looked at: nothing changes any more.
     pub const fn ended(&self) -> bool {
+        if let Some(replay) = &self.meters.replay {
+            return matches!(replay.state, ReplayState::Over);
+        }
         !self.header.live
             || self.summary.is_some()
             || matches!(self.phase, RunPhase::Finished | RunPhase::Stopped { .. })
@@ -126,7 +129,9 @@ impl Mirror {
 
     /// Whether the clock on the screen moves.
     pub const fn moving(&self) -> bool {
-        !self.ended()
+        // A replay says itself how far it is.
+        self.meters.replay.is_none()
+            && !self.ended()
             && (matches!(self.phase, RunPhase::Running | RunPhase::Draining)
                 || self.counts.get(InterviewStatus::InFlight) > 0)
     }

@@ -16,6 +16,8 @@ mod panels;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod replay_tests;
+#[cfg(test)]
 mod tests;
 mod tuning;
 #[cfg(test)]
@@ -36,14 +38,19 @@ use super::{
     legend,
 };
 use crate::{
-    model::{EndpointIndex, FailureKind, PersonaIndex, UnixMillis},
+    model::{
+        EndpointIndex, FailureKind, PauseReason, PersonaIndex, RunPhase, UnixMillis, strip_controls,
+    },
     protocol::{CommandId, Delta, Order, PROTOCOL_VERSION, Snapshot, Update},
 };
 use ratatui::layout::Size;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// How long an outcome is news, in milliseconds: for so long it has the place of what can wait.
 const FRESH_MS: i64 = 8_000;
+
+/// An engine that is not heard for so long is thought to hang.
+const UNHEARD: Duration = Duration::from_secs(5);
 
 /// How long the outcome of another command does not take the place of a refusal.
 const REFUSAL_STANDS_MS: i64 = 1_000;
@@ -145,10 +152,12 @@ pub struct UiState {
     pub log_back: usize,
     pub stopping: Stopping,
     pub engine_gone: bool,
-    /// As far as the terminal says; it counts as looked at until it says otherwise.
-    pub focused: bool,
+    /// Whether somebody looks, as far as the terminal has said.
+    pub focused: Option<bool>,
     /// Whether somebody was called since nothing has come back.
     alarm_raised: bool,
+    /// Whether somebody was called since the run has stood still.
+    stands_still: bool,
     /// The engine is not heard, and is being looked for.
     pub reconnecting: bool,
     pub attachment: Attachment,
@@ -194,8 +203,9 @@ impl UiState {
             log_back: 0,
             stopping: Stopping::No,
             engine_gone: false,
-            focused: true,
+            focused: None,
             alarm_raised: false,
+            stands_still: false,
             reconnecting: false,
             attachment,
             keep_open,
@@ -213,7 +223,7 @@ impl UiState {
             Input::Sent { id, order } => self.orders.sent(id, order),
             Input::Resized(size) => self.resize(size),
             Input::Ticked(now) => self.now = now,
-            Input::Focused(focused) => self.focused = focused,
+            Input::Focused(focused) => self.focused = Some(focused),
             Input::AskedToStop => self.asked_to_stop(&mut effects),
             Input::EngineGone => {
                 self.engine_gone = true;
@@ -229,8 +239,12 @@ impl UiState {
         effects
     }
 
-    /// The moment that is shown: that of the freeze, while the display is frozen.
+    /// The moment that is shown: in a replay that of the run, and that of the freeze while the
+    /// display is frozen.
     pub fn now(&self) -> UnixMillis {
+        if let Some(replay) = self.run.as_ref().and_then(|run| run.meters.replay) {
+            return replay.at;
+        }
         self.frozen.as_ref().map_or(self.now, |frozen| frozen.at)
     }
 
@@ -249,6 +263,15 @@ impl UiState {
                     && self.inspection.as_ref().is_some_and(Inspection::ticks)))
     }
 
+    /// For how long nothing has been heard of an engine in another process that has something to
+    /// say every second.
+    pub fn unheard(&self) -> Option<Duration> {
+        let run = self.run.as_ref().filter(|run| run.moving() && self.frozen.is_none())?;
+        let elsewhere = matches!(self.attachment, Attachment::Control | Attachment::ReadOnly);
+        let unheard = self.now.since(run.received_at);
+        (elsewhere && !self.reconnecting && unheard >= UNHEARD).then_some(unheard)
+    }
+
     /// What became of a command a moment ago.
     pub fn fresh_notice(&self) -> Option<&Notice> {
         self.notice.as_ref().filter(|notice| self.now.0 - notice.at.0 < FRESH_MS)
@@ -261,9 +284,12 @@ impl UiState {
         shown.then_some(cursor.persona)
     }
 
-    /// Judges what holds the run back, and calls somebody once when nothing comes back.
+    /// Judges what holds the run back, and calls somebody once when nothing comes back, or the run
+    /// stands still until somebody has mended something.
     fn watch_run(&mut self, effects: &mut Vec<Effect>) {
-        let Some(run) = self.run.as_ref().filter(|_| self.frozen.is_none()) else { return };
+        // A replay is past: there is nothing to advise, and nobody to be called.
+        let present = self.frozen.is_none() && self.attachment != Attachment::Replay;
+        let Some(run) = self.run.as_ref().filter(|_| present) else { return };
         let situation = run.situation(self.now);
         self.verdict.observe((!run.ended()).then_some(situation), self.now);
         let alarm = situation.alarm().filter(|_| !run.ended());
@@ -272,6 +298,12 @@ impl UiState {
             effects.push(Effect::Alarm(format!("voxpop: {}: {words}", run.header.run)));
         }
         self.alarm_raised = alarm.is_some();
+        let why = to_be_mended(&run.phase);
+        if let Some(why) = why.filter(|_| !self.stands_still) {
+            let words = strip_controls(&format!("voxpop: {} is paused: {why}", run.header.run));
+            effects.push(Effect::Alarm(words));
+        }
+        self.stands_still = why.is_some();
     }
 
     fn watch_persona(&mut self, effects: &mut Vec<Effect>) {
@@ -341,6 +373,10 @@ impl UiState {
                 ),
             );
         }
+        if self.run.is_none() {
+            // Who joins a run that stands still need not be called.
+            self.stands_still = to_be_mended(&snapshot.phase).is_some();
+        }
         let was_running = self.run.as_ref().is_some_and(|run| !run.ended());
         self.reconnecting = false;
         self.frozen = None;
@@ -407,7 +443,11 @@ impl UiState {
         if self.overlay == Overlay::Quit {
             self.overlay = Overlay::None;
         }
-        if !self.focused
+        // Who has ordered the stop waits for it; many terminals never say whether somebody looks.
+        let away = self.focused.map_or(self.stopping == Stopping::No, |looked_at| !looked_at);
+        let replay = self.attachment == Attachment::Replay;
+        if away
+            && !replay
             && let Some(run) = &self.run
         {
             effects.push(Effect::Alarm(format!("voxpop: {}", ending(run))));
@@ -447,6 +487,15 @@ impl UiState {
 
     fn say(&mut self, tone: Tone, text: impl Into<String>) {
         self.notice = Some(Notice { at: self.now, tone, text: text.into() });
+    }
+}
+
+/// Why a run stands still until somebody has mended something.
+const fn to_be_mended(phase: &RunPhase) -> Option<&PauseReason> {
+    match phase {
+        RunPhase::Paused { reason: PauseReason::User } => None,
+        RunPhase::Paused { reason } => Some(reason),
+        _ => None,
     }
 }
 

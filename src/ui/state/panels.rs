@@ -4,6 +4,7 @@ use super::{Mirror, UiState};
 use crate::{
     advice,
     ui::{
+        Attachment,
         keymap::Context,
         layout::{Needs, Places, Tier},
     },
@@ -90,7 +91,10 @@ impl UiState {
             Overlay::Find { .. } => Context::Find,
             Overlay::History { .. } => Context::History,
             Overlay::None if self.inspector_open => Context::Inspector,
-            Overlay::None => Context::Dashboard,
+            Overlay::None => match self.attachment {
+                Attachment::Replay => Context::Replay,
+                _ => Context::Dashboard,
+            },
         }
     }
 

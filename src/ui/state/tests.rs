@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    model::{InterviewStatus as S, LimitName, PauseReason, RunPhase, StopReason},
+    model::{InterviewStatus as S, LimitName, PauseReason, RunPhase, StopReason, Usd},
     protocol::{CommandOutcome, LimitValue},
     ui::{
         fixture::{self, NOW, delta, last_delta, snapshot},
@@ -181,7 +181,8 @@ fn quitting_is_a_choice_and_leaves_once_the_run_has_stopped() {
     let mut desk = Desk::new(200);
     desk.press(Action::Quit);
     desk.press(Action::Back);
-    assert_eq!(desk.delta(stopped()), [], "nobody asked to leave");
+    let effects = desk.delta(stopped());
+    assert!(matches!(effects[..], [Effect::Alarm(_)]), "nobody here asked to leave: {effects:?}");
     assert_eq!(desk.press(Action::Quit), [Effect::Leave(Exit::Left)]);
 }
 
@@ -244,9 +245,36 @@ fn an_engine_that_is_gone_ends_the_dashboard_only_before_the_end() {
 }
 
 #[test]
-fn the_end_calls_only_somebody_who_looks_elsewhere() {
+fn a_run_that_needs_a_person_calls_one_once() {
+    let spent = PauseReason::BudgetSpent { spent: Usd::ZERO, budget: Usd::ZERO };
+    let standing = |reason| Delta { phase: RunPhase::Paused { reason }, ..delta(&[]) };
     let mut desk = Desk::new(200);
+    desk.apply(Input::Focused(true));
+    assert_eq!(desk.delta(standing(PauseReason::User)), [], "it was a person");
+    let effects = desk.delta(standing(spent.clone()));
+    let [Effect::Alarm(words)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(words.contains("is paused") && words.contains("budget"), "{words}");
+    assert_eq!(desk.delta(standing(spent.clone())), []);
+    desk.delta(delta(&[]));
+    assert_eq!(desk.delta(standing(spent.clone())).len(), 1, "it happened again");
+    // Who joins such a run sees it.
+    let mut state = fixture::state(WIDE.0, WIDE.1, 200);
+    state.run = None;
+    let mut late = Desk::of(state);
+    let phase = RunPhase::Paused { reason: spent };
+    let snapshot = Snapshot { phase, ..snapshot(200) };
+    assert_eq!(late.update(Update::Snapshot(Box::new(snapshot))), []);
+}
+
+#[test]
+fn the_end_calls_everybody_but_who_is_known_to_look() {
+    let mut desk = Desk::new(200);
+    desk.apply(Input::Focused(true));
     assert_eq!(desk.delta(last_delta(RunPhase::Finished)), []);
+    // Many terminals never say.
+    let mut unknown = Desk::new(200);
+    let effects = unknown.delta(last_delta(RunPhase::Finished));
+    assert!(matches!(effects.as_slice(), [Effect::Alarm(_)]), "{effects:?}");
     let mut away = Desk::new(200);
     away.apply(Input::Focused(false));
     let effects = away.delta(last_delta(RunPhase::Finished));
@@ -266,7 +294,8 @@ fn a_dashboard_that_shall_not_stay_leaves_at_the_end() {
     let mut state = UiState::new(Size { width: 80, height: 24 }, NOW, false);
     state.apply(Input::Update(Update::Snapshot(Box::new(snapshot(10)))));
     let end = Input::Update(Update::Delta(Box::new(last_delta(RunPhase::Finished))));
-    assert_eq!(state.apply(end), [Effect::Leave(Exit::Left)]);
+    let effects = state.apply(end);
+    let [Effect::Alarm(_), Effect::Leave(Exit::Left)] = &effects[..] else { panic!("{effects:?}") };
 }
 
 #[test]

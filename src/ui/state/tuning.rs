@@ -4,7 +4,7 @@
 use super::{Effect, Mirror, Tone, UiState};
 use crate::{
     model::{EndpointIndex, InterviewStatus, LimitName, PauseReason, RunPhase, Service},
-    protocol::Order,
+    protocol::{Order, ReplayState},
 };
 
 impl UiState {
@@ -39,12 +39,22 @@ impl UiState {
     }
 
     pub(super) fn toggle_pause(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(replay) = self.run.as_ref().and_then(|run| run.meters.replay) {
+            let paused = replay.state == ReplayState::Paused;
+            return effects.push(Effect::Send(self.orders.toggle_pause(paused)));
+        }
         if !self.can_order() {
             return;
         }
         let paused =
             self.run.as_ref().is_some_and(|run| matches!(run.phase, RunPhase::Paused { .. }));
         effects.push(Effect::Send(self.orders.toggle_pause(paused)));
+    }
+
+    pub(super) fn change_speed(&self, faster: bool, effects: &mut Vec<Effect>) {
+        if self.run.is_some() {
+            effects.push(Effect::Send(Order::ChangeSpeed { faster }));
+        }
     }
 
     pub(super) fn toggle_adaptation(&mut self, effects: &mut Vec<Effect>) {

@@ -3,6 +3,7 @@
 use super::Look;
 use crate::{
     model::RunPhase,
+    protocol::{Replay, ReplayState},
     ui::{
         format,
         state::{Mirror, UiState},
@@ -29,11 +30,17 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
         return;
     };
     let (role, phase) = phase(run);
-    let mut pieces: Vec<Piece> = vec![
-        (role, phase.to_owned()),
-        (Role::Text, format!("  {}", format::clock(run.elapsed(state.now())))),
-    ];
-    if let Some(end) = ends(run, state, look, area.width >= 60) {
+    let mut pieces: Vec<Piece> = Vec::new();
+    if let Some(replay) = &run.meters.replay {
+        pieces.push(self::replay(replay));
+        pieces.push((Role::Text, "  ".to_owned()));
+    }
+    pieces.push((role, phase.to_owned()));
+    pieces.push((Role::Text, format!("  {}", format::clock(run.elapsed(state.now())))));
+    if let Some(replay) = &run.meters.replay {
+        let at = format::date_and_time(replay.at, &look.zone);
+        pieces.push((Role::Info, format!("  {at}")));
+    } else if let Some(end) = ends(run, state, look, area.width >= 60) {
         pieces.push((Role::Text, format!("  {end}")));
     }
     // The name gives way to what changes.
@@ -65,9 +72,20 @@ fn both(asked: String, mode: &str) -> String {
 /// Whether limits adapt to what the providers say; empty where there is nothing left to adapt.
 pub fn mode(run: &Mirror) -> &'static str {
     match run.meters.adapting {
-        _ if run.ended() || run.meters.endpoints.is_empty() => "",
+        _ if run.ended() || run.meters.replay.is_some() => "",
+        _ if run.meters.endpoints.is_empty() => "",
         true => "adapting",
         false => "fixed limits",
+    }
+}
+
+/// That this is no live run, and how fast it is played.
+pub fn replay(replay: &Replay) -> Piece {
+    let speed = replay.speed;
+    match replay.state {
+        ReplayState::Playing => (Role::Key, format!("REPLAY {speed}")),
+        ReplayState::Paused => (Role::Alert, format!(" REPLAY {speed} PAUSED ")),
+        ReplayState::Over => (Role::Key, "REPLAY OVER".to_owned()),
     }
 }
 
@@ -87,7 +105,8 @@ pub fn phase(run: &Mirror) -> (Role, &'static str) {
 /// When it will be over, with the time of day too where there is room; `None` where that means
 /// nothing.
 pub fn ends(run: &Mirror, state: &UiState, look: &Look, roomy: bool) -> Option<String> {
-    if run.ended() || !matches!(run.phase, RunPhase::Running) {
+    let replay = run.meters.replay.is_some();
+    if replay || run.ended() || !matches!(run.phase, RunPhase::Running) {
         return None;
     }
     Some(match run.meters.remaining {

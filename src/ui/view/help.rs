@@ -48,6 +48,10 @@ pub fn draw(frame: &mut Buffer, area: Rect, scroll: usize, look: &Look) {
 fn lines(keys: usize, look: &Look) -> Vec<Vec<Piece>> {
     let mut lines = Vec::new();
     for context in Context::ALL {
+        // A run that can be steered has no keys of a replay.
+        if look.keys.section(context).next().is_none() {
+            continue;
+        }
         lines.push(vec![(Role::Title, context.to_string())]);
         for binding in look.keys.section(context) {
             let keys = text::pad(&binding.keys(), keys, look.glyphs.ellipsis);

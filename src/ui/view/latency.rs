@@ -48,6 +48,7 @@ pub fn cost(run: &Mirror) -> Vec<Piece> {
     let Some(money) = &run.meters.money else {
         let why = match run.meters.endpoints.as_slice() {
             [] => "not known",
+            _ if run.meters.replay.is_some() => "not on record",
             _ => "not known: an endpoint has no price",
         };
         return vec![(Role::Dim, why.to_owned())];

@@ -39,7 +39,10 @@ fn summary(state: &UiState, look: &Look) -> Vec<Piece> {
     let (role, phase) = header::phase(run);
     let mut pieces = vec![
         (Role::Title, format!("{:>3} % ", format::percent(over, total))),
-        (role, phase.trim().to_owned()),
+        match &run.meters.replay {
+            Some(replay) => header::replay(replay),
+            None => (role, phase.trim().to_owned()),
+        },
         (Role::Text, format!(" {}/{}", format::thousands(over), format::thousands(total))),
     ];
     let failed = run.counts.get(S::Failed);
