@@ -1,7 +1,9 @@
 //! What each subcommand does: one file a subcommand.
 
 mod attach;
+mod chat;
 mod check;
+mod critique;
 mod demo;
 mod engine;
 mod export;
@@ -32,6 +34,8 @@ pub fn carry_out(cli: Cli) -> Result<Exit, Problem> {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, &runs()?),
         Command::Run(args) => run::run(&args, &runs()?),
+        Command::Critique(args) => critique::critique(&args),
+        Command::Chat(args) => chat::chat(&args, &runs()?),
         Command::Check(args) => check::check(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Resume(args) => resume::resume(&args, &runs()?),

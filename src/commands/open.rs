@@ -5,7 +5,7 @@ use super::{
     runs_folder::{RunsFolder, store_problem},
 };
 use crate::{
-    cli::OpenArgs,
+    cli::{EndpointArgs, LimitArgs, OpenArgs},
     error::{Exit, Problem},
     launch::{self, FrontEnd},
     store::RunReader,
@@ -17,5 +17,7 @@ pub(super) fn open(args: &OpenArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
     let reader = RunReader::open(&path).map_err(store_problem)?;
     let info = reader.run().map_err(Problem::could_not_run)?;
     let header = header(&info.name, &path, &info.survey, info.created_at, false);
-    launch::look_at(header, reader, front_end)
+    let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
+    let access = launch::talk_access(&path, LimitArgs::default().flags(&endpoint));
+    launch::look_at(header, reader, front_end, access)
 }

@@ -71,6 +71,10 @@ pub(super) struct PromptKeys {
     relevance: Option<Template>,
     review: Option<Template>,
     judged: Option<Template>,
+    critique: Option<Template>,
+    critiqued: Option<Template>,
+    chat: Option<Template>,
+    said: Option<Template>,
 }
 
 impl PromptKeys {
@@ -85,6 +89,10 @@ impl PromptKeys {
             (TemplateName::Relevance, self.relevance),
             (TemplateName::Review, self.review),
             (TemplateName::Judged, self.judged),
+            (TemplateName::Critique, self.critique),
+            (TemplateName::Critiqued, self.critiqued),
+            (TemplateName::Chat, self.chat),
+            (TemplateName::Said, self.said),
         ]
         .into_iter()
         .filter_map(|(name, template)| Some((name, template?.0)))
@@ -142,10 +150,6 @@ impl Checked for Template {
 #[derive(Debug)]
 pub(super) struct Impacts(pub Vec<Dimension>);
 
-/// The names that an answer uses itself.
-const RESERVED: [&str; 4] =
-    ["narrative", "support_level", "key_concerns", "suggested_improvements"];
-
 impl<'de> Deserialize<'de> for Impacts {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct ImpactsVisitor;
@@ -177,7 +181,7 @@ fn check_dimension(new: &Dimension, before: &[Dimension]) -> Result<(), String> 
     if new.key.is_empty() {
         return Err(format!("{label} has no letter or digit to make a key of; rename it"));
     }
-    if RESERVED.contains(&new.key.as_str()) {
+    if Dimension::RESERVED.contains(&new.key.as_str()) {
         return Err(format!(
             "{label} becomes the key {}, which every answer has; rename it",
             new.key

@@ -144,9 +144,10 @@ impl Interview<'_> {
                     return (None, steps, Ending::Settled(Fate::Failed(failure)));
                 }
             };
+            let standing = &self.standing;
+            let read = |reply: &str| stages.read(stage, standing, reply);
             let attempts = &mut self.left_off.attempts;
-            let call =
-                Call::new(self.interviewer, self.persona.index, &asked, &self.standing, attempts);
+            let call = Call::new(self.interviewer, self.persona.index, &asked, &read, attempts);
             let (attempt, result) = call.ask().await;
             last = attempt;
             let events = match result.or_else(|ending| gave_nothing(stage, ending)) {

@@ -14,6 +14,7 @@
 mod admission;
 mod attempt_log;
 mod call;
+mod critique;
 mod detail;
 mod endpoint;
 mod fact;
@@ -30,8 +31,13 @@ mod setup;
 mod silence;
 mod stages;
 mod supervisor;
+mod talk_orders;
+mod talker;
+mod talks;
 mod viewer;
 
+pub use critique::{CritiqueError, Critiqued, critique};
 pub use setup::{EngineError, EngineParts};
 pub use supervisor::{RunEnd, run};
+pub use talker::TalkAccess;
 pub use viewer::{ViewError, view};

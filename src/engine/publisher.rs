@@ -10,8 +10,9 @@ use crate::{
     limiter::Limiter,
     model::{LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
     protocol::{
-        CommandId, CommandOutcome, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES,
-        Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
+        CommandId, CommandOutcome, Conversation, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES,
+        LOG_LINES, Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader,
+        Snapshot, Update,
     },
 };
 use std::collections::VecDeque;
@@ -167,6 +168,10 @@ impl Publisher {
 
     pub(super) fn detail(&self, to: FrontEndId, detail: PersonaDetail) {
         self.tell(to, Update::Detail(Box::new(detail)));
+    }
+
+    pub(super) fn talk(&self, to: FrontEndId, talk: Conversation) {
+        self.tell(to, Update::Talk(Box::new(talk)));
     }
 
     pub(super) fn applied(&self, to: FrontEndId, id: CommandId, outcome: CommandOutcome) {

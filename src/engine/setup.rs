@@ -2,6 +2,7 @@
 
 use super::{
     endpoint::{Endpoint, EndpointError},
+    fact::Fact,
     interview::Interviewer,
     ledger::Ledger,
     meters::{RunMeters, Terms},
@@ -11,10 +12,11 @@ use super::{
     run_state::RunState,
     stages::Stages,
     supervisor::{Inbox, Supervisor},
+    talks::Talks,
 };
 use crate::{
     config::{Config, EndpointSettings},
-    limiter::{EndpointSpec, Limiter, OutputEstimate},
+    limiter::{EndpointSpec, HeadWaited, Limiter, OutputEstimate},
     model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{Form, PromptError, Prompts},
     protocol::{Incoming, RunHeader},
@@ -27,7 +29,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 /// Why a run could not be carried on.
 #[derive(Debug, thiserror::Error)]
@@ -60,49 +62,26 @@ impl Supervisor {
         let EngineParts { header, config, open, fresh, front_ends, log } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
-        let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
-        let prompts = Prompts::compile(&survey)?;
-        let endpoints = endpoints(&survey, &settings, timeout, &prompts)?;
         let terms = Terms {
-            output_cap: survey.max_output_tokens,
-            cap_is_charged: settings.iter().any(|endpoint| endpoint.charges_cap),
-            priced: settings.iter().all(|endpoint| endpoint.price.is_some()),
+            output_cap: config.survey.max_output_tokens,
+            cap_is_charged: config.endpoints.iter().any(|endpoint| endpoint.charges_cap),
+            priced: config.endpoints.iter().all(|endpoint| endpoint.price.is_some()),
         };
-        let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
-        let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
-        let spent = if fresh {
-            Usd::ZERO
-        } else {
-            spent(&reader, &endpoints, &prompt_bound, terms.output_cap)?
-        };
-
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
+        let before = (!fresh).then_some(&reader);
+        let interviewer = Interviewer::start(&header.run, config, before, facts_out, waits_out)?;
+        let limiter = interviewer.limiter.clone();
         let (notices_out, notices) = mpsc::unbounded_channel();
         let (found_out, found) = mpsc::unbounded_channel();
         let reading = reading::spawn(reader, fresh, found_out)?;
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
-        let (limiter, dispatcher) = Limiter::new(settings.iter().map(spec).collect(), waits_out);
-        limiter.set_adaptation(adapt);
-        tokio::spawn(dispatcher.run());
-        let interviewer = Arc::new(Interviewer {
-            run: header.run.clone(),
-            ledger: Ledger::new(budget, spent),
-            output: OutputEstimate::new(survey.max_output_tokens),
-            prompt_tokens: TokenEstimate::new(),
-            prompt_bound,
-            stages: Stages::new(survey, prompts),
-            bounds: retry,
-            limiter: limiter.clone(),
-            endpoints,
-            facts: facts_out,
-            stopping: AtomicBool::new(false),
-        });
         let mut supervisor = Self {
-            interviewer,
+            interviewer: Arc::new(interviewer),
             limiter,
+            talks: Talks::default(),
             state,
             meters: RunMeters::new(terms),
             running_since: UnixMillis::now(),
@@ -134,6 +113,47 @@ impl Supervisor {
     }
 }
 
+impl Interviewer {
+    /// Makes ready to ask, and starts the dispatcher. `before`: where the run file has calls of an
+    /// earlier part of the run, which have cost something. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Prompts that do not work, an endpoint that cannot be asked, a run file that cannot be read.
+    pub(super) fn start(
+        run: &str,
+        config: Config,
+        before: Option<&RunReader>,
+        facts: UnboundedSender<Fact>,
+        waits: UnboundedSender<HeadWaited>,
+    ) -> Result<Self, EngineError> {
+        let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
+        let prompts = Prompts::compile(&survey)?;
+        let endpoints = endpoints(&survey, &settings, timeout, &prompts)?;
+        let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
+        let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
+        let spent = match before {
+            None => Usd::ZERO,
+            Some(reader) => spent(reader, &endpoints, &prompt_bound, survey.max_output_tokens)?,
+        };
+        let (limiter, dispatcher) = Limiter::new(settings.iter().map(spec).collect(), waits);
+        limiter.set_adaptation(adapt);
+        tokio::spawn(dispatcher.run());
+        Ok(Self {
+            run: run.to_owned(),
+            ledger: Ledger::new(budget, spent),
+            output: OutputEstimate::new(survey.max_output_tokens),
+            prompt_tokens: TokenEstimate::new(),
+            prompt_bound,
+            stages: Stages::new(survey, prompts),
+            bounds: retry,
+            limiter,
+            endpoints,
+            facts,
+            stopping: AtomicBool::new(false),
+        })
+    }
+}
+
 /// How each endpoint is asked, in the limiter's order.
 fn endpoints(
     survey: &Survey,
@@ -143,15 +163,16 @@ fn endpoints(
 ) -> Result<Vec<Endpoint>, EndpointError> {
     let shared = Form::ALL.map(|form| {
         let system: Arc<str> = prompts.system(form).into();
-        (system, Arc::new(form.schema(survey)))
+        (system, form.schema(survey).map(Arc::new))
     });
     let endpoint = |settings: &EndpointSettings| {
-        let template = |(system, schema): &(Arc<str>, Arc<serde_json::Value>)| TemplateSettings {
-            model: settings.model.clone(),
-            temperature: survey.temperature,
-            system_prompt: Arc::clone(system),
-            reply_schema: Arc::clone(schema),
-        };
+        let template =
+            |(system, schema): &(Arc<str>, Option<Arc<serde_json::Value>>)| TemplateSettings {
+                model: settings.model.clone(),
+                temperature: survey.temperature,
+                system_prompt: Arc::clone(system),
+                reply_schema: schema.clone(),
+            };
         Endpoint::new(settings, shared.each_ref().map(template), timeout)
     };
     settings.iter().map(endpoint).collect()

@@ -11,6 +11,7 @@ use super::{
     reading::{Found, Reading, Request},
     run_state::RunState,
     setup::{EngineError, EngineParts},
+    talks::Talks,
 };
 use crate::{
     limiter::{Constraint, HeadWaited, Limiter},
@@ -75,6 +76,7 @@ pub(super) struct Inbox {
 pub(super) struct Supervisor {
     pub(super) interviewer: Arc<Interviewer>,
     pub(super) limiter: Limiter,
+    pub(super) talks: Talks,
     pub(super) state: RunState,
     pub(super) meters: RunMeters,
     pub(super) publisher: Publisher,
@@ -128,7 +130,9 @@ impl Supervisor {
             self.admit();
             if self.is_over() {
                 self.end_run();
-                if !self.publisher.anyone_stays() || self.stop.is_some() {
+                // Who has asked a persona something and left finds the answer in the run file.
+                let looked_at = self.publisher.anyone_stays() || self.talks.thinking();
+                if !looked_at || self.stop.is_some() {
                     return;
                 }
             }
@@ -306,6 +310,7 @@ impl Supervisor {
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
+            Fact::Said(said) => self.said(*said),
             Fact::Ended { persona, last, steps, left_off, ending } => {
                 self.keep(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
@@ -452,7 +457,11 @@ impl Supervisor {
                 let prompts = &self.interviewer.stages.prompts;
                 self.publisher.detail(to, detail(*record, status, activity, prompts));
             }
-            Found::Record(None, _) => {}
+            Found::Record(None, _) | Found::Talk(None, _) => {}
+            Found::Talk(Some(record), to) => {
+                let talk = self.talks.opened(*record, to);
+                self.publisher.talk(to, talk);
+            }
             Found::NotFetched { wanted, error } => {
                 tracing::error!("personas cannot be read: {error}");
                 for persona in wanted {
@@ -499,6 +508,7 @@ impl Supervisor {
 
     /// Closes the run file, and gives back how the run ended.
     async fn finish(mut self) -> Result<RunEnd, EngineError> {
+        self.break_talks_off();
         self.end_run();
         let Self { ended: Some(summary), state, writer, reading, .. } = self else {
             unreachable!("end_run has just set it")

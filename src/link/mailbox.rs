@@ -1,11 +1,11 @@
 //! Where updates wait for a front end.
 //!
 //! Who puts something in never waits. Deltas that nobody has taken yet become one; a snapshot
-//! throws away the deltas before it; of the details asked for, only the newest is kept. Behind a
+//! throws away the deltas before it; of details and of talks only the newest is kept. Behind a
 //! front end that takes nothing for long the deltas are given up, which is a gap: it gets a
 //! snapshot instead, once it takes something again.
 
-use crate::protocol::{Delta, PersonaDetail, Snapshot, Update};
+use crate::protocol::{Conversation, Delta, PersonaDetail, Snapshot, Update};
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -23,6 +23,7 @@ struct Waiting {
     snapshot: Option<Box<Snapshot>>,
     delta: Option<Box<Delta>>,
     detail: Option<Box<PersonaDetail>>,
+    talk: Option<Box<Conversation>>,
     reconnecting: bool,
     gap: Gap,
     /// Status changes that may wait; merging more of them costs more than a snapshot.
@@ -60,6 +61,7 @@ impl Mailbox {
                 snapshot: None,
                 delta: None,
                 detail: None,
+                talk: None,
                 reconnecting: false,
                 gap: Gap::None,
                 most_changes,
@@ -88,6 +90,7 @@ impl Mailbox {
         waiting.snapshot = None;
         waiting.delta = None;
         waiting.detail = None;
+        waiting.talk = None;
         waiting.abandoned = true;
     }
 
@@ -142,6 +145,7 @@ impl Waiting {
             .or_else(|| self.applied.pop_front())
             .or_else(|| self.delta.take().map(Update::Delta))
             .or_else(|| self.detail.take().map(Update::Detail))
+            .or_else(|| self.talk.take().map(Update::Talk))
             .or_else(|| std::mem::take(&mut self.reconnecting).then_some(Update::Reconnecting))
             .map(Taken::Update)
     }
@@ -170,6 +174,7 @@ impl Waiting {
                 (None, None) => self.delta = Some(later),
             },
             Update::Detail(detail) => self.detail = Some(detail),
+            Update::Talk(talk) => self.talk = Some(talk),
             Update::Applied { .. } => self.applied.push_back(update),
             Update::Reconnecting => self.reconnecting = true,
         }

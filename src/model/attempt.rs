@@ -24,6 +24,10 @@ pub enum Stage {
     FinalConsistency,
     /// One critic for consistency and relevance.
     Review,
+    /// The critic of the survey's question, before anybody is asked.
+    Critique,
+    /// The persona is talked with after its answer.
+    Chat,
 }
 
 impl Stage {
@@ -38,6 +42,8 @@ impl Stage {
             Self::Mend => "mend",
             Self::FinalConsistency => "final_consistency",
             Self::Review => "review",
+            Self::Critique => "critique",
+            Self::Chat => "chat",
         }
     }
 
@@ -52,6 +58,8 @@ impl Stage {
             Self::Mend => "answer to the point",
             Self::FinalConsistency => "final consistency check",
             Self::Review => "critic",
+            Self::Critique => "question critic",
+            Self::Chat => "chat",
         }
     }
 }

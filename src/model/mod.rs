@@ -8,6 +8,7 @@
 
 mod answer;
 mod attempt;
+mod critique;
 mod endpoint;
 mod failure;
 mod ids;
@@ -22,12 +23,14 @@ mod run;
 mod service;
 mod step;
 mod survey;
+mod talk;
 mod template;
 mod text;
 mod time;
 
 pub use answer::{Answer, Score, ScoreOutOfRange};
 pub use attempt::{Attempt, AttemptTiming, Stage, Usage};
+pub use critique::{Critique, Domain, Fault, Finding};
 pub use endpoint::{AuthHeader, EndpointKind, OutputCapField};
 pub use failure::{Failure, FailureKind, Treatment};
 pub use ids::{EndpointIndex, PersonaIndex};
@@ -44,6 +47,7 @@ pub use run::{PauseReason, RunPhase, RunSummary, StopReason};
 pub use service::Service;
 pub use step::{Step, StepEvent};
 pub use survey::{Dimension, Grid, Survey, snake_case};
+pub use talk::{Turn, TurnBy};
 pub use template::{PromptTemplates, TemplateName};
 pub use text::{strip_controls, strip_controls_keep_lines};
 pub use time::UnixMillis;

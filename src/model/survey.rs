@@ -41,6 +41,19 @@ pub struct Dimension {
     pub key: String,
 }
 
+impl Dimension {
+    /// The names that an answer uses itself.
+    pub const RESERVED: [&'static str; 4] =
+        ["narrative", "support_level", "key_concerns", "suggested_improvements"];
+
+    /// Whether it has a key that neither an answer nor any of the others has.
+    pub fn can_stand_beside(&self, others: &[Self]) -> bool {
+        let key = self.key.as_str();
+        let taken = Self::RESERVED.contains(&key) || others.iter().any(|other| other.key == key);
+        !key.is_empty() && !taken
+    }
+}
+
 impl From<String> for Dimension {
     fn from(label: String) -> Self {
         Self { key: snake_case(&label), label }

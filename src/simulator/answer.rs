@@ -3,12 +3,14 @@
 use super::{
     chance::Chance,
     character::{Stance, is_support},
+    critique,
     facts::Facts,
     form::Form,
     narrative::Speaker,
     remembered::Remembered,
     request::{ChatRequest, Wanted},
     stock::Stock,
+    talk,
     topic::Topic,
 };
 use serde::{Serialize, Serializer};
@@ -17,6 +19,11 @@ use serde_json::Value;
 /// The right answer to a request, as the content of the reply's message. The same seed and the
 /// same request give the same answer, however often it is asked.
 pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -> String {
+    if let Wanted::Form(form) | Wanted::FormInText(form) = &request.wanted
+        && critique::is_wanted(form)
+    {
+        return critique::critique(request, topics).to_string();
+    }
     let facts = Facts::read(&request.messages, seed, topics);
     let form = match &request.wanted {
         Wanted::Form(form) | Wanted::FormInText(form) => Some(&**form),
@@ -24,6 +31,11 @@ pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -
     };
     let stance = Stance::of(&facts, form, seed);
     let speaker = Speaker::new(&facts, &stance);
+    if request.wanted == Wanted::Text
+        && let Some(said) = talk::reply(request, &facts, &speaker, topics)
+    {
+        return said;
+    }
     match (&request.wanted, form) {
         (_, Some(form)) => {
             let filler = Filler { facts: &facts, stance: &stance, speaker: &speaker, seed };

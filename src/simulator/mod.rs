@@ -9,7 +9,8 @@
 //! 2. `accounts`: whose key it is, then `request`: what OpenAI would refuse with a 400 is refused
 //! 3. `answer`: `facts` reads who is asked and `topic` about what; `character` makes a
 //!    stance of that; `narrative` puts it into words from `stock`; the `form` that the
-//!    JSON schema describes, or that the prompt shows (`sketch`), is filled in
+//!    JSON schema describes, or that the prompt shows (`sketch`), is filled in; `critique`
+//!    judges a survey's question and `talk` goes on with a conversation
 //! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
 //! 5. `slots`: how many are served at once, and the line before them
 //! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
@@ -29,6 +30,7 @@ mod chance;
 mod change;
 mod character;
 mod control;
+mod critique;
 mod delivery;
 mod draft;
 mod error_body;
@@ -54,6 +56,7 @@ mod sketch;
 mod slots;
 mod stats;
 mod stock;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod time;

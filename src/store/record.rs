@@ -1,7 +1,7 @@
 //! What the writer is told, and what it tells.
 
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step,
+    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step, Turn,
 };
 
 /// One fact to be kept.
@@ -13,6 +13,12 @@ pub enum Record {
         persona: PersonaIndex,
         number: u32,
         step: Box<Step>,
+    },
+    /// Something was said in a talk with a persona; `number` counts its turns from 0.
+    Talked {
+        persona: PersonaIndex,
+        number: u32,
+        turn: Box<Turn>,
     },
     /// The interview is over. `attempts` counts all it ever took.
     Finished {

@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5678_506f;
 
 /// The version of the tables, kept as `user_version`.
 ///
-/// 1: the first. 2: `step` and `flag` were added.
+/// 1: the first. 2: `step`, `flag` and `talk` were added.
 pub(super) const VERSION: i32 = 2;
 
 /// Bytes a page: the size at which 1,000,000 answers of 2 KB took 10 s. It must be set before WAL.
@@ -84,7 +84,8 @@ CREATE TABLE phase_change (
 ";
 
 /// What came with version 2. `step` is the timeline of an interview that has several stages, in
-/// JSON; `flag` has what critics were not content with.
+/// JSON; `flag` has what critics were not content with; `talk` has what was said to a persona after its
+/// answer, and what it said.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -98,6 +99,17 @@ CREATE TABLE flag (
     persona INTEGER NOT NULL,
     number INTEGER NOT NULL,
     issue TEXT NOT NULL,
+    PRIMARY KEY (persona, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE talk (
+    persona INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    said_by TEXT NOT NULL,
+    text TEXT NOT NULL,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    cached_tokens INTEGER,
     PRIMARY KEY (persona, number)
 ) STRICT, WITHOUT ROWID;
 ";

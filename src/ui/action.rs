@@ -37,6 +37,8 @@ pub enum Action {
     Freeze,
     Find,
     Erase,
+    EraseWord,
+    Talk,
     Quit,
     Detach,
     FinishAndStop,
@@ -48,7 +50,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -79,6 +81,8 @@ impl Action {
         Self::Freeze,
         Self::Find,
         Self::Erase,
+        Self::EraseWord,
+        Self::Talk,
         Self::Quit,
         Self::Detach,
         Self::FinishAndStop,

@@ -19,13 +19,15 @@ pub enum Context {
     Help,
     History,
     Find,
+    Talk,
 }
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Dashboard,
         Self::Inspector,
+        Self::Talk,
         Self::History,
         Self::Quit,
         Self::Find,
@@ -43,6 +45,7 @@ impl Context {
             Self::Help => &[Self::Help, Self::Everywhere],
             Self::History => &[Self::History, Self::Everywhere],
             Self::Find => &[Self::Find, Self::Everywhere],
+            Self::Talk => &[Self::Talk, Self::Everywhere],
         }
     }
 }
@@ -57,6 +60,7 @@ impl fmt::Display for Context {
             Self::Help => "Help",
             Self::History => "History of limits",
             Self::Find => "Find",
+            Self::Talk => "Talk",
         })
     }
 }
@@ -103,6 +107,7 @@ struct File {
     help: Vec<Entry>,
     history: Vec<Entry>,
     find: Vec<Entry>,
+    talk: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +140,7 @@ impl Keymap {
         let sections = [
             (Context::Dashboard, file.dashboard),
             (Context::Inspector, file.inspector),
+            (Context::Talk, file.talk),
             (Context::History, file.history),
             (Context::Quit, file.quit),
             (Context::Find, file.find),

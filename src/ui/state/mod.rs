@@ -4,7 +4,7 @@
 //! clock, a signal) and says as [`Effect`]s what is to be done outside. Drawing reads the state
 //! and changes nothing. `mirror` is the run, `grid` the view of its personas, `orders` what was
 //! asked of the engine, `holders` who keeps a limit where it is, `inspection` the persona looked
-//! at, `panels` what is in sight, `keys` what each action does and `tuning` what it orders.
+//! at, `talk` what is said to it, `panels` what is in sight, `keys` what each action does and `tuning` what it orders.
 
 mod grid;
 mod holders;
@@ -15,6 +15,7 @@ mod orders;
 mod panels;
 #[cfg(test)]
 mod properties;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod tuning;
@@ -26,6 +27,7 @@ pub use inspection::Inspection;
 pub use mirror::Mirror;
 pub use orders::{Notice, Orders, Tone};
 pub use panels::{Lower, Overlay, Panel};
+pub use talk::Talk;
 
 use super::{
     Attachment, Exit,
@@ -132,6 +134,8 @@ pub struct UiState {
     pub overlay: Overlay,
     pub inspector_open: bool,
     pub inspection: Option<Inspection>,
+    /// Set while [`Overlay::Talk`] is open.
+    pub talk: Option<Talk>,
     pub orders: Orders,
     pub notice: Option<Notice>,
     pub frozen: Option<Frozen>,
@@ -184,6 +188,7 @@ impl UiState {
             overlay: Overlay::None,
             inspector_open: false,
             inspection: None,
+            talk: None,
             orders: Orders::default(),
             notice: None,
             frozen: None,
@@ -244,6 +249,7 @@ impl UiState {
         self.frozen.is_none()
             && (self.run.as_ref().is_some_and(Mirror::moving)
                 || self.fresh_notice().is_some()
+                || self.talk.as_ref().is_some_and(|talk| talk.thinking_since().is_some())
                 || (!self.ended()
                     && !self.engine_gone
                     && self.inspection.as_ref().is_some_and(Inspection::ticks)))
@@ -312,8 +318,12 @@ impl UiState {
                 }
                 self.clamp_scroll();
             }
+            Update::Talk(talk) => self.talked(*talk),
             Update::Applied { id, outcome } => {
                 let (order, notice) = self.orders.answered(id, outcome, self.now);
+                if let (Some(order), Some(notice)) = (&order, &notice) {
+                    self.talk_refused(order, &notice.text);
+                }
                 if let (Some(Order::Inspect { persona }), Some(notice)) = (&order, &notice)
                     && let Some(inspection) = &mut self.inspection
                     && inspection.persona == *persona
@@ -342,7 +352,9 @@ impl UiState {
             );
         }
         let was_running = self.run.as_ref().is_some_and(|run| !run.ended());
-        self.reconnecting = false;
+        if std::mem::take(&mut self.reconnecting) {
+            self.open_talk_again(effects);
+        }
         self.frozen = None;
         let run = Mirror::new(snapshot, self.now);
         self.orders.settle(&run.meters);
