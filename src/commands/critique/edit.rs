@@ -107,9 +107,10 @@ fn set_in(
     }
 }
 
-/// The comment behind a value that stands on one line with nothing quoted in it.
+/// The comment behind a value that stands on one line and in no quotes.
 fn comment(line: &str, lines: usize) -> Option<&str> {
-    let plain = lines == 1 && !line.contains(['"', '\'']);
+    let value = line.split_once(':').map_or("", |(_, value)| value.trim_start());
+    let plain = lines == 1 && !value.starts_with(['"', '\'', '[', '{', '|', '>']);
     line.find(" #").filter(|_| plain).map(|at| line[at..].trim())
 }
 

@@ -37,7 +37,7 @@ pub(super) fn critique(args: &CritiqueArgs) -> Result<Exit, Problem> {
     let out = if args.json {
         format!("{}\n", json(&survey, &critiqued))
     } else {
-        show::words(&survey, &proposed, &critiqued, show::width())
+        show::words(&survey, &proposed, &critiqued, show::width(), args.write.is_some())
     };
     // A pipe that is closed early has seen what it wanted.
     let _ = io::stdout().write_all(strip_controls_keep_lines(&out).as_bytes());

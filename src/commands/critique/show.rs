@@ -35,6 +35,7 @@ pub(super) fn words(
     proposed: &Survey,
     critiqued: &Critiqued,
     width: usize,
+    kept: bool,
 ) -> String {
     let mut lines = Vec::new();
     findings(critiqued, width, &mut lines);
@@ -63,7 +64,7 @@ pub(super) fn words(
         }
     }
     lines.push(String::new());
-    lines.push(closing(critiqued));
+    lines.push(closing(critiqued, kept));
     let mut text = lines.join("\n");
     text.push('\n');
     text
@@ -114,16 +115,54 @@ fn under(name: &str, words: &str, width: usize, lines: &mut Vec<String>) {
     }
 }
 
-fn closing(critiqued: &Critiqued) -> String {
+fn closing(critiqued: &Critiqued, kept: bool) -> String {
+    let rest = if kept { "" } else { "; nothing is changed: --write FILE keeps the proposals" };
     let usage = &critiqued.usage;
     let cost = match critiqued.cost {
         Usd::ZERO => String::new(),
         cost => format!(", {cost}"),
     };
     format!(
-        "{}, {} + {} tokens{cost}; nothing is changed: --write FILE keeps the proposals",
+        "{}, {} + {} tokens{cost}{rest}",
         plural(u64::from(critiqued.attempts), "call", "calls"),
         thousands(usage.prompt_tokens),
         thousands(usage.completion_tokens),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{EXAMPLE_SURVEY, load_survey_str},
+        model::{Critique, Domain, Fault, Finding, Usage},
+    };
+    use std::path::Path;
+
+    #[test]
+    fn two_columns_where_there_is_room_and_one_under_the_other_else() {
+        let survey = load_survey_str(EXAMPLE_SURVEY, Path::new("s.yaml")).unwrap();
+        let mut proposed = survey.clone();
+        proposed.question = "Should new apartment buildings have fewer car spaces?".into();
+        let finding = Finding {
+            fault: Fault::Ambiguous,
+            passage: "minimum number".into(),
+            why: "people take it to mean different things".into(),
+        };
+        let critique = Critique {
+            findings: vec![finding],
+            rewrite: proposed.question.clone(),
+            domain: Domain::CivicPolicy,
+            support: None,
+            impacts: Vec::new(),
+        };
+        let usage = Usage { prompt_tokens: 1_555, completion_tokens: 119, cached_tokens: 0 };
+        let critiqued = Critiqued { critique, usage, attempts: 1, cost: Usd::ZERO };
+        let wide = words(&survey, &proposed, &critiqued, 100, false);
+        let narrow = words(&survey, &proposed, &critiqued, 60, false);
+        insta::assert_snapshot!(format!("{wide}\n======\n{narrow}"));
+        for (text, most) in [(wide, 100), (narrow, 80)] {
+            assert!(text.lines().all(|line| crate::ui::text::width(line) <= most), "{text}");
+        }
+    }
 }

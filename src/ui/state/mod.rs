@@ -17,6 +17,8 @@ mod panels;
 mod properties;
 mod talk;
 #[cfg(test)]
+mod talk_tests;
+#[cfg(test)]
 mod tests;
 mod tuning;
 #[cfg(test)]
