@@ -37,7 +37,7 @@ fn head(turn: &Turn, conversation: &Conversation, glyphs: &Glyphs, zone: &TimeZo
     let (role, who) = match turn.by {
         TurnBy::Asker => (Role::Key, "you".to_owned()),
         TurnBy::Persona => (Role::Title, format!("persona {}", conversation.persona)),
-        TurnBy::Notice => (Role::Warning, "not answered".to_owned()),
+        TurnBy::Notice => (Role::Warning, "voxpop".to_owned()),
     };
     let mut beside = format!("  {}", format::time_of_day(turn.at, zone));
     if let Some(usage) = &turn.usage {

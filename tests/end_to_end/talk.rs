@@ -187,6 +187,15 @@ fn a_talk_goes_through_the_engine_of_a_live_run() {
     assert!(records.iter().all(|record| record["status"] == "done"), "{records:?}");
 }
 
+/// Closes the inspector, and the dashboard.
+fn leave(terminal: &mut Terminal) {
+    // With the next key it would be one: Alt and that key.
+    terminal.press("\x1b");
+    terminal.wait_until("the inspector to be closed", |text| !text.contains("Esc close"));
+    terminal.press("q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
 /// Opens the talk with the first persona.
 fn open_talk(terminal: &mut Terminal) {
     terminal.press("g\r");
@@ -223,8 +232,7 @@ fn c_on_the_dashboard_opens_a_talk_that_is_there_again_later() {
     terminal.wait_for("You ask ]0;xquite so ?, do you.");
     terminal.press("\x1b");
     terminal.wait_until("the talk to be left", |text| !text.contains("Talk with persona"));
-    terminal.press("\x1bq");
-    assert_eq!(terminal.exit_code(), 0);
+    leave(&mut terminal);
     assert_eq!(kept(&place, 0).len(), 2);
 
     // Long after, without an engine: the same talk, and it goes on.
@@ -237,8 +245,7 @@ fn c_on_the_dashboard_opens_a_talk_that_is_there_again_later() {
     assert!(is_live(&place.run_file()), "nobody else writes while one talks");
     later.press("\x1b");
     wait_until("the run file to be let go of", || !is_live(&place.run_file()));
-    later.press("\x1bq");
-    assert_eq!(later.exit_code(), 0);
+    leave(&mut later);
     assert_eq!(kept(&place, 0).len(), 4);
 }
 
@@ -253,14 +260,12 @@ fn who_only_looks_on_cannot_talk() {
     terminal.press("g\rc");
     let screen = terminal.wait_for("only looks on");
     assert!(!screen.contains("Talk with persona"), "{screen}");
-    terminal.press("\x1bq");
-    assert_eq!(terminal.exit_code(), 0);
+    leave(&mut terminal);
     let mut terminal = attach(&place, &[]);
     terminal.wait_for("RUNNING");
     terminal.press("g\rc");
     terminal.wait_for("no answer to talk about: it is in flight");
     gate.open();
     terminal.wait_for("FINISHED");
-    terminal.press("\x1bq");
-    assert_eq!(terminal.exit_code(), 0);
+    leave(&mut terminal);
 }

@@ -117,7 +117,6 @@ fn comment(line: &str, lines: usize) -> Option<&str> {
 /// The lines of a key with its value.
 fn block(lines: &[String], within: Range<usize>, indent: usize, key: &str) -> Option<Range<usize>> {
     let is_key = |line: &str| {
-        let line = line.trim_start_matches('\u{feff}');
         let rest = line.trim_start_matches(' ');
         let bare = |rest: &str| {
             rest.strip_prefix(':').is_some_and(|r| r.is_empty() || r.starts_with([' ', '\t']))
@@ -208,7 +207,7 @@ mod tests {
         for text in [
             "question: Should it?\n",
             "question: >\n  Should\n\n  it?\n# about the model\nmodel: m # mine\n",
-            "\u{feff}'question': Should it? # old\ngrid: {support: S, impacts: [A]}\nbudget: 5\nmodel: gpt-4o-mini\n",
+            "'question': Should it? # old\ngrid: {support: S, impacts: [A]}\nbudget: 5\nmodel: gpt-4o-mini\n",
             "question: Should it?\r\ngrid:\r\n    impacts:\r\n        - A\r\n        - B\r\n\r\nmodel: m\r\n",
             "grid:\n  # what it means\n  support: S\nquestion: \"Should\n  it?\"\nname: n",
         ] {
