@@ -237,7 +237,7 @@ fn c_on_the_dashboard_opens_a_talk_that_is_there_again_later() {
 
     // Long after, without an engine: the same talk, and it goes on.
     let mut later = Terminal::start(&["open", RUN], &place.runs(), WIDE);
-    later.wait_for("FINISHED");
+    later.wait_for("LOOKED AT");
     open_talk(&mut later);
     later.wait_for("quite so ?, do you.");
     later.press("still\r");
