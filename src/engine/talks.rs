@@ -15,14 +15,11 @@ use crate::{
         UnixMillis, strip_controls_keep_lines,
     },
     prompt::{self, Form},
-    protocol::{Conversation, FrontEndId},
+    protocol::{Conversation, FrontEndId, LONGEST_SAID},
     store::{Record, RunReader, StoreError},
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::task::AbortHandle;
-
-/// So many characters may be said at once.
-const LONGEST_SAID: usize = 4_000;
 
 /// What the run file has on a talk.
 pub(super) struct TalkRecord {

@@ -3,7 +3,7 @@
 use crate::{
     link::FrontEndLink,
     model::{PersonaIndex, Turn, TurnBy, strip_controls, strip_controls_keep_lines},
-    protocol::{CommandId, CommandOutcome, Conversation, Order, Update},
+    protocol::{CommandId, CommandOutcome, Conversation, LONGEST_SAID, Order, Update},
 };
 use std::io::{self, Write};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -105,6 +105,12 @@ impl<W: Write> Chat<W> {
 
     /// A question and what comes back.
     async fn exchange(&mut self, said: &str) -> Result<(), ChatError> {
+        // The link takes no message of any length.
+        if said.chars().nth(LONGEST_SAID).is_some() {
+            self.talked.unanswered += 1;
+            self.line(&format!("-- not asked: say it in at most {LONGEST_SAID} characters"));
+            return Ok(());
+        }
         let order = Order::Say { persona: self.persona, text: said.to_owned() };
         let id = self.link.send(order);
         self.think(true);

@@ -29,7 +29,7 @@ pub use meters::{
 };
 pub use outlet::{FrontEndId, Incoming, Outlet};
 pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};
-pub use talk::Conversation;
+pub use talk::{Conversation, LONGEST_SAID};
 pub use update::Update;
 
 /// The version of these types. A front end says it on joining; an engine of another version

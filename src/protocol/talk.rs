@@ -3,6 +3,9 @@
 use crate::model::{PersonaIndex, Turn, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+/// So many characters may be said at once.
+pub const LONGEST_SAID: usize = 4_000;
+
 /// The whole talk as it stands: the answer to [`super::Order::OpenTalk`], and sent again whenever
 /// something is said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

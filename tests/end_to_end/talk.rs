@@ -101,6 +101,10 @@ fn a_persona_of_a_run_that_is_over_answers_with_its_life_and_its_answer_in_mind(
     // By its id, on another day; and whoever does not exist.
     let outcome = chat(&place, "p9999", "Still?\n", &[]);
     assert_eq!((outcome.code, kept(&place, 1).len()), (0, 6), "{outcome:?}");
+    let long = format!("{}\n", "why ".repeat(40_000));
+    let outcome = chat(&place, "1", &long, &[]);
+    assert_eq!(outcome.code, 3, "{}", outcome.code);
+    assert!(outcome.out.contains("at most 4000 characters"), "{}", outcome.out);
     let outcome = chat(&place, "nobody", "Hello?\n", &[]);
     assert_eq!(outcome.code, 2, "{outcome:?}");
     assert!(outcome.err.contains("from 0 to 1"), "{outcome:?}");

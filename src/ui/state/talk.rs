@@ -3,14 +3,11 @@
 use super::{Effect, Overlay, Tone, UiState};
 use crate::{
     model::{PersonaIndex, UnixMillis, strip_controls, strip_controls_keep_lines},
-    protocol::{Conversation, Order},
+    protocol::{Conversation, LONGEST_SAID, Order},
     ui::{Attachment, action::Action, glyphs::Glyphs, talk_lines},
 };
 use jiff::tz::TimeZone;
 use tui_input::{Input, InputRequest};
-
-/// How many characters can be said at once.
-const LONGEST_SAID: usize = 2_000;
 
 /// A talk with one persona.
 #[derive(Clone, Debug)]
