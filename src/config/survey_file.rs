@@ -51,6 +51,7 @@ pub(super) struct SurveyFile {
     pub review: Option<ReviewWord>,
     pub follow_ups: Option<Whole<0, 5>>,
     pub topics: Option<Topics>,
+    pub pack: Option<Whole<1, 20>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -75,6 +76,8 @@ pub(super) struct PromptKeys {
     critiqued: Option<Template>,
     chat: Option<Template>,
     said: Option<Template>,
+    packed: Option<Template>,
+    people: Option<Template>,
 }
 
 impl PromptKeys {
@@ -93,6 +96,8 @@ impl PromptKeys {
             (TemplateName::Critiqued, self.critiqued),
             (TemplateName::Chat, self.chat),
             (TemplateName::Said, self.said),
+            (TemplateName::Packed, self.packed),
+            (TemplateName::People, self.people),
         ]
         .into_iter()
         .filter_map(|(name, template)| Some((name, template?.0)))

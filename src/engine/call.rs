@@ -87,6 +87,12 @@ impl<'a, T> Call<'a, T> {
         Self { interviewer, persona, asked, read, attempts, progress, output_cap, to_repair: None }
     }
 
+    /// With room for so many answers in one reply.
+    pub(super) const fn with_room_for(mut self, answers: u32) -> Self {
+        self.output_cap = self.output_cap.saturating_mul(answers);
+        self
+    }
+
     /// Asks until there is an end: what came of it, or why nothing did.
     pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<T, Ending>) {
         loop {

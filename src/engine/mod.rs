@@ -22,6 +22,8 @@ mod interview;
 mod ledger;
 mod meters;
 mod orders;
+mod packing;
+mod packs;
 mod prompt_bound;
 mod publisher;
 mod reading;

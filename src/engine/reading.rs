@@ -44,6 +44,7 @@ pub(super) struct PersonaRecord {
     pub attempts: Vec<Attempt>,
     pub steps: Vec<Step>,
     pub fate: Option<Fate>,
+    pub packed: Option<u32>,
 }
 
 impl PersonaRecord {
@@ -56,7 +57,8 @@ impl PersonaRecord {
         let attempts = reader.attempts(index)?;
         let steps = reader.steps(index)?;
         let fate = reader.interview(index)?.map(|interview| interview.fate);
-        Ok(Some(Self { persona, attempts, steps, fate }))
+        let packed = reader.packed(index)?;
+        Ok(Some(Self { persona, attempts, steps, fate, packed }))
     }
 }
 

@@ -82,6 +82,7 @@ impl Supervisor {
             interviewer: Arc::new(interviewer),
             limiter,
             talks: Talks::default(),
+            packs: HashMap::new(),
             state,
             meters: RunMeters::new(terms),
             running_since: UnixMillis::now(),

@@ -7,6 +7,7 @@ use super::{
     fact::{Ending, Fact, NewSteps},
     interview::{Interviewer, LeftOff, Queued},
     meters::RunMeters,
+    packing::alike_first,
     publisher::{Publisher, Sources},
     reading::{Found, Reading, Request},
     run_state::RunState,
@@ -77,6 +78,8 @@ pub(super) struct Supervisor {
     pub(super) interviewer: Arc<Interviewer>,
     pub(super) limiter: Limiter,
     pub(super) talks: Talks,
+    /// Packs that are asked: those that the first stands for.
+    pub(super) packs: HashMap<PersonaIndex, Vec<PersonaIndex>>,
     pub(super) state: RunState,
     pub(super) meters: RunMeters,
     pub(super) publisher: Publisher,
@@ -267,13 +270,23 @@ impl Supervisor {
         if self.state.phase != RunPhase::Running || self.unsaved >= UNSAVED_MOST {
             return;
         }
+        let (by_others, off_by_others) = self.asked_by_others();
         let mut room = admission::room(Occupancy {
             slots: self.limiter.slots_total() as usize,
-            in_progress: self.state.in_progress(),
-            backing_off: self.state.backing_off(),
+            in_progress: self.state.in_progress().saturating_sub(by_others),
+            backing_off: self.state.backing_off().saturating_sub(off_by_others),
         });
         while room > 0 {
-            let Some(mut queued) = self.fetched.pop_front() else { return };
+            let Some(queued) = self.next_ready() else { return };
+            self.begin(queued);
+            room -= 1;
+        }
+    }
+
+    /// The next persona that is loaded and still in the queue.
+    pub(super) fn next_ready(&mut self) -> Option<Queued> {
+        loop {
+            let mut queued = self.fetched.pop_front()?;
             let persona = queued.persona.index;
             self.on_the_way.remove(&persona);
             if self.state.status(persona) != Some(InterviewStatus::Queued) {
@@ -282,15 +295,14 @@ impl Supervisor {
             if let Some(left_off) = self.left_off.remove(&persona) {
                 queued.left_off = left_off;
             }
-            let interviewer = Arc::clone(&self.interviewer);
-            // In a box: spawning moves what it is given six times, and this is some kilobytes.
-            let task = tokio::spawn(Box::pin(async move { interviewer.hold(queued).await }));
-            self.state.start(persona, task.abort_handle());
-            room -= 1;
+            return Some(queued);
         }
     }
 
     fn take_in(&mut self, fact: Fact) {
+        if !self.packs.is_empty() {
+            self.follow_the_first(&fact);
+        }
         match fact {
             Fact::Sent { persona } => {
                 self.state.progress(persona, InterviewStatus::InFlight, None);
@@ -311,6 +323,7 @@ impl Supervisor {
                 self.put_back_what_waits();
             }
             Fact::Said(said) => self.said(*said),
+            Fact::Packed(packed) => self.unpack(*packed),
             Fact::Ended { persona, last, steps, left_off, ending } => {
                 self.keep(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
@@ -322,7 +335,12 @@ impl Supervisor {
     }
 
     /// Has an attempt and the steps that came of it written down.
-    fn keep(&mut self, persona: PersonaIndex, attempt: Option<Box<Attempt>>, new: NewSteps) {
+    pub(super) fn keep(
+        &mut self,
+        persona: PersonaIndex,
+        attempt: Option<Box<Attempt>>,
+        new: NewSteps,
+    ) {
         if let Some(attempt) = attempt {
             self.meters.attempted(&attempt);
             self.writer.write(Record::Attempted(attempt));
@@ -333,7 +351,7 @@ impl Supervisor {
     }
 
     /// While the run stops, nobody waits for another attempt.
-    fn put_back_what_waits(&mut self) {
+    pub(super) fn put_back_what_waits(&mut self) {
         if self.stop.is_some() {
             self.state.abort(|status| status != InterviewStatus::InFlight);
         }
@@ -341,7 +359,7 @@ impl Supervisor {
 
     /// Whether a failure means that nobody would be answered. A persona that found nobody there
     /// twice in a row must not keep the others from trying.
-    fn judge(&mut self, persona: PersonaIndex, ending: Ending) -> Ending {
+    pub(super) fn judge(&mut self, persona: PersonaIndex, ending: Ending) -> Ending {
         match ending {
             Ending::Settled(Fate::Failed(failure))
                 if failure.kind == FailureKind::Connection
@@ -355,7 +373,7 @@ impl Supervisor {
         }
     }
 
-    fn end(&mut self, persona: PersonaIndex, left_off: LeftOff, ending: Ending) {
+    pub(super) fn end(&mut self, persona: PersonaIndex, left_off: LeftOff, ending: Ending) {
         let attempts = left_off.attempts;
         if !matches!(&ending, Ending::Settled(fate) if fate.status() != InterviewStatus::Failed) {
             self.left_off.insert(persona, left_off);
@@ -449,7 +467,12 @@ impl Supervisor {
 
     fn take_found(&mut self, found: Found) {
         match found {
-            Found::Personas(personas) => self.fetched.extend(personas),
+            Found::Personas(mut personas) => {
+                if self.interviewer.stages.survey.pack > 1 {
+                    alike_first(&mut personas);
+                }
+                self.fetched.extend(personas);
+            }
             Found::Record(Some(record), to) => {
                 let persona = record.persona.index;
                 let status = self.state.status(persona).unwrap_or_default();

@@ -135,6 +135,7 @@ impl Talker {
             Fact::Sent { .. }
             | Fact::RejoinedLine { .. }
             | Fact::Stepped { .. }
+            | Fact::Packed(_)
             | Fact::Ended { .. } => None,
         }
     }

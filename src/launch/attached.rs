@@ -189,6 +189,7 @@ impl Follower {
                 survey: info.survey.name.clone(),
                 question: info.survey.question.clone(),
                 support: info.survey.grid.support,
+                pack: info.survey.pack,
                 started_at: info.created_at,
                 live: false,
             };

@@ -28,6 +28,8 @@ pub enum Stage {
     Critique,
     /// The persona is talked with after its answer.
     Chat,
+    /// Several personas answer the survey in one call, kept with the first of them.
+    Packed,
 }
 
 impl Stage {
@@ -44,6 +46,7 @@ impl Stage {
             Self::Review => "review",
             Self::Critique => "critique",
             Self::Chat => "chat",
+            Self::Packed => "packed",
         }
     }
 
@@ -60,6 +63,7 @@ impl Stage {
             Self::Review => "critic",
             Self::Critique => "question critic",
             Self::Chat => "chat",
+            Self::Packed => "answers of several in one call",
         }
     }
 }

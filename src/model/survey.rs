@@ -21,6 +21,13 @@ pub struct Survey {
     /// Runs from before there were critics have none.
     #[serde(default)]
     pub review: Review,
+    /// How many personas are asked in one call; they see one another.
+    #[serde(default = "alone")]
+    pub pack: u8,
+}
+
+const fn alone() -> u8 {
+    1
 }
 
 /// The numbers an answer gives: one support level and one score a dimension, each 1 to 5.

@@ -31,11 +31,15 @@ pub enum TemplateName {
     Chat,
     /// One persona, its answer, the talk so far and what was said last.
     Said,
+    /// What several personas are told first that answer in one call.
+    Packed,
+    /// Those personas.
+    People,
 }
 
 impl TemplateName {
     /// Every template, in the order in which settings list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::System,
         Self::User,
         Self::FollowUp,
@@ -48,6 +52,8 @@ impl TemplateName {
         Self::Critiqued,
         Self::Chat,
         Self::Said,
+        Self::Packed,
+        Self::People,
     ];
 
     /// The name in files.
@@ -65,6 +71,8 @@ impl TemplateName {
             Self::Critiqued => "critiqued",
             Self::Chat => "chat",
             Self::Said => "said",
+            Self::Packed => "packed",
+            Self::People => "people",
         }
     }
 
@@ -83,6 +91,8 @@ impl TemplateName {
             Self::Critiqued => "prompts.critiqued",
             Self::Chat => "prompts.chat",
             Self::Said => "prompts.said",
+            Self::Packed => "prompts.packed",
+            Self::People => "prompts.people",
         }
     }
 }

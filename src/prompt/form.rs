@@ -2,6 +2,7 @@
 
 use super::{
     critique::critique_schema,
+    packed::packed_schema,
     schema::{answer_schema, verdict_schema},
 };
 use crate::model::{Survey, TemplateName};
@@ -23,11 +24,13 @@ pub enum Form {
     Critique,
     /// In the role of a persona that is talked with after its answer.
     Chat,
+    /// In the roles of several personas, one after the other.
+    Packed,
 }
 
 impl Form {
     /// How many forms there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 
     /// Every form, in the order of [`Self::ordinal`].
     pub const ALL: [Self; Self::COUNT] = [
@@ -37,6 +40,7 @@ impl Form {
         Self::Review,
         Self::Critique,
         Self::Chat,
+        Self::Packed,
     ];
 
     /// Its place in [`Self::ALL`].
@@ -53,6 +57,7 @@ impl Form {
             Self::Review => TemplateName::Review,
             Self::Critique => TemplateName::Critique,
             Self::Chat => TemplateName::Chat,
+            Self::Packed => TemplateName::Packed,
         }
     }
 
@@ -65,6 +70,7 @@ impl Form {
             }
             Self::Critique => Some(critique_schema()),
             Self::Chat => None,
+            Self::Packed => Some(packed_schema(survey)),
         }
     }
 

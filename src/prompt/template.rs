@@ -27,6 +27,8 @@ const fn built_in(name: TemplateName) -> &'static str {
         TemplateName::Critiqued => include_str!("../../config/prompts/critique.user.j2"),
         TemplateName::Chat => include_str!("../../config/prompts/chat.system.j2"),
         TemplateName::Said => include_str!("../../config/prompts/chat.user.j2"),
+        TemplateName::Packed => include_str!("../../config/prompts/packed.system.j2"),
+        TemplateName::People => include_str!("../../config/prompts/packed.user.j2"),
     }
 }
 
@@ -39,7 +41,9 @@ const fn sees(name: TemplateName) -> &'static [&'static str] {
         | TemplateName::Review
         | TemplateName::Critique
         | TemplateName::Critiqued
-        | TemplateName::Chat => &[],
+        | TemplateName::Chat
+        | TemplateName::Packed => &[],
+        TemplateName::People => &["personas"],
         TemplateName::User => &["persona"],
         TemplateName::FollowUp => &["persona", "answer", "missing"],
         TemplateName::Mend => &["persona", "answer", "issues"],
@@ -106,6 +110,7 @@ impl Prompts {
                 answer => AnswerValues::sample(survey),
                 missing => ["a topic"],
                 issues => ["an issue"],
+                personas => [PersonaValues::sample(&attributes_used)],
                 talk => talk_value(&sample_talk()),
                 said => "a question",
             };
@@ -197,6 +202,17 @@ impl Prompts {
         let name = TemplateName::Critiqued;
         render(&self.environment, name, context! { survey => self.survey.clone() })
             .map_err(|error| broken(name, &error))
+    }
+
+    /// The part of several personas that are asked in one call.
+    ///
+    /// # Errors
+    /// Where a template of the survey's own does not work for one of them.
+    pub fn packed(&self, personas: &[&Persona]) -> Result<String, PromptError> {
+        let people: Vec<_> = personas.iter().map(|persona| PersonaValues::of(persona)).collect();
+        let values = context! { survey => self.survey.clone(), personas => people };
+        let name = TemplateName::People;
+        render(&self.environment, name, values).map_err(|error| broken(name, &error))
     }
 
     /// Tells a persona what was said last in a talk about its answer.
@@ -291,6 +307,7 @@ fn check_names(
             || seen.contains(&name.as_str())
             || ANSWER_PATHS.contains(&name.as_str()) && seen.contains(&"answer")
             || name.starts_with("answer.impacts.") && seen.contains(&"answer")
+            || name.starts_with("personas.") && seen.contains(&"personas")
             || name.starts_with("talk.") && seen.contains(&"talk")
             || name.starts_with("survey.grid.impacts.")
             || environment.globals().any(|(global, _)| global == root)

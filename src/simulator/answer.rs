@@ -7,6 +7,7 @@ use super::{
     facts::Facts,
     form::Form,
     narrative::Speaker,
+    packed,
     remembered::Remembered,
     request::{ChatRequest, Wanted},
     stock::Stock,
@@ -23,6 +24,11 @@ pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -
         && critique::is_wanted(form)
     {
         return critique::critique(request, topics).to_string();
+    }
+    if let Wanted::Form(form) | Wanted::FormInText(form) = &request.wanted
+        && let Some(one) = packed::wanted(form)
+    {
+        return packed::answers(request, one, seed, topics).to_string();
     }
     let facts = Facts::read(&request.messages, seed, topics);
     let form = match &request.wanted {

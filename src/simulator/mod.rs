@@ -10,7 +10,8 @@
 //! 3. `answer`: `facts` reads who is asked and `topic` about what; `character` makes a
 //!    stance of that; `narrative` puts it into words from `stock`; the `form` that the
 //!    JSON schema describes, or that the prompt shows (`sketch`), is filled in; `critique`
-//!    judges a survey's question and `talk` goes on with a conversation
+//!    judges a survey's question, `packed` asks several at once and `talk` goes on with a
+//!    conversation
 //! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
 //! 5. `slots`: how many are served at once, and the line before them
 //! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
@@ -44,6 +45,7 @@ mod narrative;
 mod options;
 mod outage;
 mod pace;
+mod packed;
 mod rate_headers;
 mod refusals;
 mod remembered;

@@ -325,6 +325,15 @@ impl RunReader {
         self.all(&sql, [index.0], decode::step)
     }
 
+    /// How many personas answered in one call, this one among them; `None` where it was alone.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn packed(&self, index: PersonaIndex) -> Result<Option<u32>, StoreError> {
+        let sql = "SELECT personas FROM packed WHERE persona = ?";
+        self.maybe(sql, [index.0], |row| row.get(0))
+    }
+
     /// What was said in the talk with a persona, oldest first.
     ///
     /// # Errors

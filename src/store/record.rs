@@ -20,6 +20,11 @@ pub enum Record {
         number: u32,
         turn: Box<Turn>,
     },
+    /// A persona answered in one call with others: so many in all.
+    Packed {
+        persona: PersonaIndex,
+        personas: u32,
+    },
     /// The interview is over. `attempts` counts all it ever took.
     Finished {
         persona: PersonaIndex,

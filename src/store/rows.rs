@@ -63,6 +63,7 @@ impl<'c> Rows<'c> {
         match &entry.record {
             Record::Attempted(attempt) => self.attempted(attempt),
             Record::Stepped { persona, number, step } => self.stepped(*persona, *number, step),
+            Record::Packed { persona, personas } => self.packed(*persona, *personas),
             Record::Talked { persona, number, turn } => self.talked(*persona, *number, turn),
             Record::Finished { persona, fate, attempts } => {
                 self.finished(*persona, fate, *attempts, self.wall_clock(entry))
@@ -113,6 +114,13 @@ impl<'c> Rows<'c> {
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO step VALUES (?,?,?,?,?)")?
             .execute(params![persona.0, number, step.at.0, step.stage.as_str(), event])?;
+        Ok(())
+    }
+
+    fn packed(&self, persona: PersonaIndex, personas: u32) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO packed VALUES (?,?)")?
+            .execute(params![persona.0, personas])?;
         Ok(())
     }
 

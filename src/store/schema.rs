@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5678_506f;
 
 /// The version of the tables, kept as `user_version`.
 ///
-/// 1: the first. 2: `step`, `flag` and `talk` were added.
+/// 1: the first. 2: `step`, `flag`, `talk` and `packed` were added.
 pub(super) const VERSION: i32 = 2;
 
 /// Bytes a page: the size at which 1,000,000 answers of 2 KB took 10 s. It must be set before WAL.
@@ -85,7 +85,8 @@ CREATE TABLE phase_change (
 
 /// What came with version 2. `step` is the timeline of an interview that has several stages, in
 /// JSON; `flag` has what critics were not content with; `talk` has what was said to a persona after its
-/// answer, and what it said.
+/// answer, and what it said; `packed` has those that answered
+/// in one call with others, and how many they were.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -112,6 +113,10 @@ CREATE TABLE talk (
     cached_tokens INTEGER,
     PRIMARY KEY (persona, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE packed (
+    persona INTEGER PRIMARY KEY,
+    personas INTEGER NOT NULL
+) STRICT;
 ";
 
 /// The same for a reader of an older file, which it may not change: empty, and only its own.

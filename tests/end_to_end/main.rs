@@ -21,6 +21,7 @@ mod isolation;
 mod limits;
 mod money;
 mod over;
+mod packing;
 mod place;
 mod plan;
 mod secrets;

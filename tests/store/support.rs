@@ -30,6 +30,7 @@ pub fn survey() -> Survey {
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
         review: Review::default(),
+        pack: 1,
     }
 }
 

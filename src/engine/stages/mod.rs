@@ -89,8 +89,8 @@ impl Stages {
     ) -> Result<Asked, PromptError> {
         let Some(answer) = standing.answer() else { return answer::ask(&self.prompts, persona) };
         match stage {
-            // The last two are no stages of an interview, and never follow.
-            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat => {
+            // The last three are no stages of an interview, and never follow.
+            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat | Stage::Packed => {
                 answer::ask(&self.prompts, persona)
             }
             Stage::Consistency | Stage::FinalConsistency => {
@@ -118,7 +118,7 @@ impl Stages {
         let survey = &self.survey;
         let Some(answer) = standing.answer() else { return answer::read(survey, reply) };
         match stage {
-            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat => {
+            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat | Stage::Packed => {
                 answer::read(survey, reply)
             }
             Stage::Consistency => consistency::read(survey, answer, reply),

@@ -113,7 +113,8 @@ impl Standing {
             | Stage::FollowUp
             | Stage::Mend
             | Stage::Critique
-            | Stage::Chat => None,
+            | Stage::Chat
+            | Stage::Packed => None,
         }
     }
 

@@ -1,0 +1,64 @@
+//! Several personas in one request: each is answered as though it had been asked alone.
+
+use super::{
+    answer::answer,
+    chance::Chance,
+    form::Form,
+    remembered::Remembered,
+    request::{ChatRequest, Message, Role, Wanted},
+    topic::Topic,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The form of one answer, where the form asks for a list of answers with their persons' numbers.
+pub fn wanted(form: &Form) -> Option<Form> {
+    let Form::Object(fields) = form else { return None };
+    let (_, Form::List(item)) = fields.iter().find(|(key, _)| key == "answers")? else {
+        return None;
+    };
+    let Form::Object(fields) = &**item else { return None };
+    let own: Vec<_> = fields.iter().filter(|(key, _)| key != "person").cloned().collect();
+    (own.len() < fields.len()).then_some(Form::Object(own))
+}
+
+/// The answers of all.
+pub fn answers(
+    request: &ChatRequest,
+    one: Form,
+    seed: Chance,
+    topics: &Remembered<Topic>,
+) -> Value {
+    let one = Arc::new(one);
+    let answers = people(&request.messages).map(|(number, profile)| {
+        let copy = |message: &Message| Message { role: message.role, text: message.text.clone() };
+        let instructions =
+            request.messages.iter().filter(|message| message.role == Role::Instructions);
+        let mut messages: Vec<_> = instructions.map(copy).collect();
+        messages.push(Message { role: Role::User, text: profile.to_owned() });
+        let alone = ChatRequest {
+            model: request.model.clone(),
+            messages,
+            wanted: Wanted::Form(Arc::clone(&one)),
+            output_cap: None,
+        };
+        let mut answer = json!({ "person": number });
+        let own = serde_json::from_str(&self::answer(&alone, seed, topics)).unwrap_or_default();
+        if let (Value::Object(answer), Value::Object(own)) = (&mut answer, own) {
+            answer.extend(own);
+        }
+        answer
+    });
+    json!({ "answers": answers.collect::<Vec<_>>() })
+}
+
+/// The numbered profiles of the last message.
+fn people(messages: &[Message]) -> impl Iterator<Item = (u64, &str)> {
+    let user = messages.iter().find(|message| message.role == Role::User);
+    let text = user.map_or("", |message| message.text.as_str());
+    text.split("<profile person=\"").skip(1).filter_map(|block| {
+        let (number, rest) = block.split_once("\">")?;
+        let (profile, _) = rest.split_once("</profile>")?;
+        Some((number.parse().ok()?, profile))
+    })
+}
