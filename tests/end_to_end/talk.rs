@@ -176,7 +176,8 @@ fn a_talk_goes_through_the_engine_of_a_live_run() {
     let outcome = chat(&place, "3", "You?\n", &[]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
     assert!(outcome.err.contains("no answer to talk about"), "{outcome:?}");
-    place.voxpop(&["tell", RUN, "slots=4"]);
+    // One for each who waits, and one for the talk.
+    place.voxpop(&["tell", RUN, "slots=5"]);
     let outcome = chat(&place, "0", "Really?\n", &[]);
     assert_eq!((outcome.code, outcome.out.as_str()), (0, "I stand by it.\n"), "{outcome:?}");
     place.voxpop(&["tell", RUN, "pause"]);
