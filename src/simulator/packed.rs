@@ -62,3 +62,47 @@ fn people(messages: &[Message]) -> impl Iterator<Item = (u64, &str)> {
         Some((number.parse().ok()?, profile))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(user: &str, wanted: Wanted) -> ChatRequest {
+        let message = |role, text: &str| Message { role, text: text.to_owned() };
+        ChatRequest {
+            model: "m".into(),
+            messages: vec![
+                message(Role::Instructions, "Should trams be free on weekends?"),
+                message(Role::User, user),
+            ],
+            wanted,
+            output_cap: None,
+        }
+    }
+
+    #[test]
+    fn each_says_what_it_would_say_alone() {
+        let own = vec![("narrative".to_owned(), Form::Text)];
+        let one = Form::Object(own.clone());
+        let number = ("person".to_owned(), Form::Integer { least: 1, most: 5 });
+        let item = Form::Object([vec![number], own].concat());
+        let all = Form::Object(vec![("answers".to_owned(), Form::List(Box::new(item)))]);
+        assert_eq!(wanted(&all).as_ref(), Some(&one));
+        assert_eq!(wanted(&one), None);
+
+        let profiles = ["\nAge: 30\nJob: nurse\n", "\nAge: 70\nJob: retired\n"];
+        let text = format!(
+            "<profile person=\"1\">{}</profile>\n<profile person=\"2\">{}</profile>\nAnswer.",
+            profiles[0], profiles[1]
+        );
+        let (seed, topics) = (Chance::new(7), Remembered::default());
+        let packed = answer(&request(&text, Wanted::Form(Arc::new(all))), seed, &topics);
+        let packed: Value = serde_json::from_str(&packed).unwrap();
+        for (n, profile) in profiles.into_iter().enumerate() {
+            let alone = request(profile, Wanted::Form(Arc::new(one.clone())));
+            let alone: Value = serde_json::from_str(&answer(&alone, seed, &topics)).unwrap();
+            assert_eq!(packed["answers"][n]["person"], n + 1);
+            assert_eq!(packed["answers"][n]["narrative"], alone["narrative"]);
+        }
+    }
+}

@@ -49,3 +49,30 @@ fn opening(about: Option<&str>, said: &str, chance: Chance) -> String {
         _ => format!("To be honest, {phrase} I feel as I said before."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::{answer::answer, request::Wanted};
+
+    #[test]
+    fn a_persona_speaks_of_what_it_is_asked_and_of_nothing_else_in_plain_text() {
+        let said = |text: &str| {
+            let message = |role, text: &str| Message { role, text: text.to_owned() };
+            let request = ChatRequest {
+                model: "m".into(),
+                messages: vec![
+                    message(Role::Instructions, "Should trams be free on weekends?"),
+                    message(Role::User, &format!("Age: 30\n<message>\n{text}\n</message>\n")),
+                ],
+                wanted: Wanted::Text,
+                output_cap: None,
+            };
+            answer(&request, Chance::new(7), &Remembered::default())
+        };
+        let reply = said("What do you think of the night buses?");
+        assert!(reply.contains("the night buses"), "{reply}");
+        assert_eq!(reply, said("What do you think of the night buses?"), "the same each time");
+        assert!(!said("I see.").contains('{'));
+    }
+}
