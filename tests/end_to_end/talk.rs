@@ -196,7 +196,7 @@ fn a_talk_goes_through_the_engine_of_a_live_run() {
 fn leave(terminal: &mut Terminal) {
     // With the next key it would be one: Alt and that key.
     terminal.press("\x1b");
-    terminal.wait_until("the inspector to be closed", |text| !text.contains("Esc close"));
+    terminal.wait_for("Enter inspect");
     terminal.press("q");
     assert_eq!(terminal.exit_code(), 0);
 }
@@ -249,6 +249,7 @@ fn c_on_the_dashboard_opens_a_talk_that_is_there_again_later() {
     later.wait_for("You ask ]0;xstill, do you.");
     assert!(is_live(&place.run_file()), "nobody else writes while one talks");
     later.press("\x1b");
+    later.wait_for("Esc close");
     wait_until("the run file to be let go of", || !is_live(&place.run_file()));
     leave(&mut later);
     assert_eq!(kept(&place, 0).len(), 4);
