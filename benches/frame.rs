@@ -120,6 +120,7 @@ fn state((width, height): (u16, u16), total: u32) -> UiState {
             survey: "parking-minimums".to_owned(),
             question: "Should the council stop requiring car spaces?".to_owned(),
             support: "Support for the proposal".to_owned(),
+            pack: 1,
             started_at: NOW,
             live: true,
         },

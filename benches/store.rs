@@ -82,6 +82,7 @@ fn import(path: &Path, personas: u32) -> OpenRun {
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
         review: Review::default(),
+        pack: 1,
     };
     let settings = serde_json::Value::Null;
     let run =

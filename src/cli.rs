@@ -34,6 +34,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Put a survey to personas
     Run(RunArgs),
+    /// Have a critic look at the survey's question; change nothing unasked
+    Critique(CritiqueArgs),
+    /// Talk with a persona about its answer
+    Chat(ChatArgs),
     /// Check a survey and personas, show every setting and three prompts; send nothing
     Check(CheckArgs),
     /// Forecast tokens, cost and time of a run, for every plan; send nothing
@@ -44,7 +48,7 @@ pub enum Command {
     Retry(AgainArgs),
     /// Write a run's records, one a persona, in the order of the input
     Export(ExportArgs),
-    /// Look at a run on the dashboard; send nothing
+    /// Look at a run on the dashboard; send nothing but what you say to a persona
     Open(OpenArgs),
     /// Show a live run on the dashboard, from any terminal, as often as wanted
     Attach(AttachArgs),
@@ -217,6 +221,46 @@ pub struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct CritiqueArgs {
+    /// The survey file (YAML)
+    pub survey: PathBuf,
+    /// Keep the proposals in a new survey file: the survey as it is, with another question, domain
+    /// and grid
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Let --write replace a file that is there
+    #[arg(long, requires = "write")]
+    pub force: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Lines in, answers out; /quit or Ctrl-D ends the talk. Where the input is no \
+    terminal, each line of it is a question."
+)]
+pub struct ChatArgs {
+    /// The run's name, the beginning of it, its file, or `latest`
+    pub run: String,
+    /// The persona's number, as screens show it, or else its id
+    pub persona: String,
+    /// Take a number as an id as well
+    #[arg(long)]
+    pub by_id: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// The endpoint, where it has moved
+    #[arg(long, value_name = "URL", help_heading = "Limits and endpoint")]
+    pub base_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub struct PlanArgs {
     /// How long a request takes, such as 800ms or 2s [default: from the length of the answer]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -309,6 +353,9 @@ pub struct OpenArgs {
     /// Play what is on record of it, at 0.1x to 10000x the run's own speed [default: 10x]
     #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "10x")]
     pub replay: Option<Speed>,
+    /// The endpoint for talks with personas, where it has moved
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
     #[command(flatten)]
     pub display: DisplayArgs,
 }

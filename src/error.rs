@@ -80,6 +80,11 @@ impl Problem {
         Self { message: error.to_string(), exit: Exit::CouldNotRun }
     }
 
+    /// The provider would not have it.
+    pub fn provider_refuses(error: impl fmt::Display) -> Self {
+        Self { message: error.to_string(), exit: Exit::ProviderRefused }
+    }
+
     /// The exit code that this leads to.
     pub const fn exit(&self) -> Exit {
         self.exit

@@ -3,15 +3,19 @@
 
 mod attached;
 mod engine_process;
+mod kept;
+mod talk;
 
 pub use attached::{Target, attach};
 pub use engine_process::{Ready, Started, Terms, serve, start};
+pub use kept::{kept_config, talk_access};
+pub use talk::{talk_live, talk_over};
 
 use crate::{
     cache::CacheFile,
     cli::{Color, DisplayArgs, EngineArgs},
     config::Config,
-    engine::{self, EngineParts, RunEnd},
+    engine::{self, EngineParts, RunEnd, TalkAccess},
     error::{Exit, Problem},
     headless,
     link::{self, FrontEndLink, Orders},
@@ -151,16 +155,21 @@ pub fn see_through(
     Ok(Exit::of_run(&end.summary, &end.phase))
 }
 
-/// Shows a run without running it.
+/// Shows a run without running it. `access` is for who talks with a persona.
 ///
 /// # Errors
 /// Where the run file cannot be read.
-pub fn look_at(header: RunHeader, reader: RunReader, front_end: FrontEnd) -> Result<Exit, Problem> {
+pub fn look_at(
+    header: RunHeader,
+    reader: RunReader,
+    front_end: FrontEnd,
+    access: TalkAccess,
+) -> Result<Exit, Problem> {
     runtime()?.block_on(async {
         let (link, outlet, mut commands) = link::local();
         // The outlet has to go when the view is over.
         let viewing =
-            async move { engine::view(header, reader, &outlet, &mut commands, true).await };
+            async move { engine::view(header, reader, &outlet, &mut commands, true, access).await };
         let showing = async {
             match front_end {
                 FrontEnd::Headless(format) => {

@@ -196,6 +196,7 @@ fn header(run_file: &Path, config: &Config) -> RunHeader {
         question: config.survey.question.clone(),
         support: config.survey.grid.support.clone(),
         started_at: UnixMillis::now(),
+        pack: 1,
         live: true,
     }
 }

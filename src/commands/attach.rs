@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     cli::AttachArgs,
+    config::Flags,
     error::{Exit, Problem},
     launch::{self, FrontEnd, Target},
     protocol::Role,
@@ -24,7 +25,8 @@ pub(super) fn attach(args: &AttachArgs, runs: &RunsFolder) -> Result<Exit, Probl
         // Its end is what there is to see.
         let _ = writeln!(io::stderr(), "{}: the run is not live; this is how it ended", info.name);
         let header = header(&info.name, &run_file, &info.survey, info.created_at, false);
-        return launch::look_at(header, reader, front_end);
+        let access = launch::talk_access(&run_file, Flags::default());
+        return launch::look_at(header, reader, front_end, access);
     }
     drop(reader);
     let (role, front_end) = match front_end {

@@ -2,7 +2,9 @@
 
 mod attach;
 mod cache;
+mod chat;
 mod check;
+mod critique;
 mod demo;
 mod engine;
 mod export;
@@ -33,6 +35,8 @@ pub fn carry_out(cli: Cli) -> Result<Exit, Problem> {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, &runs()?),
         Command::Run(args) => run::run(&args, &runs()?),
+        Command::Critique(args) => critique::critique(&args),
+        Command::Chat(args) => chat::chat(&args, &runs()?),
         Command::Check(args) => check::check(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Resume(args) => resume::resume(&args, &runs()?),

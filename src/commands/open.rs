@@ -5,7 +5,7 @@ use super::{
     runs_folder::{RunsFolder, store_problem},
 };
 use crate::{
-    cli::OpenArgs,
+    cli::{EndpointArgs, LimitArgs, OpenArgs},
     error::{Exit, Problem},
     launch::{self, FrontEnd},
     store::{RunReader, is_live},
@@ -19,7 +19,9 @@ pub(super) fn open(args: &OpenArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
     let info = reader.run().map_err(Problem::could_not_run)?;
     let header = header(&info.name, &path, &info.survey, info.created_at, false);
     let Some(speed) = args.replay else {
-        return launch::look_at(header, reader, front_end);
+        let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
+        let access = launch::talk_access(&path, LimitArgs::default().flags(&endpoint));
+        return launch::look_at(header, reader, front_end, access);
     };
     let FrontEnd::Dashboard(options) = front_end else {
         return Err(Problem::input(

@@ -100,6 +100,7 @@ pub(super) fn header(
         survey: survey.name.clone(),
         question: survey.question.clone(),
         support: survey.grid.support.clone(),
+        pack: survey.pack,
         started_at,
         live,
     }

@@ -7,16 +7,14 @@ use super::{
 };
 use crate::{
     cli::{AgainArgs, EndpointArgs},
-    config::{self, Keys, RunSettings, Sources},
     error::{Exit, Problem},
-    headless,
-    model::{InterviewStatus, LimitSetBy, RunPhase, RunSummary, StopReason},
+    headless, launch,
+    model::{InterviewStatus, RunPhase, RunSummary, StopReason},
     store::{OpenRun, RunReader},
 };
 use std::{
     fmt,
     io::{self, Write},
-    path::Path,
 };
 
 pub(super) fn resume(args: &AgainArgs, runs: &RunsFolder) -> Result<Exit, Problem> {
@@ -87,26 +85,9 @@ pub(super) fn go_on(
         let name = &info.name;
         say(format_args!("{name}: {found}{over} of {total} interviews are over and kept"));
     }
-    let mut settings: RunSettings = serde_json::from_value(info.settings).map_err(|error| {
-        Problem::could_not_run(format!(
-            "the settings in {} cannot be read: {error}; was the file changed by hand?",
-            path.display()
-        ))
-    })?;
-    for change in reader.limit_changes().map_err(store_problem)? {
-        if change.set_by == LimitSetBy::User {
-            settings.set_limit(change.endpoint, change.limit, change.to);
-        }
-    }
+    let name = info.name.clone();
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
-    let sources = Sources {
-        survey: &path,
-        dotenv_dir: Path::new("."),
-        environment: &|name| std::env::var(name).ok(),
-        flags: &args.limits.flags(&endpoint),
-        keys: Keys::Fetched,
-    };
-    let config = config::load_resumed(info.survey, &settings, &sources).map_err(Problem::input)?;
+    let config = launch::kept_config(info, &reader, &args.limits.flags(&endpoint))?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
@@ -115,7 +96,7 @@ pub(super) fn go_on(
         open.requeue_failed().map_err(store_problem)?;
     }
     let (log_guard, log) = start_log(runs)?;
-    Ok(Prepared::Run(Box::new(again(runs, &info.name, config, open, log)), log_guard))
+    Ok(Prepared::Run(Box::new(again(runs, &name, config, open, log)), log_guard))
 }
 
 /// Says a line; a reader that has gone away has seen what it wanted.

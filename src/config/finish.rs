@@ -39,6 +39,7 @@ impl Layers {
                 follow_ups: self.follow_ups.get().0,
                 topics: self.topics_or_domains().0,
             },
+            pack: self.pack.get().0,
         })
     }
 
@@ -83,6 +84,14 @@ impl Layers {
         let key_problems = std::mem::take(&mut self.secrets.problems);
         warnings.extend(self.above_ceiling(&ready));
         warnings.extend(self.unheard(&ready));
+        warnings.extend((survey.pack > 1).then(|| {
+            format!(
+                "pack: {} puts several personas into one call, where they see one another and \
+                 drift together: their answers are marked, and fewer of them are independent; \
+                 leave pack out where that matters",
+                survey.pack
+            )
+        }));
         let settings = self.settings(&ready);
         let retry =
             RetryBounds { attempts: self.attempts.get().0, total: self.retry_seconds.get().0 };
@@ -184,6 +193,7 @@ impl Layers {
         show("review", text(self.review.get()));
         show("follow_ups", text(self.follow_ups.get()));
         show("topics", (format!("[{}]", topics.join(", ")), topics_origin));
+        show("pack", text(self.pack.get()));
         if self.templates.is_empty() {
             show("prompts", none("built-in"));
         }

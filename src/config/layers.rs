@@ -32,6 +32,7 @@ pub(super) struct Layers {
     pub(super) review: Layered<ReviewMode>,
     pub(super) follow_ups: Layered<u8>,
     pub(super) topics: Layered<Vec<Topic>>,
+    pub(super) pack: Layered<u8>,
     pub(super) shared: SharedLayers,
     /// Never empty.
     pub(super) endpoints: Vec<EndpointLayers>,
@@ -75,6 +76,7 @@ impl Layers {
         let follow_ups = file.follow_ups.and_then(|number| u8::try_from(number.get()).ok());
         self.follow_ups.put(follow_ups, origin);
         self.topics.put(file.topics.map(|topics| topics.0), origin);
+        self.pack.put(file.pack.and_then(|number| u8::try_from(number.get()).ok()), origin);
         if let Some(PlanName(name)) = file.plan {
             let plan = self.choose_plan(&name, origin)?;
             self.shared.limits.put_plan(plan, &Origin::Plan(name));
@@ -117,6 +119,7 @@ impl Layers {
         self.review.put(Some(survey.review.mode), origin);
         self.follow_ups.put(Some(survey.review.follow_ups), origin);
         self.topics.put(Some(survey.review.topics), origin);
+        self.pack.put(Some(survey.pack), origin);
         let endpoints = kept.endpoints.iter().map(|kept| EndpointLayers::from_kept(kept, origin));
         self.endpoints = at(origin, endpoints.collect())?;
         self.plan.put(kept.plan.clone(), origin);

@@ -54,6 +54,7 @@ pub(super) struct SurveyFile {
     pub topics: Option<Topics>,
     #[serde(default)]
     pub cache: CacheKeys,
+    pub pack: Option<Whole<1, 20>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +75,12 @@ pub(super) struct PromptKeys {
     relevance: Option<Template>,
     review: Option<Template>,
     judged: Option<Template>,
+    critique: Option<Template>,
+    critiqued: Option<Template>,
+    chat: Option<Template>,
+    said: Option<Template>,
+    packed: Option<Template>,
+    people: Option<Template>,
 }
 
 impl PromptKeys {
@@ -88,6 +95,12 @@ impl PromptKeys {
             (TemplateName::Relevance, self.relevance),
             (TemplateName::Review, self.review),
             (TemplateName::Judged, self.judged),
+            (TemplateName::Critique, self.critique),
+            (TemplateName::Critiqued, self.critiqued),
+            (TemplateName::Chat, self.chat),
+            (TemplateName::Said, self.said),
+            (TemplateName::Packed, self.packed),
+            (TemplateName::People, self.people),
         ]
         .into_iter()
         .filter_map(|(name, template)| Some((name, template?.0)))
@@ -145,10 +158,6 @@ impl Checked for Template {
 #[derive(Debug)]
 pub(super) struct Impacts(pub Vec<Dimension>);
 
-/// The names that an answer uses itself.
-const RESERVED: [&str; 4] =
-    ["narrative", "support_level", "key_concerns", "suggested_improvements"];
-
 impl<'de> Deserialize<'de> for Impacts {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct ImpactsVisitor;
@@ -180,7 +189,7 @@ fn check_dimension(new: &Dimension, before: &[Dimension]) -> Result<(), String> 
     if new.key.is_empty() {
         return Err(format!("{label} has no letter or digit to make a key of; rename it"));
     }
-    if RESERVED.contains(&new.key.as_str()) {
+    if Dimension::RESERVED.contains(&new.key.as_str()) {
         return Err(format!(
             "{label} becomes the key {}, which every answer has; rename it",
             new.key

@@ -14,15 +14,16 @@ use super::{
     interview::Interviewer,
     ledger::{Reservation, Short},
     retry::{self, Decision, Progress},
-    stages::{Asked, Standing},
+    stages::Asked,
 };
 use crate::{
     cache::{CacheKey, CachedReply},
     limiter::{Avoided, Feedback, Outcome, Permit, PermitRequest, Priority},
     model::{
         Attempt, AttemptTiming, EndpointIndex, Failure, FailureKind, Fate, PersonaIndex, Stage,
-        StepEvent, Tokens, UnixMillis, Usage,
+        Tokens, UnixMillis, Usage,
     },
+    prompt::AnswerError,
     provider::{Completion, Exchange, Question, Repair, Unanswered},
 };
 use std::{
@@ -42,13 +43,15 @@ const FORBIDDEN_IN_A_ROW: u32 = 3;
 /// How much higher a cap is raised for an answer that was cut off.
 const RAISED_CAP: u32 = 2;
 
+/// Reads a reply: what comes of it, or what is wrong with it.
+pub(super) type Read<'a, T> = &'a (dyn Fn(&str) -> Result<T, AnswerError> + Sync);
+
 /// A call under way.
-pub(super) struct Call<'a> {
+pub(super) struct Call<'a, T> {
     pub interviewer: &'a Interviewer,
     pub persona: PersonaIndex,
     pub asked: &'a Asked,
-    /// What the reply is read against.
-    pub standing: &'a Standing,
+    read: Read<'a, T>,
     /// Attempts made so far, over all runs of the interview.
     pub attempts: &'a mut u32,
     /// Whether any of them was sent.
@@ -62,10 +65,10 @@ pub(super) struct Call<'a> {
 }
 
 /// An attempt as it went, with what it gave.
-struct Tried {
+struct Tried<T> {
     attempt: Box<Attempt>,
-    /// What came of it; empty where it failed.
-    events: Vec<StepEvent>,
+    /// What came of it; `None` where it failed.
+    given: Option<T>,
     /// The endpoint does not know a part of the request and has another way to be asked.
     other_dialect: bool,
     /// The body is what the model said, and not what a server or a proxy did.
@@ -78,12 +81,12 @@ struct Clearance {
     money: Reservation,
 }
 
-impl<'a> Call<'a> {
+impl<'a, T> Call<'a, T> {
     pub(super) fn new(
         interviewer: &'a Interviewer,
         persona: PersonaIndex,
         asked: &'a Asked,
-        standing: &'a Standing,
+        read: Read<'a, T>,
         attempts: &'a mut u32,
         sent: &'a mut bool,
     ) -> Self {
@@ -93,7 +96,7 @@ impl<'a> Call<'a> {
             interviewer,
             persona,
             asked,
-            standing,
+            read,
             attempts,
             sent,
             progress,
@@ -103,11 +106,17 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// With room for so many answers in one reply.
+    pub(super) const fn with_room_for(mut self, answers: u32) -> Self {
+        self.output_cap = self.output_cap.saturating_mul(answers);
+        self
+    }
+
     /// Asks until there is an end: what came of it, or why nothing did.
-    pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<Vec<StepEvent>, Ending>) {
+    pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<T, Ending>) {
         loop {
-            if let Some((attempt, events)) = self.kept().await {
-                return (Some(attempt), Ok(events));
+            if let Some((attempt, given)) = self.kept().await {
+                return (Some(attempt), Ok(given));
             }
             let Clearance { permit, money } = match self.clearance().await {
                 Ok(clearance) => clearance,
@@ -116,10 +125,12 @@ impl<'a> Call<'a> {
             *self.attempts += 1;
             *self.sent = true;
             let endpoint = permit.endpoint();
-            let Tried { attempt, events, other_dialect, is_the_models } =
+            let Tried { attempt, given, other_dialect, is_the_models } =
                 self.attempt(permit, money).await;
-            let Some(failure) = attempt.failure.clone() else {
-                return (Some(attempt), Ok(events));
+            let failure = match (given, attempt.failure.clone()) {
+                (Some(given), _) => return (Some(attempt), Ok(given)),
+                (None, Some(failure)) => failure,
+                (None, None) => unreachable!("an attempt gave something or has failed"),
             };
             self.progress.spent += attempt.timing.on_the_wire;
             if other_dialect {
@@ -194,15 +205,14 @@ impl<'a> Call<'a> {
     /// What the same request was answered before, as the attempt that it takes the place of. A
     /// request is looked up once, and again where it has become another one. It takes no permit
     /// and no money, and tells nothing of an endpoint.
-    pub(super) async fn kept(&mut self) -> Option<(Box<Attempt>, Vec<StepEvent>)> {
+    pub(super) async fn kept(&mut self) -> Option<(Box<Attempt>, T)> {
         let interviewer = self.interviewer;
         let caching = interviewer.caching.as_ref().filter(|_| self.keys.is_empty())?;
         self.keys = caching.keys(&interviewer.endpoints, self.asked.form, &self.question());
         let (endpoint, reply) = caching.look_up(&self.keys).await?;
         let parsing = Instant::now();
         // One that cannot be read any more is as good as none.
-        let events =
-            interviewer.stages.read(self.asked.stage, self.standing, &reply.content).ok()?;
+        let given = (self.read)(&reply.content).ok()?;
         *self.attempts += 1;
         let timing = AttemptTiming { parsed: parsing.elapsed(), ..AttemptTiming::default() };
         let attempt = Box::new(Attempt {
@@ -220,7 +230,7 @@ impl<'a> Call<'a> {
             from_cache: true,
         });
         attempt_log::log(&attempt);
-        Some((attempt, events))
+        Some((attempt, given))
     }
 
     /// A permit, and the money for what it allows. Where there is none, the permit goes back
@@ -266,7 +276,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn attempt(&self, mut permit: Permit, money: Reservation) -> Tried {
+    async fn attempt(&self, mut permit: Permit, money: Reservation) -> Tried<T> {
         let interviewer = self.interviewer;
         let index = permit.endpoint();
         let endpoint = self.endpoint(index);
@@ -285,22 +295,21 @@ impl<'a> Call<'a> {
         let parsing = Instant::now();
         let mut other_dialect = false;
         let is_the_models = result.is_ok();
-        if is_the_models {
+        // Of its dialect says nothing who was asked for plain text.
+        if is_the_models && !self.asked.form.is_plain_text() {
             endpoint.answered();
         }
         let read = match result {
-            Ok(Completion { content }) => {
-                match interviewer.stages.read(self.asked.stage, self.standing, &content) {
-                    Ok(events) => {
-                        self.keep(index, content, usage);
-                        Ok(events)
-                    }
-                    Err(error) => {
-                        let failure = Failure::new(FailureKind::Malformed, error.to_string());
-                        Err((failure, Some(content)))
-                    }
+            Ok(Completion { content }) => match (self.read)(&content) {
+                Ok(given) => {
+                    self.keep(index, content, usage);
+                    Ok(given)
                 }
-            }
+                Err(error) => {
+                    let failure = Failure::new(FailureKind::Malformed, error.to_string());
+                    Err((failure, Some(content)))
+                }
+            },
             Err(unanswered) => {
                 other_dialect = speaks_otherwise(endpoint, &templates, &unanswered);
                 Err((unanswered.failure, unanswered.body))
@@ -313,9 +322,9 @@ impl<'a> Call<'a> {
             on_the_wire,
             parsed: parsing.elapsed(),
         };
-        let (events, failure, body) = match read {
-            Ok(events) => (events, None, None),
-            Err((failure, body)) => (Vec::new(), Some(failure), body),
+        let (given, failure, body) = match read {
+            Ok(given) => (Some(given), None, None),
+            Err((failure, body)) => (None, Some(failure), body),
         };
         let attempt = Box::new(Attempt {
             persona: self.persona,
@@ -332,7 +341,7 @@ impl<'a> Call<'a> {
             from_cache: false,
         });
         attempt_log::log(&attempt);
-        Tried { attempt, events, other_dialect, is_the_models }
+        Tried { attempt, given, other_dialect, is_the_models }
     }
 
     /// Keeps a reply for whoever asks the same again.

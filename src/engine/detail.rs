@@ -38,6 +38,7 @@ pub(super) fn detail(
         steps: record.steps,
         answer,
         flags,
+        packed: record.packed,
         failure,
         refusal,
     }

@@ -190,6 +190,6 @@ fn key_start(base_url: &str, template: &TemplateSettings) -> KeyStart {
         template.model.as_bytes(),
         &template.temperature.to_le_bytes(),
         template.system_prompt.as_bytes(),
-        template.reply_schema.to_string().as_bytes(),
+        template.reply_schema.as_deref().map(ToString::to_string).unwrap_or_default().as_bytes(),
     ])
 }

@@ -1,6 +1,6 @@
 //! What interviews tell the supervisor. Facts are past: nothing can refuse them.
 
-use super::interview::LeftOff;
+use super::{interview::LeftOff, packing::Packed, talks::Said};
 use crate::model::{Attempt, Failure, Fate, PersonaIndex, Step, UnixMillis, Usd};
 
 /// One thing that happened in an interview.
@@ -22,6 +22,10 @@ pub(super) enum Fact {
         left_off: LeftOff,
         ending: Ending,
     },
+    /// The call of a pack ended.
+    Packed(Box<Packed>),
+    /// A call of a talk ended.
+    Said(Box<Said>),
 }
 
 /// Steps that are not on file yet.

@@ -174,8 +174,9 @@ impl Interview<'_> {
             };
             let LeftOff { attempts, sent, .. } = &mut self.left_off;
             let (interviewer, standing) = (self.interviewer, &self.standing);
+            let read = |reply: &str| stages.read(stage, standing, reply);
             let mut call =
-                Call::new(interviewer, self.persona.index, &asked, standing, attempts, sent);
+                Call::new(interviewer, self.persona.index, &asked, &read, attempts, sent);
             let fingerprint = interviewer
                 .similar
                 .as_ref()

@@ -59,6 +59,18 @@ impl Supervisor {
                     return self.publisher.applied(from, id, applied("looking it up"));
                 }
             }
+            Order::OpenTalk { persona } => {
+                let outcome = self.open_talk(persona, from);
+                return self.publisher.applied(from, id, outcome);
+            }
+            Order::Say { persona, text } => {
+                let outcome = self.say(persona, &text);
+                return self.publisher.applied(from, id, outcome);
+            }
+            Order::CloseTalk { persona } => {
+                self.talks.left(persona, from);
+                return self.publisher.applied(from, id, applied("the talk is kept"));
+            }
             Order::SendSnapshot => {
                 self.publish_snapshot(from);
                 return self.publisher.applied(from, id, applied("sent again"));
@@ -72,6 +84,7 @@ impl Supervisor {
             }
             Order::StopNow => {
                 self.drain();
+                self.break_talks_off();
                 self.state.abort(|_| true);
                 applied("stopping now")
             }
@@ -218,10 +231,10 @@ impl Supervisor {
     }
 }
 
-fn applied(what: &str) -> CommandOutcome {
+pub(super) fn applied(what: &str) -> CommandOutcome {
     CommandOutcome::Applied { what: what.to_owned() }
 }
 
-fn refused(why: &str) -> CommandOutcome {
+pub(super) fn refused(why: &str) -> CommandOutcome {
     CommandOutcome::Refused { why: why.to_owned() }
 }

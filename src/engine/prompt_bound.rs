@@ -5,6 +5,12 @@ use crate::{
     prompt::{Form, Prompts},
     tokens::{TokenCounter, at_most},
 };
+use serde_json::Value;
+
+/// What is sent of the reply's shape; a null where nothing is, which is no less.
+fn schema(form: Form, survey: &Survey) -> Value {
+    form.schema(survey).unwrap_or_default()
+}
 
 /// A bound that no prompt of the run passes.
 pub(super) enum PromptBound {
@@ -26,12 +32,12 @@ impl PromptBound {
         }
         let counter = TokenCounter::for_model(model);
         if counter.is_exact() {
-            let count = |form: Form| counter.shared(prompts.system(form), &form.schema(survey));
+            let count = |form: Form| counter.shared(prompts.system(form), &schema(form, survey));
             let shared = Form::ALL.map(count);
             Self::Counted { counter: Box::new(counter), shared }
         } else {
             let bytes =
-                |form: Form| at_most(&[prompts.system(form), &form.schema(survey).to_string()]);
+                |form: Form| at_most(&[prompts.system(form), &schema(form, survey).to_string()]);
             Self::Bytes { shared: Form::ALL.map(bytes) }
         }
     }

@@ -10,8 +10,9 @@ use crate::{
     limiter::Limiter,
     model::{LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
     protocol::{
-        CommandId, CommandOutcome, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES,
-        Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
+        CommandId, CommandOutcome, Conversation, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES,
+        LOG_LINES, Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader,
+        Snapshot, Update,
     },
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -176,6 +177,10 @@ impl Publisher {
         self.tell(to, Update::Detail(Box::new(detail)));
     }
 
+    pub(super) fn talk(&self, to: FrontEndId, talk: Conversation) {
+        self.tell(to, Update::Talk(Box::new(talk)));
+    }
+
     pub(super) fn applied(&self, to: FrontEndId, id: CommandId, outcome: CommandOutcome) {
         self.tell(to, Update::Applied { id, outcome });
     }
@@ -239,6 +244,7 @@ mod tests {
             question: "Should it?".into(),
             support: "Support".into(),
             started_at: UnixMillis(0),
+            pack: 1,
             live: true,
         };
         let mut publisher = Publisher::new(header, LogRing::new(LOG_LINES));

@@ -1,7 +1,10 @@
 //! The thread that reads the run file for the engine, so that a slow disk holds up nobody who
 //! sends.
 
-use super::interview::{LeftOff, Queued};
+use super::{
+    interview::{LeftOff, Queued},
+    talks::TalkRecord,
+};
 use crate::{
     model::{Attempt, Fate, Persona, PersonaIndex, Step},
     protocol::FrontEndId,
@@ -16,6 +19,8 @@ pub(super) enum Request {
     Fetch(Vec<PersonaIndex>),
     /// Load everything about one persona.
     Inspect(PersonaIndex, FrontEndId),
+    /// Load the talk with one persona.
+    OpenTalk(PersonaIndex, FrontEndId),
 }
 
 /// What the thread found.
@@ -23,6 +28,8 @@ pub(super) enum Found {
     Personas(Vec<Queued>),
     /// For the front end that asked; `None` where there is no such persona.
     Record(Option<Box<PersonaRecord>>, FrontEndId),
+    /// For the front end that asked; `None` where there is no such persona.
+    Talk(Option<Box<TalkRecord>>, FrontEndId),
     /// These stay where they are: the run file could not be read.
     NotFetched {
         wanted: Vec<PersonaIndex>,
@@ -37,6 +44,7 @@ pub(super) struct PersonaRecord {
     pub attempts: Vec<Attempt>,
     pub steps: Vec<Step>,
     pub fate: Option<Fate>,
+    pub packed: Option<u32>,
 }
 
 impl PersonaRecord {
@@ -49,7 +57,8 @@ impl PersonaRecord {
         let attempts = reader.attempts(index)?;
         let steps = reader.steps(index)?;
         let fate = reader.interview(index)?.map(|interview| interview.fate);
-        Ok(Some(Self { persona, attempts, steps, fate }))
+        let packed = reader.packed(index)?;
+        Ok(Some(Self { persona, attempts, steps, fate, packed }))
     }
 }
 
@@ -97,6 +106,8 @@ pub(super) fn spawn(
                     },
                     Request::Inspect(persona, to) => PersonaRecord::read(&reader, persona)
                         .map_or_else(Found::NotInspected, |r| Found::Record(r.map(Box::new), to)),
+                    Request::OpenTalk(persona, to) => TalkRecord::read(&reader, persona)
+                        .map_or_else(Found::NotInspected, |r| Found::Talk(r.map(Box::new), to)),
                 };
                 if found.send(answer).is_err() {
                     return;

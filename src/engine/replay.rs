@@ -218,7 +218,10 @@ impl Player {
             | Order::SetAdaptation { .. }
             | Order::RetryFailed
             | Order::FinishAndStop
-            | Order::StopNow => Err("a replay changes nothing of the run".to_owned()),
+            | Order::StopNow
+            | Order::OpenTalk { .. }
+            | Order::Say { .. }
+            | Order::CloseTalk { .. } => Err("a replay changes nothing of the run".to_owned()),
         };
         self.stale = true;
         let outcome = match outcome {

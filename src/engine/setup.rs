@@ -3,6 +3,7 @@
 use super::{
     caching::Caching,
     endpoint::{Endpoint, EndpointError},
+    fact::Fact,
     interview::Interviewer,
     ledger::Ledger,
     meters::{RunMeters, Terms},
@@ -14,11 +15,12 @@ use super::{
     spent::{Prices, SpentBefore},
     stages::Stages,
     supervisor::{Inbox, Supervisor},
+    talks::Talks,
 };
 use crate::{
     cache::{Cache, CacheFile, CacheThreads},
     config::{Config, EndpointSettings},
-    limiter::{EndpointSpec, Limiter, OutputEstimate},
+    limiter::{EndpointSpec, HeadWaited, Limiter, OutputEstimate},
     model::{LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{Form, PromptError, Prompts},
     protocol::{Incoming, RunHeader},
@@ -31,7 +33,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 /// Why a run could not be carried on.
 #[derive(Debug, thiserror::Error)]
@@ -66,63 +68,29 @@ impl Supervisor {
         let EngineParts { header, config, open, fresh, cache, front_ends, log } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
-        let Config {
-            survey,
-            endpoints: settings,
-            retry,
-            timeout,
-            budget,
-            adapt,
-            cache: caching,
-            ..
-        } = config;
-        let prompts = Prompts::compile(&survey)?;
-        let endpoints = endpoints(&survey, &settings, timeout, &prompts)?;
         let terms = Terms {
-            output_cap: survey.max_output_tokens,
-            cap_is_charged: settings.iter().any(|endpoint| endpoint.charges_cap),
-            priced: settings.iter().all(|endpoint| endpoint.price.is_some()),
+            output_cap: config.survey.max_output_tokens,
+            cap_is_charged: config.endpoints.iter().any(|endpoint| endpoint.charges_cap),
+            priced: config.endpoints.iter().all(|endpoint| endpoint.price.is_some()),
         };
-        let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
-        let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
-        let before = if fresh {
-            SpentBefore::default()
-        } else {
-            let (endpoints, settings, bound) = (&endpoints, &settings, &prompt_bound);
-            let prices = Prices { endpoints, settings, bound, output_cap: terms.output_cap };
-            SpentBefore::read(&reader, &prices)?
-        };
-
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
         let (notices_out, notices) = mpsc::unbounded_channel();
-        let (found_out, found) = mpsc::unbounded_channel();
-        let reading = reading::spawn(reader, fresh, found_out)?;
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
-        let (limiter, dispatcher) = Limiter::new(settings.iter().map(spec).collect(), waits_out);
-        limiter.set_adaptation(adapt);
-        tokio::spawn(dispatcher.run());
         let (cache, cache_threads) = start_cache(cache);
-        let interviewer = Arc::new(Interviewer {
-            run: header.run.clone(),
-            ledger: ledger(budget, before, writer.recorder()),
-            output: OutputEstimate::new(survey.max_output_tokens),
-            prompt_tokens: TokenEstimate::new(),
-            prompt_bound,
-            stages: Stages::new(survey, prompts),
-            bounds: retry,
-            limiter: limiter.clone(),
-            caching: cache.map(|cache| Caching::new(cache, &endpoints)),
-            similar: caching.similar.map(Similar::new),
-            endpoints,
-            facts: facts_out,
-            stopping: AtomicBool::new(false),
-        });
+        let found =
+            Found { before: (!fresh).then_some(&reader), recorder: Some(writer.recorder()), cache };
+        let interviewer = Interviewer::start(&header.run, config, found, facts_out, waits_out)?;
+        let limiter = interviewer.limiter.clone();
+        let (found_out, found) = mpsc::unbounded_channel();
+        let reading = reading::spawn(reader, fresh, found_out)?;
         let mut supervisor = Self {
-            interviewer,
+            interviewer: Arc::new(interviewer),
             limiter,
+            talks: Talks::default(),
+            packs: HashMap::new(),
             state,
             meters: RunMeters::new(terms),
             running_since: UnixMillis::now(),
@@ -166,6 +134,74 @@ fn start_cache(file: Option<CacheFile>) -> (Option<Cache>, Option<CacheThreads>)
     }
 }
 
+/// What an interviewer finds when it begins.
+#[derive(Default)]
+pub(super) struct Found<'a> {
+    /// Where the run file has calls of an earlier part of the run, which have cost something.
+    pub before: Option<&'a RunReader>,
+    /// Where what may be spent is written down; nowhere for a call that belongs to no run.
+    pub recorder: Option<Recorder>,
+    pub cache: Option<Cache>,
+}
+
+impl Interviewer {
+    /// Makes ready to ask, and starts the dispatcher. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Prompts that do not work, an endpoint that cannot be asked, a run file that cannot be read.
+    pub(super) fn start(
+        run: &str,
+        config: Config,
+        found: Found<'_>,
+        facts: UnboundedSender<Fact>,
+        waits: UnboundedSender<HeadWaited>,
+    ) -> Result<Self, EngineError> {
+        let Config {
+            survey,
+            endpoints: settings,
+            retry,
+            timeout,
+            budget,
+            adapt,
+            cache: caching,
+            ..
+        } = config;
+        let prompts = Prompts::compile(&survey)?;
+        let endpoints = endpoints(&survey, &settings, timeout, &prompts)?;
+        let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
+        let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
+        let output_cap = survey.max_output_tokens;
+        let before = match found.before {
+            None => SpentBefore::default(),
+            Some(reader) => {
+                let (endpoints, settings, bound) = (&endpoints, &settings, &prompt_bound);
+                SpentBefore::read(reader, &Prices { endpoints, settings, bound, output_cap })?
+            }
+        };
+        let (limiter, dispatcher) = Limiter::new(settings.iter().map(spec).collect(), waits);
+        limiter.set_adaptation(adapt);
+        tokio::spawn(dispatcher.run());
+        Ok(Self {
+            run: run.to_owned(),
+            ledger: match found.recorder {
+                Some(recorder) => ledger(budget, before, recorder),
+                None => Ledger::new(budget, before.spent),
+            },
+            output: OutputEstimate::new(output_cap),
+            prompt_tokens: TokenEstimate::new(),
+            prompt_bound,
+            stages: Stages::new(survey, prompts),
+            bounds: retry,
+            limiter,
+            caching: found.cache.map(|cache| Caching::new(cache, &endpoints)),
+            similar: caching.similar.map(Similar::new),
+            endpoints,
+            facts,
+            stopping: AtomicBool::new(false),
+        })
+    }
+}
+
 /// How each endpoint is asked, in the limiter's order.
 fn endpoints(
     survey: &Survey,
@@ -175,15 +211,16 @@ fn endpoints(
 ) -> Result<Vec<Endpoint>, EndpointError> {
     let shared = Form::ALL.map(|form| {
         let system: Arc<str> = prompts.system(form).into();
-        (system, Arc::new(form.schema(survey)))
+        (system, form.schema(survey).map(Arc::new))
     });
     let endpoint = |settings: &EndpointSettings| {
-        let template = |(system, schema): &(Arc<str>, Arc<serde_json::Value>)| TemplateSettings {
-            model: settings.model.clone(),
-            temperature: survey.temperature,
-            system_prompt: Arc::clone(system),
-            reply_schema: Arc::clone(schema),
-        };
+        let template =
+            |(system, schema): &(Arc<str>, Option<Arc<serde_json::Value>>)| TemplateSettings {
+                model: settings.model.clone(),
+                temperature: survey.temperature,
+                system_prompt: Arc::clone(system),
+                reply_schema: schema.clone(),
+            };
         Endpoint::new(settings, shared.each_ref().map(template), timeout)
     };
     settings.iter().map(endpoint).collect()

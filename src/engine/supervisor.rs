@@ -7,10 +7,12 @@ use super::{
     fact::{Ending, Fact, NewSteps},
     interview::{Interviewer, LeftOff, Queued},
     meters::RunMeters,
+    packing::alike_first,
     publisher::{Publisher, Sources},
     reading::{Found, Reading, Request},
     run_state::RunState,
     setup::{EngineError, EngineParts},
+    talks::Talks,
 };
 use crate::{
     cache::CacheThreads,
@@ -76,6 +78,9 @@ pub(super) struct Inbox {
 pub(super) struct Supervisor {
     pub(super) interviewer: Arc<Interviewer>,
     pub(super) limiter: Limiter,
+    pub(super) talks: Talks,
+    /// Packs that are asked: those that the first stands for.
+    pub(super) packs: HashMap<PersonaIndex, Vec<PersonaIndex>>,
     pub(super) state: RunState,
     pub(super) meters: RunMeters,
     pub(super) publisher: Publisher,
@@ -130,7 +135,9 @@ impl Supervisor {
             self.admit();
             if self.is_over() {
                 self.end_run();
-                if !self.publisher.anyone_stays() || self.stop.is_some() {
+                // Who has asked a persona something and left finds the answer in the run file.
+                let looked_at = self.publisher.anyone_stays() || self.talks.thinking();
+                if !looked_at || self.stop.is_some() {
                     return;
                 }
             }
@@ -265,13 +272,23 @@ impl Supervisor {
         if self.state.phase != RunPhase::Running || self.unsaved >= UNSAVED_MOST {
             return;
         }
+        let (by_others, off_by_others) = self.asked_by_others();
         let mut room = admission::room(Occupancy {
             slots: self.limiter.slots_total() as usize,
-            in_progress: self.state.in_progress(),
-            backing_off: self.state.backing_off(),
+            in_progress: self.state.in_progress().saturating_sub(by_others),
+            backing_off: self.state.backing_off().saturating_sub(off_by_others),
         });
         while room > 0 {
-            let Some(mut queued) = self.fetched.pop_front() else { return };
+            let Some(queued) = self.next_ready() else { return };
+            self.begin(queued);
+            room -= 1;
+        }
+    }
+
+    /// The next persona that is loaded and still in the queue.
+    pub(super) fn next_ready(&mut self) -> Option<Queued> {
+        loop {
+            let mut queued = self.fetched.pop_front()?;
             let persona = queued.persona.index;
             self.on_the_way.remove(&persona);
             if self.state.status(persona) != Some(InterviewStatus::Queued) {
@@ -280,15 +297,14 @@ impl Supervisor {
             if let Some(left_off) = self.left_off.remove(&persona) {
                 queued.left_off = left_off;
             }
-            let interviewer = Arc::clone(&self.interviewer);
-            // In a box: spawning moves what it is given six times, and this is some kilobytes.
-            let task = tokio::spawn(Box::pin(async move { interviewer.hold(queued).await }));
-            self.state.start(persona, task.abort_handle());
-            room -= 1;
+            return Some(queued);
         }
     }
 
     fn take_in(&mut self, fact: Fact) {
+        if !self.packs.is_empty() {
+            self.follow_the_first(&fact);
+        }
         match fact {
             Fact::Sent { persona } => {
                 self.state.progress(persona, InterviewStatus::InFlight, None);
@@ -308,6 +324,8 @@ impl Supervisor {
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
+            Fact::Said(said) => self.said(*said),
+            Fact::Packed(packed) => self.unpack(*packed),
             Fact::Ended { persona, last, steps, left_off, ending } => {
                 self.keep(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
@@ -319,7 +337,12 @@ impl Supervisor {
     }
 
     /// Has an attempt and the steps that came of it written down.
-    fn keep(&mut self, persona: PersonaIndex, attempt: Option<Box<Attempt>>, new: NewSteps) {
+    pub(super) fn keep(
+        &mut self,
+        persona: PersonaIndex,
+        attempt: Option<Box<Attempt>>,
+        new: NewSteps,
+    ) {
         if let Some(attempt) = attempt {
             self.meters.attempted(&attempt);
             self.writer.write(Record::Attempted(attempt));
@@ -331,7 +354,7 @@ impl Supervisor {
     }
 
     /// While the run stops, nobody waits for another attempt.
-    fn put_back_what_waits(&mut self) {
+    pub(super) fn put_back_what_waits(&mut self) {
         if self.stop.is_some() {
             self.state.abort(|status| status != InterviewStatus::InFlight);
         }
@@ -339,7 +362,7 @@ impl Supervisor {
 
     /// Whether a failure means that nobody would be answered. A persona that found nobody there
     /// twice in a row must not keep the others from trying.
-    fn judge(&mut self, persona: PersonaIndex, ending: Ending) -> Ending {
+    pub(super) fn judge(&mut self, persona: PersonaIndex, ending: Ending) -> Ending {
         match ending {
             Ending::Settled(Fate::Failed(failure))
                 if failure.kind == FailureKind::Connection
@@ -353,7 +376,7 @@ impl Supervisor {
         }
     }
 
-    fn end(&mut self, persona: PersonaIndex, left_off: LeftOff, ending: Ending) {
+    pub(super) fn end(&mut self, persona: PersonaIndex, left_off: LeftOff, ending: Ending) {
         let attempts = left_off.attempts;
         if !matches!(&ending, Ending::Settled(fate) if fate.status() != InterviewStatus::Failed) {
             self.left_off.insert(persona, left_off);
@@ -447,7 +470,12 @@ impl Supervisor {
 
     fn take_found(&mut self, found: Found) {
         match found {
-            Found::Personas(personas) => self.fetched.extend(personas),
+            Found::Personas(mut personas) => {
+                if self.interviewer.stages.survey.pack > 1 {
+                    alike_first(&mut personas);
+                }
+                self.fetched.extend(personas);
+            }
             Found::Record(Some(record), to) => {
                 let persona = record.persona.index;
                 let status = self.state.status(persona).unwrap_or_default();
@@ -455,7 +483,11 @@ impl Supervisor {
                 let prompts = &self.interviewer.stages.prompts;
                 self.publisher.detail(to, detail(*record, status, activity, prompts));
             }
-            Found::Record(None, _) => {}
+            Found::Record(None, _) | Found::Talk(None, _) => {}
+            Found::Talk(Some(record), to) => {
+                let talk = self.talks.opened(*record, to);
+                self.publisher.talk(to, talk);
+            }
             Found::NotFetched { wanted, error } => {
                 tracing::error!("personas cannot be read: {error}");
                 for persona in wanted {
@@ -502,6 +534,7 @@ impl Supervisor {
 
     /// Closes the run file, and gives back how the run ended.
     async fn finish(mut self) -> Result<RunEnd, EngineError> {
+        self.break_talks_off();
         self.end_run();
         let Self { ended: Some(summary), state, writer, reading, cache_threads, .. } = self else {
             unreachable!("end_run has just set it")

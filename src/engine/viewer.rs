@@ -5,6 +5,7 @@ use super::{
     detail::detail,
     meters::{RunMeters, Terms},
     reading::PersonaRecord,
+    talker::{TalkAccess, Talker},
 };
 use crate::{
     model::{LimitChange, LogLine, RunPhase},
@@ -28,7 +29,7 @@ pub enum ViewError {
 }
 
 /// Shows a run until its front end has gone. Where `show` is not set, the front end has the
-/// picture of it already, and is shown personas only.
+/// picture of it already, and is shown personas only. `access` is for who talks with a persona.
 ///
 /// # Errors
 /// Where the run file cannot be read.
@@ -38,6 +39,7 @@ pub async fn view(
     outlet: &dyn Outlet,
     commands: &mut UnboundedReceiver<Command>,
     show: bool,
+    access: TalkAccess,
 ) -> Result<(), ViewError> {
     let info = reader.run()?;
     let prompts = Prompts::compile(&info.survey)?;
@@ -59,8 +61,28 @@ pub async fn view(
     if show {
         outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
     }
-    while let Some(Command { id, order }) = commands.recv().await {
+    let mut talker = Talker::new(reader.path(), access);
+    loop {
+        let Command { id, order } = tokio::select! { biased;
+            command = commands.recv() => match command {
+                Some(command) => command,
+                None => break,
+            },
+            fact = talker.fact() => {
+                if let Some(talk) = talker.take_in(fact) {
+                    outlet.publish(Update::Talk(Box::new(talk)));
+                }
+                continue;
+            }
+        };
         match order {
+            Order::OpenTalk { .. } | Order::Say { .. } | Order::CloseTalk { .. } => {
+                let outcome = match in_talk(&mut talker, order, outlet) {
+                    Ok(()) => CommandOutcome::Applied { what: "done".to_owned() },
+                    Err(why) => CommandOutcome::Refused { why },
+                };
+                outlet.publish(Update::Applied { id, outcome });
+            }
             Order::Inspect { persona } => {
                 let outcome = match PersonaRecord::read(&reader, persona) {
                     Ok(Some(record)) => {
@@ -79,7 +101,7 @@ pub async fn view(
             Order::SendSnapshot => {
                 outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
             }
-            Order::FinishAndStop | Order::StopNow => return Ok(()),
+            Order::FinishAndStop | Order::StopNow => break,
             Order::SetLimit { .. }
             | Order::SetAdaptation { .. }
             | Order::Pause
@@ -92,6 +114,22 @@ pub async fn view(
                 outlet.publish(Update::Applied { id, outcome: CommandOutcome::Refused { why } });
             }
         }
+    }
+    talker.close();
+    Ok(())
+}
+
+/// Carries out an order in a talk.
+fn in_talk(talker: &mut Talker, order: Order, outlet: &dyn Outlet) -> Result<(), String> {
+    match order {
+        Order::Say { persona, text } => {
+            talker.say(persona, &text)?;
+            outlet.publish(Update::Talk(Box::new(talker.open(persona)?)));
+        }
+        Order::OpenTalk { persona } => {
+            outlet.publish(Update::Talk(Box::new(talker.open(persona)?)));
+        }
+        _ => talker.leave(),
     }
     Ok(())
 }

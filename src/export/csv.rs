@@ -9,7 +9,7 @@ use std::{collections::HashMap, io::Write};
 
 /// Columns before and after the grid's own.
 const FIRST: [&str; 5] = ["index", "persona_id", "weight", "status", "support_level"];
-const LAST: [&str; 8] = [
+const LAST: [&str; 9] = [
     "narrative",
     "key_concerns",
     "suggested_improvements",
@@ -18,6 +18,7 @@ const LAST: [&str; 8] = [
     "failure_message",
     "refusal",
     "attempts",
+    "packed",
 ];
 
 /// A header, then one row a persona. Attributes that only some personas have are empty for the
@@ -114,6 +115,9 @@ impl Columns {
             None => {}
         }
         last[7].push_str(&record.attempts.to_string());
+        if let Some(packed) = record.packed {
+            last[8].push_str(&packed.to_string());
+        }
         for attribute in &record.persona.attributes {
             if let Some(&place) = self.attributes.places.get(&attribute.name) {
                 put_text(&mut attributes[place], &attribute.value);

@@ -21,6 +21,8 @@ struct JsonRecord<'a> {
     failure: Option<JsonFailure<'a>>,
     refusal: Option<&'a str>,
     attempts: u32,
+    /// How many personas answered in one call, this one among them; null where it was alone.
+    packed: Option<u32>,
     attributes: AttributesAsJson<'a>,
 }
 
@@ -56,6 +58,7 @@ impl<'a> From<&'a ExportRecord> for JsonRecord<'a> {
             failure,
             refusal,
             attempts: record.attempts,
+            packed: record.packed,
             attributes: AttributesAsJson(&record.persona.attributes),
         }
     }

@@ -76,6 +76,7 @@ fn snapshot() -> Snapshot {
             survey: "parking".to_owned(),
             question: "Should it?".to_owned(),
             support: "Support".to_owned(),
+            pack: 1,
             started_at: UnixMillis(0),
             live: true,
         },

@@ -138,7 +138,7 @@ impl Watcher {
                 }
             }
             Update::Applied { outcome, .. } => self.write(out, Line::Outcome(&outcome)),
-            Update::Detail(_) | Update::Reconnecting => {}
+            Update::Detail(_) | Update::Talk(_) | Update::Reconnecting => {}
         }
     }
 

@@ -1,7 +1,8 @@
 //! A front end on an engine in another process.
 
-use super::{FrontEnd, on_own_thread, runtime};
+use super::{FrontEnd, on_own_thread, runtime, talk_access};
 use crate::{
+    config::Flags,
     engine,
     error::{Exit, Problem},
     headless,
@@ -133,7 +134,11 @@ fn screen_problem(why: &dyn std::fmt::Display, target: &Target) -> Problem {
 }
 
 /// Connects; an engine that has only just started gets a moment.
-async fn connect(run_file: &Path, role: Role, stays: bool) -> Result<Attachment, Problem> {
+pub(super) async fn connect(
+    run_file: &Path,
+    role: Role,
+    stays: bool,
+) -> Result<Attachment, Problem> {
     let until = tokio::time::Instant::now() + SOCKET_WITHIN;
     loop {
         match Attachment::connect(run_file, role, stays).await {
@@ -184,11 +189,13 @@ impl Follower {
                 survey: info.survey.name.clone(),
                 question: info.survey.question.clone(),
                 support: info.survey.grid.support,
+                pack: info.survey.pack,
                 started_at: info.created_at,
                 live: false,
             };
             // Who has seen the end keeps the picture of it.
-            engine::view(header, reader, &self.outlet, &mut self.commands, died).await?;
+            let access = talk_access(&self.run_file, Flags::default());
+            engine::view(header, reader, &self.outlet, &mut self.commands, died, access).await?;
         }
         Ok(followed)
     }

@@ -1,13 +1,13 @@
 //! Where updates wait for a front end.
 //!
 //! Who puts something in never waits. Deltas that nobody has taken yet become one; a snapshot
-//! throws away the deltas before it; of the details asked for, only the newest is kept. Behind a
+//! throws away the deltas before it; of details and of talks only the newest is kept. Behind a
 //! front end that takes nothing for long the deltas are given up, which is a gap: it gets a
 //! snapshot instead, once it takes something again.
 //!
 //! A delta that nothing was merged into stays shared with the mailboxes of the other front ends.
 
-use crate::protocol::{Delta, PersonaDetail, Snapshot, Update};
+use crate::protocol::{Conversation, Delta, PersonaDetail, Snapshot, Update};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,6 +25,7 @@ struct Waiting {
     snapshot: Option<Box<Snapshot>>,
     delta: Option<Arc<Delta>>,
     detail: Option<Box<PersonaDetail>>,
+    talk: Option<Box<Conversation>>,
     reconnecting: bool,
     gap: Gap,
     /// Status changes that may wait; merging more of them costs more than a snapshot.
@@ -64,6 +65,7 @@ impl Mailbox {
                 snapshot: None,
                 delta: None,
                 detail: None,
+                talk: None,
                 reconnecting: false,
                 gap: Gap::None,
                 most_changes,
@@ -98,6 +100,7 @@ impl Mailbox {
         waiting.snapshot = None;
         waiting.delta = None;
         waiting.detail = None;
+        waiting.talk = None;
         waiting.abandoned = true;
     }
 
@@ -180,6 +183,7 @@ impl Waiting {
             }
             Update::Delta(later) => self.put_delta(later.into()),
             Update::Detail(detail) => self.detail = Some(detail),
+            Update::Talk(talk) => self.talk = Some(talk),
             Update::Applied { .. } => self.applied.push_back(update),
             Update::Reconnecting => self.reconnecting = true,
         }

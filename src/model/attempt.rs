@@ -24,6 +24,12 @@ pub enum Stage {
     FinalConsistency,
     /// One critic for consistency and relevance.
     Review,
+    /// The critic of the survey's question, before anybody is asked.
+    Critique,
+    /// The persona is talked with after its answer.
+    Chat,
+    /// Several personas answer the survey in one call, kept with the first of them.
+    Packed,
 }
 
 impl Stage {
@@ -38,6 +44,9 @@ impl Stage {
             Self::Mend => "mend",
             Self::FinalConsistency => "final_consistency",
             Self::Review => "review",
+            Self::Critique => "critique",
+            Self::Chat => "chat",
+            Self::Packed => "packed",
         }
     }
 
@@ -52,6 +61,9 @@ impl Stage {
             Self::Mend => "answer to the point",
             Self::FinalConsistency => "final consistency check",
             Self::Review => "critic",
+            Self::Critique => "question critic",
+            Self::Chat => "chat",
+            Self::Packed => "answers of several in one call",
         }
     }
 }

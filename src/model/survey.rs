@@ -21,6 +21,13 @@ pub struct Survey {
     /// Runs from before there were critics have none.
     #[serde(default)]
     pub review: Review,
+    /// How many personas are asked in one call; they see one another.
+    #[serde(default = "alone")]
+    pub pack: u8,
+}
+
+const fn alone() -> u8 {
+    1
 }
 
 /// The numbers an answer gives: one support level and one score a dimension, each 1 to 5.
@@ -39,6 +46,19 @@ pub struct Dimension {
     pub label: String,
     /// As it goes over the wire: "public_transport".
     pub key: String,
+}
+
+impl Dimension {
+    /// The names that an answer uses itself.
+    pub const RESERVED: [&'static str; 4] =
+        ["narrative", "support_level", "key_concerns", "suggested_improvements"];
+
+    /// Whether it has a key that neither an answer nor any of the others has.
+    pub fn can_stand_beside(&self, others: &[Self]) -> bool {
+        let key = self.key.as_str();
+        let taken = Self::RESERVED.contains(&key) || others.iter().any(|other| other.key == key);
+        !key.is_empty() && !taken
+    }
 }
 
 impl From<String> for Dimension {

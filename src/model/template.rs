@@ -23,11 +23,23 @@ pub enum TemplateName {
     Review,
     /// Shows a critic one persona and its answer.
     Judged,
+    /// What the question critic is told first.
+    Critique,
+    /// Shows the question critic a survey's question.
+    Critiqued,
+    /// What a persona is told first that is talked with after its answer.
+    Chat,
+    /// One persona, its answer, the talk so far and what was said last.
+    Said,
+    /// What several personas are told first that answer in one call.
+    Packed,
+    /// Those personas.
+    People,
 }
 
 impl TemplateName {
     /// Every template, in the order in which settings list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::System,
         Self::User,
         Self::FollowUp,
@@ -36,6 +48,12 @@ impl TemplateName {
         Self::Relevance,
         Self::Review,
         Self::Judged,
+        Self::Critique,
+        Self::Critiqued,
+        Self::Chat,
+        Self::Said,
+        Self::Packed,
+        Self::People,
     ];
 
     /// The name in files.
@@ -49,6 +67,12 @@ impl TemplateName {
             Self::Relevance => "relevance",
             Self::Review => "review",
             Self::Judged => "judged",
+            Self::Critique => "critique",
+            Self::Critiqued => "critiqued",
+            Self::Chat => "chat",
+            Self::Said => "said",
+            Self::Packed => "packed",
+            Self::People => "people",
         }
     }
 
@@ -63,6 +87,12 @@ impl TemplateName {
             Self::Relevance => "prompts.relevance",
             Self::Review => "prompts.review",
             Self::Judged => "prompts.judged",
+            Self::Critique => "prompts.critique",
+            Self::Critiqued => "prompts.critiqued",
+            Self::Chat => "prompts.chat",
+            Self::Said => "prompts.said",
+            Self::Packed => "prompts.packed",
+            Self::People => "prompts.people",
         }
     }
 }

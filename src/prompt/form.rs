@@ -1,6 +1,10 @@
 //! The forms of a request: what all calls of one kind share, before the persona.
 
-use super::schema::{answer_schema, verdict_schema};
+use super::{
+    critique::critique_schema,
+    packed::packed_schema,
+    schema::{answer_schema, verdict_schema},
+};
 use crate::model::{Survey, TemplateName};
 use serde_json::Value;
 
@@ -16,15 +20,28 @@ pub enum Form {
     Relevance,
     /// As the critic of both.
     Review,
+    /// As the critic of the survey's question.
+    Critique,
+    /// In the role of a persona that is talked with after its answer.
+    Chat,
+    /// In the roles of several personas, one after the other.
+    Packed,
 }
 
 impl Form {
     /// How many forms there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 7;
 
     /// Every form, in the order of [`Self::ordinal`].
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Answer, Self::Consistency, Self::Relevance, Self::Review];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Answer,
+        Self::Consistency,
+        Self::Relevance,
+        Self::Review,
+        Self::Critique,
+        Self::Chat,
+        Self::Packed,
+    ];
 
     /// Its place in [`Self::ALL`].
     pub const fn ordinal(self) -> usize {
@@ -38,15 +55,28 @@ impl Form {
             Self::Consistency => TemplateName::Consistency,
             Self::Relevance => TemplateName::Relevance,
             Self::Review => TemplateName::Review,
+            Self::Critique => TemplateName::Critique,
+            Self::Chat => TemplateName::Chat,
+            Self::Packed => TemplateName::Packed,
         }
     }
 
-    /// What stands in `response_format.json_schema`.
-    pub fn schema(self, survey: &Survey) -> Value {
+    /// What stands in `response_format.json_schema`; `None` where plain text is wanted.
+    pub fn schema(self, survey: &Survey) -> Option<Value> {
         match self {
-            Self::Answer => answer_schema(survey),
-            Self::Consistency | Self::Relevance | Self::Review => verdict_schema(survey, self),
+            Self::Answer => Some(answer_schema(survey)),
+            Self::Consistency | Self::Relevance | Self::Review => {
+                Some(verdict_schema(survey, self))
+            }
+            Self::Critique => Some(critique_schema()),
+            Self::Chat => None,
+            Self::Packed => Some(packed_schema(survey)),
         }
+    }
+
+    /// Whether the reply is wanted in plain text.
+    pub const fn is_plain_text(self) -> bool {
+        matches!(self, Self::Chat)
     }
 
     /// Whether a critic of this form says if the question was answered.

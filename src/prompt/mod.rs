@@ -12,26 +12,32 @@
 //! also `persona`: `persona.id`, `persona.attributes` (a list of name, label and value), and each
 //! attribute by its name, such as `persona.age` or `persona.address.city`. An attribute that a
 //! persona lacks is blank, and false in an `if`. Templates that speak of an answer see `answer`
-//! too, those that follow up also `missing` (topics) or `issues`.
+//! too, those that follow up also `missing` (topics) or `issues`, that of a chat `talk` and `said`.
 
 mod answer;
 mod answer_values;
 mod context;
+mod critique;
 mod error;
 mod follow_up;
 mod form;
+mod packed;
 mod profile;
 mod schema;
+mod talk;
 mod template;
 mod text;
 mod verdict;
 mod words;
 
 pub use answer::read_answer;
+pub use critique::read_critique;
 pub use error::{AnswerError, PromptError};
 pub use follow_up::read_added;
 pub use form::Form;
+pub use packed::read_packed;
 pub use schema::{answer_schema, answer_to_wire};
+pub use talk::read_said;
 pub use template::Prompts;
 pub use verdict::read_verdict;
 

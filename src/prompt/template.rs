@@ -5,8 +5,9 @@ use super::{
     answer_values::{ANSWER_PATHS, AnswerValues},
     context::{PersonaValues, SURVEY_PATHS, survey_value},
     profile::ProfileFrame,
+    talk::{talk_value, untagged},
 };
-use crate::model::{Answer, Persona, Survey, TemplateName};
+use crate::model::{Answer, Persona, Survey, TemplateName, Turn, TurnBy, UnixMillis};
 use minijinja::{
     Environment, Error, ErrorKind, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
 };
@@ -22,6 +23,12 @@ const fn built_in(name: TemplateName) -> &'static str {
         TemplateName::Relevance => include_str!("../../config/prompts/relevance.system.j2"),
         TemplateName::Review => include_str!("../../config/prompts/review.system.j2"),
         TemplateName::Judged => include_str!("../../config/prompts/judged.user.j2"),
+        TemplateName::Critique => include_str!("../../config/prompts/critique.system.j2"),
+        TemplateName::Critiqued => include_str!("../../config/prompts/critique.user.j2"),
+        TemplateName::Chat => include_str!("../../config/prompts/chat.system.j2"),
+        TemplateName::Said => include_str!("../../config/prompts/chat.user.j2"),
+        TemplateName::Packed => include_str!("../../config/prompts/packed.system.j2"),
+        TemplateName::People => include_str!("../../config/prompts/packed.user.j2"),
     }
 }
 
@@ -31,12 +38,23 @@ const fn sees(name: TemplateName) -> &'static [&'static str] {
         TemplateName::System
         | TemplateName::Consistency
         | TemplateName::Relevance
-        | TemplateName::Review => &[],
+        | TemplateName::Review
+        | TemplateName::Critique
+        | TemplateName::Critiqued
+        | TemplateName::Chat
+        | TemplateName::Packed => &[],
+        TemplateName::People => &["personas"],
         TemplateName::User => &["persona"],
         TemplateName::FollowUp => &["persona", "answer", "missing"],
         TemplateName::Mend => &["persona", "answer", "issues"],
         TemplateName::Judged => &["persona", "answer"],
+        TemplateName::Said => &["persona", "answer", "talk", "said"],
     }
+}
+
+/// Whether it is the shared beginning of all calls of a form.
+fn is_told_first(name: TemplateName) -> bool {
+    Form::ALL.into_iter().any(|form| form.system() == name)
 }
 
 /// The prompts of one survey.
@@ -85,13 +103,16 @@ impl Prompts {
             *system = render(&environment, name, context! { survey => values.clone() })
                 .map_err(|error| broken(name, &error))?;
         }
-        for name in TemplateName::ALL.into_iter().filter(|name| !sees(*name).is_empty()) {
+        for name in TemplateName::ALL.into_iter().filter(|name| !is_told_first(*name)) {
             let tried = context! {
                 survey => values.clone(),
                 persona => PersonaValues::sample(&attributes_used),
                 answer => AnswerValues::sample(survey),
                 missing => ["a topic"],
                 issues => ["an issue"],
+                personas => [PersonaValues::sample(&attributes_used)],
+                talk => talk_value(&sample_talk()),
+                said => "a question",
             };
             render(&environment, name, tried).map_err(|error| broken(name, &error))?;
         }
@@ -173,6 +194,48 @@ impl Prompts {
         self.render_for(TemplateName::Mend, persona, values)
     }
 
+    /// Shows the question critic the survey's question.
+    ///
+    /// # Errors
+    /// Where a template of the survey's own does not work.
+    pub fn critiqued(&self) -> Result<String, PromptError> {
+        let name = TemplateName::Critiqued;
+        render(&self.environment, name, context! { survey => self.survey.clone() })
+            .map_err(|error| broken(name, &error))
+    }
+
+    /// The part of several personas that are asked in one call.
+    ///
+    /// # Errors
+    /// Where a template of the survey's own does not work for one of them.
+    pub fn packed(&self, personas: &[&Persona]) -> Result<String, PromptError> {
+        let people: Vec<_> = personas.iter().map(|persona| PersonaValues::of(persona)).collect();
+        let values = context! { survey => self.survey.clone(), personas => people };
+        let name = TemplateName::People;
+        render(&self.environment, name, values).map_err(|error| broken(name, &error))
+    }
+
+    /// Tells a persona what was said last in a talk about its answer.
+    ///
+    /// # Errors
+    /// As [`Self::user`].
+    pub fn said(
+        &self,
+        persona: &Persona,
+        answer: &Answer,
+        talk: &[Turn],
+        said: &str,
+    ) -> Result<String, PromptError> {
+        let values = context! {
+            survey => self.survey.clone(),
+            persona => PersonaValues::of(persona),
+            answer => AnswerValues::of(answer),
+            talk => talk_value(talk),
+            said => untagged(said),
+        };
+        self.render_for(TemplateName::Said, persona, values)
+    }
+
     fn render_user(&self, persona: &Persona) -> Result<String, PromptError> {
         let values =
             context! { survey => self.survey.clone(), persona => PersonaValues::of(persona) };
@@ -198,6 +261,16 @@ impl Prompts {
     pub fn attributes_used(&self) -> &[String] {
         &self.attributes_used
     }
+}
+
+/// A talk made up to try a template.
+fn sample_talk() -> [Turn; 2] {
+    [TurnBy::Asker, TurnBy::Persona].map(|by| Turn {
+        at: UnixMillis(0),
+        by,
+        text: "something".into(),
+        usage: None,
+    })
 }
 
 fn render(
@@ -234,6 +307,8 @@ fn check_names(
             || seen.contains(&name.as_str())
             || ANSWER_PATHS.contains(&name.as_str()) && seen.contains(&"answer")
             || name.starts_with("answer.impacts.") && seen.contains(&"answer")
+            || name.starts_with("personas.") && seen.contains(&"personas")
+            || name.starts_with("talk.") && seen.contains(&"talk")
             || name.starts_with("survey.grid.impacts.")
             || environment.globals().any(|(global, _)| global == root)
         {

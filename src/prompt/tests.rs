@@ -20,6 +20,7 @@ fn survey(impacts: &[&str]) -> Survey {
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
         review: Review::default(),
+        pack: 1,
     }
 }
 

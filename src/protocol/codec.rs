@@ -322,6 +322,7 @@ mod tests {
                 survey: "parking".into(),
                 question: "Should it?".into(),
                 support: "Support".into(),
+                pack: 1,
                 started_at: UnixMillis(0),
                 live: true,
             },

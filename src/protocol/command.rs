@@ -32,6 +32,12 @@ pub enum Order {
     RetryFailed,
     /// Send the detail of one persona, now.
     Inspect { persona: PersonaIndex },
+    /// Send the talk with a persona, and again whenever something is said in it.
+    OpenTalk { persona: PersonaIndex },
+    /// Say something to a persona whose talk is open.
+    Say { persona: PersonaIndex, text: String },
+    /// The talk is no longer looked at.
+    CloseTalk { persona: PersonaIndex },
     /// Send the snapshot again: what a front end asks for after a gap.
     SendSnapshot,
     /// Replay faster, or slower, by a step. Only for a replay.

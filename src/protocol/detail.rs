@@ -21,6 +21,9 @@ pub struct PersonaDetail {
     /// What the critics were not content with.
     #[serde(default)]
     pub flags: Vec<String>,
+    /// How many personas answered in one call, this one among them; `None` where it was alone.
+    #[serde(default)]
+    pub packed: Option<u32>,
     /// Why the interview failed.
     pub failure: Option<Failure>,
     /// What the model said instead of an answer, where it declined.

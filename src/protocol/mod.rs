@@ -5,6 +5,7 @@
 //! engine --> Update::Snapshot   once, on joining, and after a gap
 //!        --> Update::Delta      what changed since, merged, at most ten times a second
 //!        --> Update::Detail     one persona, when asked for
+//!        --> Update::Talk       a talk with a persona, when opened and whenever something is said
 //!        --> Update::Applied    what became of a command
 //! front end --> Command { id, order }
 //! ```
@@ -16,6 +17,7 @@ mod hello;
 mod meters;
 mod outlet;
 mod snapshot;
+mod talk;
 mod update;
 
 pub use command::{Command, CommandId, CommandOutcome, LimitValue, Order};
@@ -27,6 +29,7 @@ pub use meters::{
 };
 pub use outlet::{FrontEndId, Incoming, Outlet};
 pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};
+pub use talk::{Conversation, LONGEST_SAID};
 pub use update::Update;
 
 /// The version of these types. A front end says it on joining; an engine of another version

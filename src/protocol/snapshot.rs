@@ -18,6 +18,9 @@ pub struct RunHeader {
     /// What the support level means.
     pub support: String,
     pub started_at: UnixMillis,
+    /// How many personas are asked in one call.
+    #[serde(default)]
+    pub pack: u8,
     /// `false` for a finished run that is only looked at: commands that change it are refused.
     pub live: bool,
 }

@@ -1,6 +1,6 @@
 //! What the engine tells a front end.
 
-use super::{CommandId, CommandOutcome, Delta, PersonaDetail, Snapshot};
+use super::{CommandId, CommandOutcome, Conversation, Delta, PersonaDetail, Snapshot};
 use serde::{Deserialize, Serialize};
 
 /// One message from the engine, or from the link to it.
@@ -11,6 +11,8 @@ pub enum Update {
     Delta(Box<Delta>),
     /// The answer to [`super::Order::Inspect`].
     Detail(Box<PersonaDetail>),
+    /// A talk that is open, as it stands now.
+    Talk(Box<Conversation>),
     Applied {
         id: CommandId,
         outcome: CommandOutcome,

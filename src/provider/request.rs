@@ -14,8 +14,8 @@ pub struct TemplateSettings {
     pub model: String,
     pub temperature: f64,
     pub system_prompt: Arc<str>,
-    /// The `json_schema` object of `response_format`.
-    pub reply_schema: Arc<serde_json::Value>,
+    /// The `json_schema` object of `response_format`; `None` where plain text is wanted.
+    pub reply_schema: Option<Arc<serde_json::Value>>,
 }
 
 /// What one request asks.
@@ -66,15 +66,14 @@ impl RequestTemplate {
     /// # Errors
     /// Where a value has no form in JSON, such as a temperature that is not a number.
     pub fn new(settings: TemplateSettings, dialect: Dialect) -> Result<Self, serde_json::Error> {
-        let response_format = match dialect.format {
-            AnswerFormat::JsonSchema => Some(ResponseFormat {
-                r#type: "json_schema",
-                json_schema: Some(&settings.reply_schema),
-            }),
-            AnswerFormat::JsonObject => {
+        let response_format = match (dialect.format, settings.reply_schema.as_deref()) {
+            (AnswerFormat::JsonSchema, schema @ Some(_)) => {
+                Some(ResponseFormat { r#type: "json_schema", json_schema: schema })
+            }
+            (AnswerFormat::JsonObject, Some(_)) => {
                 Some(ResponseFormat { r#type: "json_object", json_schema: None })
             }
-            AnswerFormat::Text => None,
+            (AnswerFormat::Text, _) | (_, None) => None,
         };
         let mut before = serde_json::to_string(&Shared {
             model: &settings.model,
@@ -110,7 +109,8 @@ impl RequestTemplate {
             body.extend_from_slice(br#"},{"role":"assistant","content":"#);
             push_json_string(&mut body, &reply[..reply.floor_char_boundary(LONGEST_REPEATED)]);
             body.extend_from_slice(br#"},{"role":"user","content":"#);
-            push_json_string(&mut body, &repair_prompt(problem));
+            let in_json = self.settings.reply_schema.is_some();
+            push_json_string(&mut body, &repair_prompt(problem, in_json));
         }
         body.extend_from_slice(AFTER.as_bytes());
         body.extend_from_slice(self.dialect.cap.as_str().as_bytes());
@@ -125,7 +125,12 @@ impl RequestTemplate {
 const AFTER: &str = r#"}],""#;
 
 /// Asks once more for what came back in no shape, with what reading it said.
-fn repair_prompt(problem: &str) -> String {
+fn repair_prompt(problem: &str, in_json: bool) -> String {
+    if !in_json {
+        return format!(
+            "That cannot be read as an answer: {problem}. Say it again in plain words."
+        );
+    }
     format!(
         "That cannot be read as the answer: {problem}. Give the same answer again as one JSON \
          object of the shape asked for, with every field in it, and nothing before or after it."
@@ -180,7 +185,7 @@ mod tests {
             model: "gpt-4o-mini".to_owned(),
             temperature: 0.7,
             system_prompt: system_prompt.into(),
-            reply_schema: Arc::new(json!({"name": "answer"})),
+            reply_schema: Some(Arc::new(json!({"name": "answer"}))),
         };
         let mut dialect = Dialect::new(OutputCapField::MaxCompletionTokens);
         dialect.format = format;
@@ -222,6 +227,22 @@ mod tests {
         assert_eq!(body["messages"][2]["content"].as_str().unwrap().len(), LONGEST_REPEATED);
         let asked = body["messages"][3]["content"].as_str().unwrap();
         assert!(asked.contains("housing is missing"), "{asked}");
+    }
+
+    #[test]
+    fn plain_text_is_asked_for_in_every_dialect() {
+        let mut settings = template("s", AnswerFormat::JsonSchema).settings;
+        settings.reply_schema = None;
+        let mut dialect = Dialect::new(OutputCapField::MaxCompletionTokens);
+        for format in [AnswerFormat::JsonSchema, AnswerFormat::JsonObject, AnswerFormat::Text] {
+            dialect.format = format;
+            let template = RequestTemplate::new(settings.clone(), dialect).unwrap();
+            let repair = Some(Repair { reply: "{}", problem: "an answer in words is missing" });
+            let body = body(&template, &Question { user_prompt: "u", output_cap: 7, repair });
+            assert_eq!(body.get("response_format"), None);
+            let asked = body["messages"][3]["content"].as_str().unwrap();
+            assert!(!asked.contains("JSON"), "{asked}");
+        }
     }
 
     #[test]

@@ -5,15 +5,17 @@ use super::{
     chance::Chance,
     character::{Stance, is_support},
     conduct::Conduct,
-    critic,
+    critic, critique,
     facts::Facts,
     form::Form,
     narrative::Speaker,
+    packed,
     remembered::Remembered,
     request::{ChatRequest, Wanted},
     required,
     slip::Slipped,
     stock::Stock,
+    talk,
     task::{Task, without_answers},
     topic::Topic,
 };
@@ -29,6 +31,14 @@ pub fn answer(
     conduct: &Conduct,
     topics: &Remembered<Topic>,
 ) -> String {
+    if let Wanted::Form(form) | Wanted::FormInText(form) = &request.wanted {
+        if critique::is_wanted(form) {
+            return critique::critique(request, topics).to_string();
+        }
+        if let Some(one) = packed::wanted(form) {
+            return packed::answers(request, one, seed, conduct, topics).to_string();
+        }
+    }
     let again;
     let messages = match task {
         Task::Answer => &request.messages,
@@ -48,14 +58,19 @@ pub fn answer(
     };
     if let Task::Judge { scope, given } = task {
         let verdict = critic::verdict(*scope, &facts, given, form, conduct, content());
-        return packed(verdict, request, &facts);
+        return fenced(verdict, request, &facts);
     }
     let required = required::of(messages);
     let stance = Stance::of(&facts, form, seed);
     let speaker = Speaker::new(&facts, &stance, required);
+    if request.wanted == Wanted::Text
+        && let Some(said) = talk::reply(request, &facts, &speaker, topics)
+    {
+        return said;
+    }
     if let Task::FollowUp { given, topics } = task {
         let answer = again::follow_up(given, topics, &speaker, conduct, content());
-        return packed(answer, request, &facts);
+        return fenced(answer, request, &facts);
     }
     let slip = conduct.slip(facts.chance.with(b"slip")).filter(|_| *task == Task::Answer);
     let slipped = slip.map(|slip| Slipped::make(slip, &facts, &stance, &speaker, required));
@@ -70,7 +85,7 @@ pub fn answer(
         (_, Some(form)) => {
             let filled = serde_json::to_string(&filler.field(form, ""))
                 .expect("a form is filled in with texts, numbers and lists of them");
-            packed(filled, request, &facts)
+            fenced(filled, request, &facts)
         }
         (Wanted::Json, None) => serde_json::json!({ "narrative": filler.narrative() }).to_string(),
         (_, None) => filler.narrative(),
@@ -78,7 +93,7 @@ pub fn answer(
 }
 
 /// Asked in words alone, a model fences its JSON as often as not.
-fn packed(json: String, request: &ChatRequest, facts: &Facts) -> String {
+fn fenced(json: String, request: &ChatRequest, facts: &Facts) -> String {
     match request.wanted {
         Wanted::FormInText(_) if facts.chance.with(b"fence").happens(0.5) => {
             format!("```json\n{json}\n```")

@@ -11,7 +11,9 @@
 //!    `character` makes a stance of that; `narrative` puts it into words from `stock`, with the
 //!    topics that its domain has `required`; the `form` that the JSON schema describes, or that the
 //!    prompt shows (`sketch`), is filled in, with a `slip` where `conduct` has one. `again` is what
-//!    a persona says when it is asked once more, `critic` what is said of an answer
+//!    a persona says when it is asked once more, `critic` what is said of an answer; `critique`
+//!    judges a survey's question, `packed` asks several at once and `talk` goes on with a
+//!    conversation
 //! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
 //! 5. `slots`: how many are served at once, and the line before them
 //! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
@@ -38,6 +40,7 @@ mod character;
 mod conduct;
 mod control;
 mod critic;
+mod critique;
 mod delivery;
 mod draft;
 mod embeddings;
@@ -51,6 +54,7 @@ mod limits;
 mod narrative;
 mod options;
 mod outage;
+mod packed;
 mod rate_headers;
 mod refusals;
 mod remembered;
@@ -66,6 +70,7 @@ mod slots;
 mod speed;
 mod stats;
 mod stock;
+mod talk;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use super::json::{parse_answer, parse_attributes};
 use crate::model::{
     Attempt, AttemptTiming, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona,
-    PersonaIndex, Step, UnixMillis, Usage,
+    PersonaIndex, Step, Turn, UnixMillis, Usage,
 };
 use rusqlite::{
     Error, Result, Row,
@@ -98,6 +98,22 @@ pub(super) const STEP_COLUMNS: &str = "at, stage, event";
 
 pub(super) fn step(row: &Row<'_>) -> Result<Step> {
     Ok(Step { at: UnixMillis(row.get(0)?), stage: word(row, 1)?, event: json(row, 2)? })
+}
+
+/// The columns that [`turn`] reads.
+pub(super) const TURN_COLUMNS: &str =
+    "at, said_by, text, prompt_tokens, completion_tokens, cached_tokens";
+
+pub(super) fn turn(row: &Row<'_>) -> Result<Turn> {
+    let usage = match row.get_ref(3)? {
+        ValueRef::Null => None,
+        _ => Some(Usage {
+            prompt_tokens: count(row, 3)?,
+            completion_tokens: count(row, 4)?,
+            cached_tokens: count(row, 5)?,
+        }),
+    };
+    Ok(Turn { at: UnixMillis(row.get(0)?), by: word(row, 1)?, text: row.get(2)?, usage })
 }
 
 /// An endpoint's number and what it has counted: its number, then the three counts.

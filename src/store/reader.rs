@@ -5,7 +5,7 @@
 use super::{StoreError, connection, decode, lock};
 use crate::model::{
     Attempt, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona, PersonaIndex, RunPhase,
-    RunSummary, Step, StopReason, Survey, UnixMillis, Usage,
+    RunSummary, Step, StopReason, Survey, Turn, UnixMillis, Usage,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::path::{Path, PathBuf};
@@ -288,6 +288,34 @@ impl RunReader {
         let sql =
             format!("SELECT {} FROM step WHERE persona = ? ORDER BY number", decode::STEP_COLUMNS);
         self.all(&sql, [index.0], decode::step)
+    }
+
+    /// How many personas answered in one call, this one among them; `None` where it was alone.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn packed(&self, index: PersonaIndex) -> Result<Option<u32>, StoreError> {
+        let sql = "SELECT personas FROM packed WHERE persona = ?";
+        self.maybe(sql, [index.0], |row| row.get(0))
+    }
+
+    /// What was said in the talk with a persona, oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn talk(&self, index: PersonaIndex) -> Result<Vec<Turn>, StoreError> {
+        let sql =
+            format!("SELECT {} FROM talk WHERE persona = ? ORDER BY number", decode::TURN_COLUMNS);
+        self.all(&sql, [index.0], decode::turn)
+    }
+
+    /// The first persona with this id of its own; `None` where there is none. Looks through all.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn persona_with_id(&self, id: &str) -> Result<Option<PersonaIndex>, StoreError> {
+        let sql = "SELECT min(persona) FROM persona WHERE id = ?";
+        self.one(sql, [id], |row| Ok(row.get::<_, Option<u32>>(0)?.map(PersonaIndex)))
     }
 
     /// The number of an interview's last attempt, or 0: a resumed interview counts on from it.

@@ -2,7 +2,7 @@
 
 use super::{Kept, Spending};
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step,
+    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step, Turn,
 };
 
 /// One fact to be kept.
@@ -14,6 +14,17 @@ pub enum Record {
         persona: PersonaIndex,
         number: u32,
         step: Box<Step>,
+    },
+    /// Something was said in a talk with a persona; `number` counts its turns from 0.
+    Talked {
+        persona: PersonaIndex,
+        number: u32,
+        turn: Box<Turn>,
+    },
+    /// A persona answered in one call with others: so many in all.
+    Packed {
+        persona: PersonaIndex,
+        personas: u32,
     },
     /// The interview is over. `attempts` counts all it ever took.
     Finished {

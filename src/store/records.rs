@@ -11,6 +11,8 @@ pub struct ExportRecord {
     pub fate: Option<Fate>,
     /// All that were made so far.
     pub attempts: u32,
+    /// How many personas answered in one call, this one among them; `None` where it was alone.
+    pub packed: Option<u32>,
 }
 
 impl ExportRecord {
@@ -32,7 +34,8 @@ impl RunReader {
     ) -> Result<(), E> {
         let sql = format!(
             "SELECT {}, {}, coalesce(i.attempts, \
-             (SELECT count(*) FROM attempt a WHERE a.persona = p.persona)) \
+             (SELECT count(*) FROM attempt a WHERE a.persona = p.persona)), \
+             (SELECT personas FROM packed k WHERE k.persona = p.persona) \
              FROM persona p LEFT JOIN interview i USING (persona) LEFT JOIN fate f USING (persona) \
              ORDER BY p.persona",
             decode::PERSONA_COLUMNS,
@@ -72,5 +75,10 @@ fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExportRecord> {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(decode::fate(row, 4)?),
     };
-    Ok(ExportRecord { persona: decode::persona(row)?, fate, attempts: row.get(9)? })
+    Ok(ExportRecord {
+        persona: decode::persona(row)?,
+        fate,
+        attempts: row.get(9)?,
+        packed: row.get(10)?,
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::{Record, json::AnswerAsJson, queue::Entry};
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step,
+    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step, Turn,
     UnixMillis,
 };
 use rusqlite::{CachedStatement, Connection, Error, Transaction, TransactionBehavior, params};
@@ -63,6 +63,8 @@ impl<'c> Rows<'c> {
         match &entry.record {
             Record::Attempted(attempt) => self.attempted(attempt),
             Record::Stepped { persona, number, step } => self.stepped(*persona, *number, step),
+            Record::Packed { persona, personas } => self.packed(*persona, *personas),
+            Record::Talked { persona, number, turn } => self.talked(*persona, *number, turn),
             Record::Finished { persona, fate, attempts } => {
                 self.finished(*persona, fate, *attempts, self.wall_clock(entry))
             }
@@ -114,6 +116,30 @@ impl<'c> Rows<'c> {
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO step VALUES (?,?,?,?,?)")?
             .execute(params![persona.0, number, step.at.0, step.stage.as_str(), event])?;
+        Ok(())
+    }
+
+    fn packed(&self, persona: PersonaIndex, personas: u32) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO packed VALUES (?,?)")?
+            .execute(params![persona.0, personas])?;
+        Ok(())
+    }
+
+    fn talked(&self, persona: PersonaIndex, number: u32, turn: &Turn) -> rusqlite::Result<()> {
+        let usage = turn.usage.as_ref();
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO talk VALUES (?,?,?,?,?,?,?,?)")?
+            .execute(params![
+                persona.0,
+                number,
+                turn.at.0,
+                turn.by.as_str(),
+                turn.text,
+                usage.map(|u| integer(u.prompt_tokens)),
+                usage.map(|u| integer(u.completion_tokens)),
+                usage.map(|u| integer(u.cached_tokens)),
+            ])?;
         Ok(())
     }
 

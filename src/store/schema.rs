@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5678_506f;
 
 /// The version of the tables, kept as `user_version`.
 ///
-/// 1: the first. 2: `step`, `flag` and `attempt.from_cache` were added.
+/// 1: the first. 2: what is in [`ADDED_IN_2`].
 pub(super) const VERSION: i32 = 2;
 
 /// Bytes a page: the size at which 1,000,000 answers of 2 KB took 10 s. It must be set before WAL.
@@ -85,7 +85,9 @@ CREATE TABLE phase_change (
 
 /// What came with version 2. `step` is the timeline of an interview that has several stages, in
 /// JSON; `flag` has what critics were not content with; `spending`, in picodollars, what may have
-/// been spent that no attempt shows; `from_cache` is 1 where nothing was sent.
+/// been spent that no attempt shows; `from_cache` is 1 where nothing was sent; `talk` has what was
+/// said to a persona after its answer, and what it said; `packed` those that answered in one call
+/// with others, and how many they were.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -106,6 +108,21 @@ CREATE TABLE flag (
     issue TEXT NOT NULL,
     PRIMARY KEY (persona, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE talk (
+    persona INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    said_by TEXT NOT NULL,
+    text TEXT NOT NULL,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    cached_tokens INTEGER,
+    PRIMARY KEY (persona, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE packed (
+    persona INTEGER PRIMARY KEY,
+    personas INTEGER NOT NULL
+) STRICT;
 ALTER TABLE attempt ADD COLUMN from_cache INTEGER NOT NULL DEFAULT 0;
 ";
 

@@ -39,6 +39,8 @@ pub enum Action {
     Freeze,
     Find,
     Erase,
+    EraseWord,
+    Talk,
     Quit,
     Detach,
     FinishAndStop,
@@ -50,7 +52,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -83,6 +85,8 @@ impl Action {
         Self::Freeze,
         Self::Find,
         Self::Erase,
+        Self::EraseWord,
+        Self::Talk,
         Self::Quit,
         Self::Detach,
         Self::FinishAndStop,

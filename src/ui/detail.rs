@@ -94,6 +94,14 @@ impl Writer<'_> {
             self.head("Refusal");
             self.put(Role::Refused, refusal);
         }
+        if let Some(packed) = detail.packed {
+            let words = format!(
+                "answered in one call with {} others: they saw one another, so that it may lean \
+                 towards them",
+                packed.saturating_sub(1)
+            );
+            self.put(Role::Warning, &words);
+        }
         if !detail.flags.is_empty() {
             self.head("Not settled");
             for issue in &detail.flags {

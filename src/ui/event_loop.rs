@@ -184,6 +184,12 @@ impl Dashboard {
             }
             Event::FocusGained => self.apply(Input::Focused(true)),
             Event::FocusLost => self.apply(Input::Focused(false)),
+            Event::Paste(text) if self.state.context() == Context::Talk => {
+                self.urgent = true;
+                for c in text.chars() {
+                    self.apply(Input::Typed(if c.is_whitespace() { ' ' } else { c }));
+                }
+            }
             // A pasted text is no series of commands.
             Event::Key(_) | Event::Mouse(_) | Event::Paste(_) => {}
         }
@@ -193,7 +199,7 @@ impl Dashboard {
         let context = self.state.context();
         let typed = match key.code {
             KeyCode::Char(c)
-                if context == Context::Find
+                if matches!(context, Context::Find | Context::Talk)
                     && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
             {
                 Some(c)

@@ -216,6 +216,7 @@ pub fn snapshot(total: u32) -> Snapshot {
             survey: "parking-minimums".to_owned(),
             question: "Should the council stop requiring car spaces?".to_owned(),
             support: "Support for the proposal".to_owned(),
+            pack: 1,
             started_at: UnixMillis(NOW.0 - 761_000),
             live: true,
         },
@@ -300,6 +301,7 @@ pub fn detail(persona: u32, status: S) -> PersonaDetail {
                 attribute("tenure", "rents"),
             ],
         },
+        packed: None,
         status,
         activity: (!status.is_over() && status != S::Queued).then(|| Activity {
             since: UnixMillis(NOW.0 - 4_000),

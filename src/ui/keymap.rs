@@ -21,14 +21,16 @@ pub enum Context {
     Help,
     History,
     Find,
+    Talk,
 }
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Replay,
         Self::Dashboard,
         Self::Inspector,
+        Self::Talk,
         Self::History,
         Self::Quit,
         Self::Find,
@@ -47,6 +49,7 @@ impl Context {
             Self::Help => &[Self::Help, Self::Everywhere],
             Self::History => &[Self::History, Self::Everywhere],
             Self::Find => &[Self::Find, Self::Everywhere],
+            Self::Talk => &[Self::Talk, Self::Everywhere],
         }
     }
 }
@@ -62,6 +65,7 @@ impl fmt::Display for Context {
             Self::Help => "Help",
             Self::History => "History of limits",
             Self::Find => "Find",
+            Self::Talk => "Talk",
         })
     }
 }
@@ -109,6 +113,7 @@ struct File {
     help: Vec<Entry>,
     history: Vec<Entry>,
     find: Vec<Entry>,
+    talk: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +147,7 @@ impl Keymap {
             (Context::Replay, file.replay),
             (Context::Dashboard, file.dashboard),
             (Context::Inspector, file.inspector),
+            (Context::Talk, file.talk),
             (Context::History, file.history),
             (Context::Quit, file.quit),
             (Context::Find, file.find),

@@ -202,6 +202,11 @@ impl Places {
         if self.tier == Tier::Everything { self.grid.union(self.lower) } else { self.body }
     }
 
+    /// Where a talk goes.
+    pub fn talk(&self) -> Rect {
+        self.inspector()
+    }
+
     /// Where the history of limits goes, over the rest.
     pub fn history(&self) -> Rect {
         centered(self.body, 110, self.body.height)

@@ -36,6 +36,7 @@ mod signals;
 mod ssh;
 pub mod state;
 mod steps;
+mod talk_lines;
 mod terminal;
 pub mod text;
 pub mod theme;

@@ -30,6 +30,7 @@ pub fn survey() -> Survey {
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
         review: Review::default(),
+        pack: 1,
     }
 }
 
@@ -145,6 +146,7 @@ pub fn make_first_version(path: &Path) {
     let file = rusqlite::Connection::open(path).unwrap();
     file.execute_batch(
         "DROP TABLE step; DROP TABLE flag; DROP TABLE spending; \
+         DROP TABLE talk; DROP TABLE packed; \
          ALTER TABLE attempt DROP COLUMN from_cache; PRAGMA user_version = 1",
     )
     .unwrap();

@@ -44,7 +44,9 @@ pub(super) fn work(
     let own = u64::try_from(own).unwrap_or(u64::MAX);
     let shared: u64 = forms
         .iter()
-        .map(|form| counter.shared(prompts.system(*form), &form.schema(survey)).0)
+        .map(|form| {
+            counter.shared(prompts.system(*form), &form.schema(survey).unwrap_or_default()).0
+        })
         .sum();
     let judged = (calls - 1) * (answer.low + answer.high) / 2;
     let average = |answer: u64, verdict: u64| (answer + (calls - 1) * verdict) / calls;

@@ -89,7 +89,10 @@ impl Stages {
     ) -> Result<Asked, PromptError> {
         let Some(answer) = standing.answer() else { return answer::ask(&self.prompts, persona) };
         match stage {
-            Stage::Answer | Stage::Repair => answer::ask(&self.prompts, persona),
+            // The last three are no stages of an interview, and never follow.
+            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat | Stage::Packed => {
+                answer::ask(&self.prompts, persona)
+            }
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
             }
@@ -113,7 +116,10 @@ impl Stages {
             | Stage::Repair
             | Stage::FollowUp
             | Stage::Mend
-            | Stage::FinalConsistency => false,
+            | Stage::FinalConsistency
+            | Stage::Critique
+            | Stage::Chat
+            | Stage::Packed => false,
         }
     }
 
@@ -130,7 +136,9 @@ impl Stages {
         let survey = &self.survey;
         let Some(answer) = standing.answer() else { return answer::read(survey, reply) };
         match stage {
-            Stage::Answer | Stage::Repair => answer::read(survey, reply),
+            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat | Stage::Packed => {
+                answer::read(survey, reply)
+            }
             Stage::Consistency => consistency::read(survey, answer, reply),
             Stage::FinalConsistency => consistency::read_last(survey, answer, reply),
             Stage::FollowUp => follow_up::read(survey, &self.coverage, answer, reply),

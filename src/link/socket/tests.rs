@@ -33,6 +33,7 @@ fn snapshot(total: usize) -> Update {
             survey: "a".into(),
             question: "Should it?".into(),
             support: "Support".into(),
+            pack: 1,
             started_at: UnixMillis(0),
             live: true,
         },

@@ -61,6 +61,7 @@ impl UiState {
                 Action::Back => self.overlay = Overlay::None,
                 _ => {}
             },
+            Overlay::Talk => self.in_talk(action, effects),
             Overlay::None => self.on_dashboard(action, effects),
         }
     }
@@ -99,7 +100,9 @@ impl UiState {
             Action::Freeze => self.freeze(effects),
             Action::Find => self.overlay = Overlay::Find { typed: String::new() },
             Action::Quit => self.quit(effects),
+            Action::Talk => self.open_talk(effects),
             Action::Erase
+            | Action::EraseWord
             | Action::FinishAndStop
             | Action::StopNow
             | Action::Detach
@@ -110,6 +113,9 @@ impl UiState {
     }
 
     pub(super) fn typed(&mut self, c: char) {
+        if self.overlay == Overlay::Talk {
+            return self.typed_in_talk(c);
+        }
         if let Overlay::Find { typed } = &mut self.overlay
             && typed.chars().count() < LONGEST_PROMPT
             && !c.is_control()

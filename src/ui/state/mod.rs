@@ -4,7 +4,7 @@
 //! clock, a signal) and says as [`Effect`]s what is to be done outside. Drawing reads the state
 //! and changes nothing. `mirror` is the run, `grid` the view of its personas, `orders` what was
 //! asked of the engine, `holders` who keeps a limit where it is, `inspection` the persona looked
-//! at, `panels` what is in sight, `keys` what each action does and `tuning` what it orders.
+//! at, `talk` what is said to it, `panels` what is in sight, `keys` what each action does and `tuning` what it orders.
 
 mod grid;
 mod holders;
@@ -17,6 +17,9 @@ mod panels;
 mod properties;
 #[cfg(test)]
 mod replay_tests;
+mod talk;
+#[cfg(test)]
+mod talk_tests;
 #[cfg(test)]
 mod tests;
 mod tuning;
@@ -28,6 +31,7 @@ pub use inspection::Inspection;
 pub use mirror::Mirror;
 pub use orders::{Notice, Orders, Tone};
 pub use panels::{Lower, Overlay, Panel};
+pub use talk::Talk;
 
 use super::{
     Attachment, Exit,
@@ -139,6 +143,8 @@ pub struct UiState {
     pub overlay: Overlay,
     pub inspector_open: bool,
     pub inspection: Option<Inspection>,
+    /// Set while [`Overlay::Talk`] is open.
+    pub talk: Option<Talk>,
     pub orders: Orders,
     pub notice: Option<Notice>,
     pub frozen: Option<Frozen>,
@@ -193,6 +199,7 @@ impl UiState {
             overlay: Overlay::None,
             inspector_open: false,
             inspection: None,
+            talk: None,
             orders: Orders::default(),
             notice: None,
             frozen: None,
@@ -258,6 +265,7 @@ impl UiState {
         self.frozen.is_none()
             && (self.run.as_ref().is_some_and(Mirror::moving)
                 || self.fresh_notice().is_some()
+                || self.talk.as_ref().is_some_and(|talk| talk.thinking_since().is_some())
                 || (!self.ended()
                     && !self.engine_gone
                     && self.inspection.as_ref().is_some_and(Inspection::ticks)))
@@ -344,8 +352,12 @@ impl UiState {
                 }
                 self.clamp_scroll();
             }
+            Update::Talk(talk) => self.talked(*talk),
             Update::Applied { id, outcome } => {
                 let (order, notice) = self.orders.answered(id, outcome, self.now);
+                if let (Some(order), Some(notice)) = (&order, &notice) {
+                    self.talk_refused(order, &notice.text);
+                }
                 if let (Some(Order::Inspect { persona }), Some(notice)) = (&order, &notice)
                     && let Some(inspection) = &mut self.inspection
                     && inspection.persona == *persona
@@ -378,7 +390,9 @@ impl UiState {
             self.stands_still = to_be_mended(&snapshot.phase).is_some();
         }
         let was_running = self.run.as_ref().is_some_and(|run| !run.ended());
-        self.reconnecting = false;
+        if std::mem::take(&mut self.reconnecting) {
+            self.open_talk_again(effects);
+        }
         self.frozen = None;
         let run = Mirror::new(snapshot, self.now);
         self.orders.settle(&run.meters);

@@ -161,7 +161,13 @@ impl Orders {
                 self.adaptation = None;
             }
             // What the screen asks for on its own account needs no word, unless it failed.
-            Some(Order::Inspect { .. } | Order::SendSnapshot) if !refused => {
+            Some(
+                Order::Inspect { .. }
+                | Order::SendSnapshot
+                | Order::OpenTalk { .. }
+                | Order::Say { .. }
+                | Order::CloseTalk { .. },
+            ) if !refused => {
                 return (order, None);
             }
             _ => {}

@@ -56,6 +56,8 @@ pub enum Overlay {
     Find {
         typed: String,
     },
+    /// A talk with one persona.
+    Talk,
     /// How the limits changed, newest first.
     History {
         scroll: usize,
@@ -90,6 +92,7 @@ impl UiState {
             Overlay::Help { .. } => Context::Help,
             Overlay::Find { .. } => Context::Find,
             Overlay::History { .. } => Context::History,
+            Overlay::Talk => Context::Talk,
             Overlay::None if self.inspector_open => Context::Inspector,
             Overlay::None => match self.attachment {
                 Attachment::Replay => Context::Replay,
@@ -130,6 +133,7 @@ impl UiState {
         self.arrange();
         self.fit_grid();
         self.clamp_scroll();
+        self.clamp_talk();
     }
 
     /// Gives every part its place, by the size and by what the run has to show.

@@ -43,6 +43,9 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     } else if let Some(end) = ends(run, state, look, area.width >= 60) {
         pieces.push((Role::Text, format!("  {end}")));
     }
+    if run.header.pack > 1 && area.width >= 60 {
+        pieces.push((Role::Warning, format!("  packed by {}", run.header.pack)));
+    }
     // The name gives way to what changes.
     let taken: usize = pieces.iter().map(|(_, words)| text::width(words)).sum();
     let room = usize::from(area.width).saturating_sub(taken + 3).min(LONGEST_NAME);

@@ -20,6 +20,7 @@ mod rates;
 mod requests;
 mod slots;
 mod tabs;
+mod talk;
 mod tiny;
 mod tokens;
 
@@ -97,6 +98,7 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
         Overlay::None | Overlay::Find { .. } => {}
         Overlay::Quit => quit::draw(frame, places.body, state, look),
         Overlay::Help { scroll } => help::draw(frame, places.body, *scroll, look),
+        Overlay::Talk => talk::draw(frame, places.talk(), state, look),
         Overlay::History { scroll } => history::draw(frame, places.history(), *scroll, state, look),
     }
     if look.glyphs.ascii {

@@ -510,3 +510,42 @@ proptest! {
         prop_assert!(width < 3 || height == 0 || !text(&frame).trim().is_empty());
     }
 }
+
+#[test]
+fn a_talk_at_every_size() {
+    use crate::{
+        model::{PersonaIndex, Turn, TurnBy, UnixMillis, Usage},
+        protocol::Conversation,
+    };
+    let turn = |by, text: &str, usage| Turn { at: fixture::NOW, by, text: text.into(), usage };
+    let usage = Usage { prompt_tokens: 1_180, completion_tokens: 64, cached_tokens: 0 };
+    for (width, height) in SIZES {
+        let mut state = fixture::state(width, height, 5_000);
+        state.apply(Input::Update(Update::Delta(Box::new(fixture::delta(&[(7, S::Done)])))));
+        state.grid.go_to(PersonaIndex(7), &state.run.as_ref().unwrap().statuses.clone());
+        state.apply(Input::Act(Action::Talk));
+        let conversation = Conversation {
+            persona: PersonaIndex(7),
+            id: "p-7".into(),
+            turns: vec![
+                turn(TurnBy::Asker, "Would you say the same if you had a car?", None),
+                turn(
+                    TurnBy::Persona,
+                    "I would have to think about it. Parking is dear here.",
+                    Some(usage),
+                ),
+                turn(TurnBy::Asker, "And your sister?", None),
+                turn(TurnBy::Notice, "no answer: timeout: nothing came within 60 s", None),
+                turn(TurnBy::Asker, "What would change your mind?", None),
+            ],
+            thinking_since: Some(UnixMillis(fixture::NOW.0 - 3_000)),
+            closed: None,
+        };
+        state.apply(Input::Update(Update::Talk(Box::new(conversation))));
+        for c in "take your time".chars() {
+            state.apply(Input::Typed(c));
+        }
+        let frame = drawn(&state, &fixture::look(Glyphs::UNICODE, theme::DEFAULT));
+        insta::assert_snapshot!(format!("{width}x{height}_talk"), text(&frame));
+    }
+}

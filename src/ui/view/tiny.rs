@@ -32,6 +32,10 @@ fn summary(state: &UiState, look: &Look) -> Vec<Piece> {
             return footer::keys(look, state.context());
         }
         Overlay::Find { typed } => return vec![(Role::Text, format!("find: {typed}_"))],
+        Overlay::Talk => {
+            let typed = state.talk.as_ref().map_or("", |talk| talk.input.value());
+            return vec![(Role::Text, format!("say: {typed}_"))];
+        }
         Overlay::None | Overlay::Help { .. } | Overlay::History { .. } => {}
     }
     let Some(run) = &state.run else { return vec![(Role::Dim, "voxpop starting".to_owned())] };

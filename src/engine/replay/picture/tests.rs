@@ -31,6 +31,7 @@ fn header() -> RunHeader {
         question: "Why?".to_owned(),
         support: "Support".to_owned(),
         started_at: START,
+        pack: 1,
         live: true,
     }
 }
