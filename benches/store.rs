@@ -15,7 +15,8 @@ use voxpop::{
     export::{Format, export},
     model::{
         Answer, Attempt, AttemptTiming, Attribute, EndpointIndex, Fate, Grid, InterviewStatus,
-        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Survey, UnixMillis, Usage,
+        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Summarizing, Survey,
+        UnixMillis, Usage,
     },
     store::{AnswerAsJson, Import, NewRun, Notice, OpenRun, Record, RunReader, Writer, run_path},
 };
@@ -82,6 +83,7 @@ fn import(path: &Path, personas: u32) -> OpenRun {
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
         review: Review::default(),
+        summary: Summarizing::default(),
     };
     let settings = serde_json::Value::Null;
     let run =

@@ -110,6 +110,8 @@ pub struct PreparedRun {
     pub open: OpenRun,
     /// Whether nobody was asked before.
     pub fresh: bool,
+    /// Nobody is asked: only what the answers come to is made.
+    pub only_analysis: bool,
     pub log: LogRing,
 }
 
@@ -133,6 +135,7 @@ pub fn see_through(
             config: run.config,
             open: run.open,
             fresh: run.fresh,
+            only_analysis: run.only_analysis,
             front_ends,
             log: run.log,
         }));
@@ -150,6 +153,32 @@ pub fn see_through(
         &run.handle,
     );
     Ok(Exit::of_run(&end.summary, &end.phase))
+}
+
+/// Carries a run's analysis through, and shows nothing of it: SIGINT ends it after what is in
+/// flight, and a second one at once.
+///
+/// # Errors
+/// As [`see_through`].
+pub fn summarize(run: PreparedRun) -> Result<RunEnd, Problem> {
+    runtime()?.block_on(async {
+        signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
+        let (link, front_ends) = link::in_process(false);
+        let engine = tokio::spawn(engine::run(EngineParts {
+            header: run.header,
+            config: run.config,
+            open: run.open,
+            fresh: run.fresh,
+            only_analysis: run.only_analysis,
+            front_ends,
+            log: run.log,
+        }));
+        let interrupts = signals::interrupts(HangUp::Interrupts).map_err(Problem::could_not_run)?;
+        tokio::spawn(stop_on(interrupts, ordering(link.orders()), Duration::MAX));
+        headless::watch(link, headless::Format::Plain, io::sink()).await;
+        let end = engine.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
+        end.map_err(Problem::could_not_run)
+    })
 }
 
 /// Shows a run without running it.

@@ -66,7 +66,15 @@ impl NewRunFile {
     pub(super) fn prepared(self, config: Config, log: LogRing) -> Result<PreparedRun, Problem> {
         self.progress.done();
         let open = self.import.finish().map_err(Problem::could_not_run)?;
-        Ok(PreparedRun { header: self.header, handle: self.handle, config, open, fresh: true, log })
+        Ok(PreparedRun {
+            header: self.header,
+            handle: self.handle,
+            config,
+            open,
+            fresh: true,
+            only_analysis: false,
+            log,
+        })
     }
 }
 
@@ -80,7 +88,7 @@ pub(super) fn again(
 ) -> PreparedRun {
     let handle = runs.handle(name, open.path());
     let header = header(name, open.path(), &config.survey, UnixMillis::now(), true);
-    PreparedRun { header, handle, config, open, fresh: false, log }
+    PreparedRun { header, handle, config, open, fresh: false, only_analysis: false, log }
 }
 
 /// What a front end is told about a run.

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     cli::{AgainArgs, EndpointArgs},
-    config::{self, Keys, RunSettings, Sources},
+    config::{self, Config, Flags, Keys, RunSettings, Sources},
     error::{Exit, Problem},
     headless,
-    model::{InterviewStatus, LimitSetBy, RunPhase, RunSummary, StopReason},
+    model::{InterviewStatus, LimitSetBy, RunPhase, RunSummary, StopReason, Survey},
     store::{OpenRun, RunReader},
 };
 use std::{
@@ -48,7 +48,9 @@ pub(super) fn go_on(
         Some(RunPhase::Finished) | None => false,
     };
     let left = if failed_too { total - over + failed } else { total - over };
-    if left == 0 {
+    let summary_is_due =
+        left == 0 && crate::engine::is_due(&reader, &info.survey).map_err(store_problem)?;
+    if left == 0 && !summary_is_due {
         let hint = match (failed_too, failed) {
             (false, 1..) => {
                 format!("; `voxpop retry {}` asks the {failed} failed again", info.name)
@@ -85,9 +87,28 @@ pub(super) fn go_on(
     if !args.display.json {
         let found = if died { "its last process was killed; " } else { "" };
         let name = &info.name;
-        say(format_args!("{name}: {found}{over} of {total} interviews are over and kept"));
+        let next = if summary_is_due { "; their summary is not made yet" } else { "" };
+        say(format_args!("{name}: {found}{over} of {total} interviews are over and kept{next}"));
     }
-    let mut settings: RunSettings = serde_json::from_value(info.settings).map_err(|error| {
+    let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
+    let config = kept_config(&reader, &path, info.survey, args.limits.flags(&endpoint))?;
+    drop(reader);
+    if failed_too {
+        open.requeue_failed().map_err(store_problem)?;
+    }
+    let (log_guard, log) = start_log(runs)?;
+    Ok(Prepared::Run(Box::new(again(runs, &info.name, config, open, log)), log_guard))
+}
+
+/// The settings that a run file keeps, with what was set by hand since, under what is said now.
+pub(super) fn kept_config(
+    reader: &RunReader,
+    path: &Path,
+    survey: Survey,
+    flags: Flags,
+) -> Result<Config, Problem> {
+    let kept = reader.run().map_err(store_problem)?.settings;
+    let mut settings: RunSettings = serde_json::from_value(kept).map_err(|error| {
         Problem::could_not_run(format!(
             "the settings in {} cannot be read: {error}; was the file changed by hand?",
             path.display()
@@ -98,24 +119,18 @@ pub(super) fn go_on(
             settings.set_limit(change.endpoint, change.limit, change.to);
         }
     }
-    let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
     let sources = Sources {
-        survey: &path,
+        survey: path,
         dotenv_dir: Path::new("."),
         environment: &|name| std::env::var(name).ok(),
-        flags: &args.limits.flags(&endpoint),
+        flags: &flags,
         keys: Keys::Fetched,
     };
-    let config = config::load_resumed(info.survey, &settings, &sources).map_err(Problem::input)?;
+    let config = config::load_resumed(survey, &settings, &sources).map_err(Problem::input)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
-    drop(reader);
-    if failed_too {
-        open.requeue_failed().map_err(store_problem)?;
-    }
-    let (log_guard, log) = start_log(runs)?;
-    Ok(Prepared::Run(Box::new(again(runs, &info.name, config, open, log)), log_guard))
+    Ok(config)
 }
 
 /// Says a line; a reader that has gone away has seen what it wanted.

@@ -7,7 +7,7 @@ use super::{
     place::Source,
     plans,
     prices::Budget,
-    review::{ReviewWord, Topics},
+    review::{ReviewWord, SummaryWord, Topics},
     scalar::{
         Checked, Line, Paragraphs, Rate, Scalar, Switch, Temperature, Whole, deserialize_checked,
         nearest, quoted,
@@ -51,6 +51,8 @@ pub(super) struct SurveyFile {
     pub review: Option<ReviewWord>,
     pub follow_ups: Option<Whole<0, 5>>,
     pub topics: Option<Topics>,
+    pub summary: Option<SummaryWord>,
+    pub themes: Option<Topics>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -71,6 +73,10 @@ pub(super) struct PromptKeys {
     relevance: Option<Template>,
     review: Option<Template>,
     judged: Option<Template>,
+    digest: Option<Template>,
+    digest_answers: Option<Template>,
+    summary: Option<Template>,
+    summary_digests: Option<Template>,
 }
 
 impl PromptKeys {
@@ -85,6 +91,10 @@ impl PromptKeys {
             (TemplateName::Relevance, self.relevance),
             (TemplateName::Review, self.review),
             (TemplateName::Judged, self.judged),
+            (TemplateName::Digest, self.digest),
+            (TemplateName::DigestAnswers, self.digest_answers),
+            (TemplateName::Summary, self.summary),
+            (TemplateName::SummaryDigests, self.summary_digests),
         ]
         .into_iter()
         .filter_map(|(name, template)| Some((name, template?.0)))

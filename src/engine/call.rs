@@ -12,14 +12,15 @@ use super::{
     interview::Interviewer,
     ledger::{Reservation, Short},
     retry::{self, Decision, Progress},
-    stages::{Asked, Standing},
+    stages::Asked,
 };
 use crate::{
     limiter::{Avoided, Feedback, Outcome, Permit, PermitRequest, Priority},
     model::{
         Attempt, AttemptTiming, EndpointIndex, Failure, FailureKind, Fate, PersonaIndex, Stage,
-        StepEvent, Tokens, UnixMillis, Usage,
+        Tokens, UnixMillis, Usage,
     },
+    prompt::AnswerError,
     provider::{Exchange, Question, Repair, Unanswered},
 };
 use std::{
@@ -39,13 +40,16 @@ const FORBIDDEN_IN_A_ROW: u32 = 3;
 /// How much higher a cap is raised for an answer that was cut off.
 const RAISED_CAP: u32 = 2;
 
-/// A call under way.
-pub(super) struct Call<'a> {
+/// Makes of a reply what the call was for, or says what is wrong with the reply.
+pub(super) type Read<'a, T> = dyn Fn(&str) -> Result<T, AnswerError> + Sync + 'a;
+
+/// A call under way, whose reply is read as a `T`.
+pub(super) struct Call<'a, T> {
     pub interviewer: &'a Interviewer,
+    /// Whom it is about: a persona, or a piece of the run as a whole.
     pub persona: PersonaIndex,
     pub asked: &'a Asked,
-    /// What the reply is read against.
-    pub standing: &'a Standing,
+    pub read: &'a Read<'a, T>,
     /// Attempts made so far, over all runs of the interview.
     pub attempts: &'a mut u32,
     progress: Progress,
@@ -55,10 +59,10 @@ pub(super) struct Call<'a> {
 }
 
 /// An attempt as it went, with what it gave.
-struct Tried {
+struct Tried<T> {
     attempt: Box<Attempt>,
-    /// What came of it; empty where it failed.
-    events: Vec<StepEvent>,
+    /// What came of it, or why nothing did.
+    given: Result<T, Failure>,
     /// The endpoint does not know a part of the request and has another way to be asked.
     other_dialect: bool,
     /// The body is what the model said, and not what a server or a proxy did.
@@ -71,30 +75,27 @@ struct Clearance {
     money: Reservation,
 }
 
-impl<'a> Call<'a> {
+impl<'a, T> Call<'a, T> {
     pub(super) fn new(
         interviewer: &'a Interviewer,
         persona: PersonaIndex,
         asked: &'a Asked,
-        standing: &'a Standing,
+        read: &'a Read<'a, T>,
         attempts: &'a mut u32,
     ) -> Self {
         let output_cap = interviewer.stages.survey.max_output_tokens;
         let progress = Progress::default();
-        Self {
-            interviewer,
-            persona,
-            asked,
-            standing,
-            attempts,
-            progress,
-            output_cap,
-            to_repair: None,
-        }
+        Self { interviewer, persona, asked, read, attempts, progress, output_cap, to_repair: None }
+    }
+
+    /// The same with a cap of its own on the reply.
+    pub(super) const fn with_cap(mut self, output_cap: u32) -> Self {
+        self.output_cap = output_cap;
+        self
     }
 
     /// Asks until there is an end: what came of it, or why nothing did.
-    pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<Vec<StepEvent>, Ending>) {
+    pub(super) async fn ask(mut self) -> (Option<Box<Attempt>>, Result<T, Ending>) {
         loop {
             let Clearance { permit, money } = match self.clearance().await {
                 Ok(clearance) => clearance,
@@ -102,10 +103,11 @@ impl<'a> Call<'a> {
             };
             *self.attempts += 1;
             let endpoint = permit.endpoint();
-            let Tried { attempt, events, other_dialect, is_the_models } =
+            let Tried { attempt, given, other_dialect, is_the_models } =
                 self.attempt(permit, money).await;
-            let Some(failure) = attempt.failure.clone() else {
-                return (Some(attempt), Ok(events));
+            let failure = match given {
+                Ok(given) => return (Some(attempt), Ok(given)),
+                Err(failure) => failure,
             };
             self.progress.spent += attempt.timing.on_the_wire;
             if other_dialect {
@@ -218,7 +220,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn attempt(&self, mut permit: Permit, money: Reservation) -> Tried {
+    async fn attempt(&self, mut permit: Permit, money: Reservation) -> Tried<T> {
         let interviewer = self.interviewer;
         let index = permit.endpoint();
         let endpoint = self.endpoint(index);
@@ -241,13 +243,10 @@ impl<'a> Call<'a> {
             endpoint.answered();
         }
         let read = match result {
-            Ok(completion) => interviewer
-                .stages
-                .read(self.asked.stage, self.standing, &completion.content)
-                .map_err(|error| {
-                    let failure = Failure::new(FailureKind::Malformed, error.to_string());
-                    (failure, Some(completion.content))
-                }),
+            Ok(completion) => (self.read)(&completion.content).map_err(|error| {
+                let failure = Failure::new(FailureKind::Malformed, error.to_string());
+                (failure, Some(completion.content))
+            }),
             Err(unanswered) => {
                 other_dialect = speaks_otherwise(endpoint, &templates, &unanswered);
                 Err((unanswered.failure, unanswered.body))
@@ -260,9 +259,9 @@ impl<'a> Call<'a> {
             on_the_wire,
             parsed: parsing.elapsed(),
         };
-        let (events, failure, body) = match read {
-            Ok(events) => (events, None, None),
-            Err((failure, body)) => (Vec::new(), Some(failure), body),
+        let (given, failure, body) = match read {
+            Ok(given) => (Ok(given), None, None),
+            Err((failure, body)) => (Err(failure.clone()), Some(failure), body),
         };
         let attempt = Box::new(Attempt {
             persona: self.persona,
@@ -278,7 +277,7 @@ impl<'a> Call<'a> {
             body,
         });
         attempt_log::log(&attempt);
-        Tried { attempt, events, other_dialect, is_the_models }
+        Tried { attempt, given, other_dialect, is_the_models }
     }
 
     /// Gives the slot back and settles tokens and money by what the provider counted.

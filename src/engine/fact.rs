@@ -1,6 +1,9 @@
 //! What interviews tell the supervisor. Facts are past: nothing can refuse them.
 
-use super::interview::LeftOff;
+use super::{
+    analysis::{Given, Piece},
+    interview::LeftOff,
+};
 use crate::model::{Attempt, Failure, Fate, PersonaIndex, Step, UnixMillis, Usd};
 
 /// One thing that happened in an interview.
@@ -16,12 +19,16 @@ pub(super) enum Fact {
     /// The interview's task ended.
     Ended {
         persona: PersonaIndex,
+        /// The persona's own, where it has one.
+        weight: Option<f64>,
         last: Option<Box<Attempt>>,
         steps: NewSteps,
         /// All of it, where the interview may go on one day.
         left_off: LeftOff,
         ending: Ending,
     },
+    /// A piece of the analysis was asked for, to an end.
+    PieceEnded { piece: Piece, last: Option<Box<Attempt>>, given: Result<Given, Ending> },
 }
 
 /// Steps that are not on file yet.

@@ -73,6 +73,7 @@ impl Drop for CrashReport<'_> {
             );
             self.interviewer.tell(Fact::Ended {
                 persona: self.persona,
+                weight: None,
                 last: None,
                 steps: NewSteps::default(),
                 left_off: LeftOff { attempts: self.attempts, steps: Vec::new() },
@@ -96,7 +97,8 @@ impl Interviewer {
         };
         let (last, steps, ending) = interview.hold().await;
         let Interview { persona, left_off, .. } = interview;
-        self.tell(Fact::Ended { persona: persona.index, last, steps, left_off, ending });
+        let weight = persona.weight;
+        self.tell(Fact::Ended { persona: persona.index, weight, last, steps, left_off, ending });
     }
 
     /// The supervisor outlives every interview but for the moment in which a run is torn down;
@@ -145,8 +147,9 @@ impl Interview<'_> {
                 }
             };
             let attempts = &mut self.left_off.attempts;
-            let call =
-                Call::new(self.interviewer, self.persona.index, &asked, &self.standing, attempts);
+            let standing = &self.standing;
+            let read = |reply: &str| stages.read(asked.stage, standing, reply);
+            let call = Call::new(self.interviewer, self.persona.index, &asked, &read, attempts);
             let (attempt, result) = call.ask().await;
             last = attempt;
             let events = match result.or_else(|ending| gave_nothing(stage, ending)) {

@@ -3,15 +3,17 @@
 use super::ledger::Books;
 use crate::{
     limiter::{EndpointReading, Limiter},
-    model::{Attempt, Failure, FailureKind, PersonaIndex, UnixMillis, Usd},
+    model::{
+        AnalysisMeter, Answer, Attempt, Failure, FailureKind, PersonaIndex, Score, UnixMillis, Usd,
+    },
     protocol::{
-        CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
-        RateSample, SlotMeter, TokenTotals,
+        CallSize, Distribution, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter,
+        RateMeter, RateSample, ScoreMeter, SlotMeter, TokenTotals,
     },
 };
 use hdrhistogram::Histogram;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -42,6 +44,16 @@ pub(super) struct RunMeters {
     ended: VecDeque<u32>,
     failures_this_second: u32,
     failed_since_success: u64,
+    /// Of the answers on disk.
+    pub distribution: Distribution,
+    /// Of answers that are not on disk yet: there are only so many of them.
+    unsaved: HashMap<PersonaIndex, Numbers>,
+}
+
+/// What the distribution counts of an answer.
+struct Numbers {
+    weight: Option<f64>,
+    scores: Vec<Option<Score>>,
 }
 
 /// What does not change during a run, and readings need.
@@ -63,6 +75,7 @@ pub(super) struct Moment<'a> {
     pub left: u32,
     pub unsaved: u32,
     pub nothing_since: Option<UnixMillis>,
+    pub analysis: Option<AnalysisMeter>,
 }
 
 impl RunMeters {
@@ -79,6 +92,8 @@ impl RunMeters {
             ended: VecDeque::from([0]),
             failures_this_second: 0,
             failed_since_success: 0,
+            distribution: Distribution::default(),
+            unsaved: HashMap::new(),
         }
     }
 
@@ -161,8 +176,21 @@ impl RunMeters {
         })
     }
 
+    /// Takes in an answer, to be counted when it is on disk.
+    pub(super) fn answered(&mut self, persona: PersonaIndex, weight: Option<f64>, answer: &Answer) {
+        let dimensions = self.distribution.scores.iter().skip(1);
+        let score = |meter: &ScoreMeter| {
+            answer.impacts.iter().find(|(key, _)| *key == meter.key).map(|(_, score)| *score)
+        };
+        let scores = std::iter::once(Some(answer.support_level)).chain(dimensions.map(score));
+        self.unsaved.insert(persona, Numbers { weight, scores: scores.collect() });
+    }
+
     /// Counts an interview that is over and on disk.
-    pub(super) fn ended(&mut self) {
+    pub(super) fn ended(&mut self, persona: PersonaIndex) {
+        if let Some(Numbers { weight, scores }) = self.unsaved.remove(&persona) {
+            self.distribution.count(weight, scores);
+        }
         if let Some(now) = self.ended.back_mut() {
             *now += 1;
         }
@@ -188,7 +216,7 @@ impl RunMeters {
 
     /// All numbers now.
     pub(super) fn read(&self, now: &Moment<'_>) -> Meters {
-        let Moment { limiter, books, over, left, unsaved, nothing_since } = *now;
+        let Moment { limiter, books, over, left, unsaved, nothing_since, analysis } = *now;
         let per_minute = self.per_minute();
         Meters {
             elapsed: self.elapsed(),
@@ -201,6 +229,7 @@ impl RunMeters {
                 .then(|| Duration::try_from_secs_f64(f64::from(left) / per_minute * 60.0).ok())
                 .flatten(),
             unsaved,
+            analysis,
             ..self.totals()
         }
     }
@@ -220,6 +249,7 @@ impl RunMeters {
             tokens: self.tokens,
             calls: self.call_size(),
             last_success: self.last_success,
+            distribution: self.distribution.clone(),
             ..Meters::default()
         }
     }

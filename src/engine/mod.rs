@@ -9,12 +9,15 @@
 //!
 //! The supervisor is the only one that changes the [`RunState`](run_state::RunState). Interviews
 //! tell it [`Fact`](fact::Fact)s; front ends send it commands; the store tells it what is on disk.
-//! An interview shows as done only after its answer was committed.
+//! An interview shows as done only after its answer was committed. When all of them are over, the
+//! `analysis` says what the answers come to.
 
 mod admission;
+mod analysis;
 mod attempt_log;
 mod call;
 mod detail;
+mod distribution;
 mod endpoint;
 mod fact;
 mod interview;
@@ -32,6 +35,7 @@ mod stages;
 mod supervisor;
 mod viewer;
 
+pub use analysis::{is_due, summarize_by_words};
 pub use setup::{EngineError, EngineParts};
 pub use supervisor::{RunEnd, run};
 pub use viewer::{ViewError, view};

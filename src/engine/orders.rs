@@ -70,6 +70,7 @@ impl Supervisor {
             Order::StopNow => {
                 self.drain();
                 self.state.abort(|_| true);
+                self.analysis.stop(true);
                 applied("stopping now")
             }
         };
@@ -161,6 +162,7 @@ impl Supervisor {
             self.give_back(persona);
         }
         self.meters.forget_failed();
+        self.analysis.again();
         if self.ended.take().is_some() {
             self.meters.restart_clock();
             self.resume();
@@ -210,6 +212,7 @@ impl Supervisor {
             self.interviewer.stopping.store(true, Ordering::Release);
             self.limiter.pause();
             self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.analysis.stop(false);
             self.enter(RunPhase::Draining);
         }
     }

@@ -1,7 +1,10 @@
 //! The thread that reads the run file for the engine, so that a slow disk holds up nobody who
 //! sends.
 
-use super::interview::{LeftOff, Queued};
+use super::{
+    analysis::{Desk, Got, Task},
+    interview::{LeftOff, Queued},
+};
 use crate::{
     model::{Attempt, Fate, Persona, PersonaIndex, Step},
     protocol::FrontEndId,
@@ -16,6 +19,8 @@ pub(super) enum Request {
     Fetch(Vec<PersonaIndex>),
     /// Load everything about one persona.
     Inspect(PersonaIndex, FrontEndId),
+    /// Something that the analysis needs.
+    Analyse(Task),
 }
 
 /// What the thread found.
@@ -29,6 +34,9 @@ pub(super) enum Found {
         error: StoreError,
     },
     NotInspected(StoreError),
+    /// For the analysis.
+    Got(Got),
+    NotAnalysed(StoreError),
 }
 
 /// Everything that the run file has on one persona.
@@ -84,6 +92,7 @@ impl Reading {
 pub(super) fn spawn(
     reader: RunReader,
     fresh: bool,
+    desk: Desk,
     found: UnboundedSender<Found>,
 ) -> std::io::Result<Reading> {
     let (requests, asked) = blocking::channel();
@@ -97,6 +106,9 @@ pub(super) fn spawn(
                     },
                     Request::Inspect(persona, to) => PersonaRecord::read(&reader, persona)
                         .map_or_else(Found::NotInspected, |r| Found::Record(r.map(Box::new), to)),
+                    Request::Analyse(task) => {
+                        desk.work(&reader, task).map_or_else(Found::NotAnalysed, Found::Got)
+                    }
                 };
                 if found.send(answer).is_err() {
                     return;

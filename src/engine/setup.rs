@@ -1,6 +1,8 @@
 //! Setting a run up: from settings and a locked run file to a supervisor that listens.
 
 use super::{
+    analysis::{Desk, Progress},
+    distribution,
     endpoint::{Endpoint, EndpointError},
     interview::Interviewer,
     ledger::Ledger,
@@ -50,6 +52,8 @@ pub struct EngineParts {
     pub open: OpenRun,
     /// Whether nobody was asked before.
     pub fresh: bool,
+    /// Nobody is asked any more: only what the answers come to is made.
+    pub only_analysis: bool,
     /// The front ends: they may come and go.
     pub front_ends: UnboundedReceiver<Incoming>,
     pub log: LogRing,
@@ -57,7 +61,7 @@ pub struct EngineParts {
 
 impl Supervisor {
     pub(super) fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
-        let EngineParts { header, config, open, fresh, front_ends, log } = parts;
+        let EngineParts { header, config, open, fresh, only_analysis, front_ends, log } = parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
         let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
@@ -76,11 +80,15 @@ impl Supervisor {
             spent(&reader, &endpoints, &prompt_bound, terms.output_cap)?
         };
 
+        let mut meters = RunMeters::new(terms);
+        meters.distribution = distribution::on_file(&reader, &survey.grid)?;
+        let desk = Desk::new(survey.summary.mode, &survey.summary.themes);
+
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
         let (notices_out, notices) = mpsc::unbounded_channel();
         let (found_out, found) = mpsc::unbounded_channel();
-        let reading = reading::spawn(reader, fresh, found_out)?;
+        let reading = reading::spawn(reader, fresh, desk.clone(), found_out)?;
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
@@ -104,7 +112,9 @@ impl Supervisor {
             interviewer,
             limiter,
             state,
-            meters: RunMeters::new(terms),
+            meters,
+            analysis: Progress::new(desk),
+            only_analysis,
             running_since: UnixMillis::now(),
             nothing_since: None,
             publisher: Publisher::new(header.clone(), log),

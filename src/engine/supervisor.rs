@@ -3,6 +3,7 @@
 
 use super::{
     admission::{self, Occupancy},
+    analysis::Progress,
     detail::detail,
     fact::{Ending, Fact, NewSteps},
     interview::{Interviewer, LeftOff, Queued},
@@ -77,6 +78,10 @@ pub(super) struct Supervisor {
     pub(super) limiter: Limiter,
     pub(super) state: RunState,
     pub(super) meters: RunMeters,
+    /// What comes after the interviews.
+    pub(super) analysis: Progress,
+    /// Nobody is asked any more: only what the answers come to is made.
+    pub(super) only_analysis: bool,
     pub(super) publisher: Publisher,
     pub(super) header: RunHeader,
     pub(super) writer: Writer,
@@ -126,6 +131,7 @@ impl Supervisor {
         loop {
             self.fetch_ahead();
             self.admit();
+            self.analyse();
             if self.is_over() {
                 self.end_run();
                 if !self.publisher.anyone_stays() || self.stop.is_some() {
@@ -186,13 +192,23 @@ impl Supervisor {
         }
     }
 
-    /// Nothing more will happen: everyone is through, or the run was stopped and nothing is in
-    /// flight; and all that was answered is on disk, or cannot get there.
+    /// Nothing more will happen: everyone is through and what the answers come to is known, or the
+    /// run was stopped and nothing is in flight; and all that was answered is on disk, or cannot get there.
     fn is_over(&self) -> bool {
-        self.everyone_is_through()
+        self.all_is_done()
             || self.stop.is_some()
                 && self.state.in_progress() == 0
+                && self.analysis.is_still()
                 && (self.unsaved == 0 || self.stalled)
+    }
+
+    fn all_is_done(&self) -> bool {
+        self.interviews_are_over() && self.analysis.is_over()
+    }
+
+    /// Nobody is left to ask, or nobody is to be asked.
+    pub(super) fn interviews_are_over(&self) -> bool {
+        self.only_analysis || self.everyone_is_through()
     }
 
     fn everyone_is_through(&self) -> bool {
@@ -205,9 +221,10 @@ impl Supervisor {
             return;
         }
         let phase = match &self.stop {
-            Some(reason) if !self.everyone_is_through() => {
+            Some(reason) if !(self.everyone_is_through() && self.analysis.is_over()) => {
                 RunPhase::Stopped { reason: reason.clone() }
             }
+            None if !self.everyone_is_through() => RunPhase::Stopped { reason: StopReason::Asked },
             _ => RunPhase::Finished,
         };
         self.enter(phase);
@@ -237,7 +254,8 @@ impl Supervisor {
 
     /// Asks for the next personas where few are left.
     fn fetch_ahead(&mut self) {
-        if self.on_the_way.len() > FETCHED_AHEAD / 2 || self.stop.is_some() {
+        let closed = self.only_analysis || self.stop.is_some();
+        if self.on_the_way.len() > FETCHED_AHEAD / 2 || closed {
             return;
         }
         let mut wanted = Vec::new();
@@ -287,6 +305,7 @@ impl Supervisor {
     }
 
     fn take_in(&mut self, fact: Fact) {
+        self.analysis.follow(&fact);
         match fact {
             Fact::Sent { persona } => {
                 self.state.progress(persona, InterviewStatus::InFlight, None);
@@ -306,11 +325,17 @@ impl Supervisor {
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
-            Fact::Ended { persona, last, steps, left_off, ending } => {
+            Fact::PieceEnded { piece, last, given } => self.piece_ended(piece, last, given),
+            Fact::Ended { persona, weight, last, steps, left_off, ending } => {
                 self.keep(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
                 self.state.end_task(persona);
                 let ending = self.judge(persona, ending);
+                if let Ending::Settled(fate) = &ending
+                    && let Some(answer) = fate.answer()
+                {
+                    self.meters.answered(persona, weight, answer);
+                }
                 self.end(persona, left_off, ending);
             }
         }
@@ -408,8 +433,13 @@ impl Supervisor {
         match notice {
             Notice::Committed(ended) => {
                 for (persona, status) in ended.into_iter().filter(|(_, status)| status.is_over()) {
+                    if let Some(piece) = persona.piece() {
+                        self.analysis.committed(piece);
+                        self.publisher.touch();
+                        continue;
+                    }
                     self.unsaved = self.unsaved.saturating_sub(1);
-                    self.meters.ended();
+                    self.meters.ended(persona);
                     self.state.set_status(persona, status);
                 }
             }
@@ -461,6 +491,12 @@ impl Supervisor {
                 }
                 self.pause(PauseReason::CannotRead { message: error.to_string() });
             }
+            Found::Got(got) => self.take_got(got),
+            Found::NotAnalysed(error) => {
+                tracing::error!("the answers cannot be read: {error}");
+                self.analysis_not_read();
+                self.pause(PauseReason::CannotRead { message: error.to_string() });
+            }
             Found::NotInspected(error) => tracing::error!("a persona cannot be shown: {error}"),
         }
     }
@@ -493,6 +529,8 @@ impl Supervisor {
             nothing_since: self.nothing_since,
             unsaved: u32::try_from(self.unsaved).unwrap_or(u32::MAX),
             summary: self.ended.as_ref(),
+            analysis: self.analysis.result(),
+            analysing: self.analysis.meter(),
         };
         (&mut self.publisher, sources)
     }

@@ -9,7 +9,7 @@ use std::{collections::HashMap, io::Write};
 
 /// Columns before and after the grid's own.
 const FIRST: [&str; 5] = ["index", "persona_id", "weight", "status", "support_level"];
-const LAST: [&str; 8] = [
+const LAST: [&str; 10] = [
     "narrative",
     "key_concerns",
     "suggested_improvements",
@@ -18,6 +18,8 @@ const LAST: [&str; 8] = [
     "failure_message",
     "refusal",
     "attempts",
+    "drivers",
+    "themes",
 ];
 
 /// A header, then one row a persona. Attributes that only some personas have are empty for the
@@ -110,6 +112,8 @@ impl Columns {
             None => {}
         }
         last[7].push_str(&record.attempts.to_string());
+        put_text(&mut last[8], &record.drivers.join("; "));
+        put_text(&mut last[9], &record.themes.join("; "));
         for attribute in &record.persona.attributes {
             if let Some(&place) = self.attributes.places.get(&attribute.name) {
                 put_text(&mut attributes[place], &attribute.value);

@@ -21,6 +21,9 @@ struct JsonRecord<'a> {
     failure: Option<JsonFailure<'a>>,
     refusal: Option<&'a str>,
     attempts: u32,
+    /// What the answer rests on.
+    drivers: &'a [String],
+    themes: &'a [String],
     attributes: AttributesAsJson<'a>,
 }
 
@@ -56,6 +59,8 @@ impl<'a> From<&'a ExportRecord> for JsonRecord<'a> {
             failure,
             refusal,
             attempts: record.attempts,
+            drivers: &record.drivers,
+            themes: &record.themes,
             attributes: AttributesAsJson(&record.persona.attributes),
         }
     }

@@ -4,6 +4,7 @@
 //! itself, so these front ends stop it; `resume` goes on later. One that is attached to a run of
 //! another process only looks on.
 
+mod analysis;
 mod json;
 mod plain;
 mod run;
@@ -12,5 +13,6 @@ mod summary;
 mod tests;
 mod watch;
 
+pub use analysis::{lines as analysis_lines, object as analysis_object};
 pub use summary::{describe, write_end};
 pub use watch::{Format, look_on, watch};

@@ -119,6 +119,7 @@ pub fn serve(run: PreparedRun, terms: &Terms) -> Result<Exit, Problem> {
             config: run.config,
             open: run.open,
             fresh: run.fresh,
+            only_analysis: run.only_analysis,
             front_ends,
             log: run.log,
         };

@@ -24,6 +24,10 @@ pub enum Stage {
     FinalConsistency,
     /// One critic for consistency and relevance.
     Review,
+    /// A group of answers is digested.
+    Digest,
+    /// The digests are summarized.
+    Summary,
 }
 
 impl Stage {
@@ -38,6 +42,8 @@ impl Stage {
             Self::Mend => "mend",
             Self::FinalConsistency => "final_consistency",
             Self::Review => "review",
+            Self::Digest => "digest",
+            Self::Summary => "summary",
         }
     }
 
@@ -52,6 +58,8 @@ impl Stage {
             Self::Mend => "answer to the point",
             Self::FinalConsistency => "final consistency check",
             Self::Review => "critic",
+            Self::Digest => "digest",
+            Self::Summary => "summary",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The survey: what is asked, and the grid that an answer fills in.
 
-use super::{PromptTemplates, Review};
+use super::{PromptTemplates, Review, Summarizing};
 use serde::{Deserialize, Serialize};
 
 /// The question put to every persona, with all that shapes an answer. Limits and keys are not
@@ -21,6 +21,8 @@ pub struct Survey {
     /// Runs from before there were critics have none.
     #[serde(default)]
     pub review: Review,
+    #[serde(default)]
+    pub summary: Summarizing,
 }
 
 /// The numbers an answer gives: one support level and one score a dimension, each 1 to 5.

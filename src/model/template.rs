@@ -23,11 +23,19 @@ pub enum TemplateName {
     Review,
     /// Shows a critic one persona and its answer.
     Judged,
+    /// What the model is told first that digests a group of answers.
+    Digest,
+    /// Shows it the answers.
+    DigestAnswers,
+    /// What the model is told first that summarizes the digests.
+    Summary,
+    /// Shows it the digests.
+    SummaryDigests,
 }
 
 impl TemplateName {
     /// Every template, in the order in which settings list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::System,
         Self::User,
         Self::FollowUp,
@@ -36,6 +44,10 @@ impl TemplateName {
         Self::Relevance,
         Self::Review,
         Self::Judged,
+        Self::Digest,
+        Self::DigestAnswers,
+        Self::Summary,
+        Self::SummaryDigests,
     ];
 
     /// The name in files.
@@ -49,6 +61,10 @@ impl TemplateName {
             Self::Relevance => "relevance",
             Self::Review => "review",
             Self::Judged => "judged",
+            Self::Digest => "digest",
+            Self::DigestAnswers => "digest_answers",
+            Self::Summary => "summary",
+            Self::SummaryDigests => "summary_digests",
         }
     }
 
@@ -63,6 +79,10 @@ impl TemplateName {
             Self::Relevance => "prompts.relevance",
             Self::Review => "prompts.review",
             Self::Judged => "prompts.judged",
+            Self::Digest => "prompts.digest",
+            Self::DigestAnswers => "prompts.digest_answers",
+            Self::Summary => "prompts.summary",
+            Self::SummaryDigests => "prompts.summary_digests",
         }
     }
 }

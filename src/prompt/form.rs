@@ -1,6 +1,9 @@
 //! The forms of a request: what all calls of one kind share, before the persona.
 
-use super::schema::{answer_schema, verdict_schema};
+use super::{
+    digest::{digest_schema, summary_schema},
+    schema::{answer_schema, verdict_schema},
+};
 use crate::model::{Survey, TemplateName};
 use serde_json::Value;
 
@@ -16,15 +19,25 @@ pub enum Form {
     Relevance,
     /// As the critic of both.
     Review,
+    /// Digests a group of answers.
+    Digest,
+    /// Summarizes digests.
+    Summary,
 }
 
 impl Form {
     /// How many forms there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 6;
 
     /// Every form, in the order of [`Self::ordinal`].
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Answer, Self::Consistency, Self::Relevance, Self::Review];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Answer,
+        Self::Consistency,
+        Self::Relevance,
+        Self::Review,
+        Self::Digest,
+        Self::Summary,
+    ];
 
     /// Its place in [`Self::ALL`].
     pub const fn ordinal(self) -> usize {
@@ -38,6 +51,8 @@ impl Form {
             Self::Consistency => TemplateName::Consistency,
             Self::Relevance => TemplateName::Relevance,
             Self::Review => TemplateName::Review,
+            Self::Digest => TemplateName::Digest,
+            Self::Summary => TemplateName::Summary,
         }
     }
 
@@ -46,6 +61,8 @@ impl Form {
         match self {
             Self::Answer => answer_schema(survey),
             Self::Consistency | Self::Relevance | Self::Review => verdict_schema(survey, self),
+            Self::Digest => digest_schema(survey),
+            Self::Summary => summary_schema(),
         }
     }
 

@@ -4,9 +4,10 @@ use super::{
     Form, PromptError,
     answer_values::{ANSWER_PATHS, AnswerValues},
     context::{PersonaValues, SURVEY_PATHS, survey_value},
+    digest::{answer_line, digest_line},
     profile::ProfileFrame,
 };
-use crate::model::{Answer, Persona, Survey, TemplateName};
+use crate::model::{Answer, Findings, Persona, PersonaIndex, Survey, TemplateName};
 use minijinja::{
     Environment, Error, ErrorKind, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
 };
@@ -22,6 +23,10 @@ const fn built_in(name: TemplateName) -> &'static str {
         TemplateName::Relevance => include_str!("../../config/prompts/relevance.system.j2"),
         TemplateName::Review => include_str!("../../config/prompts/review.system.j2"),
         TemplateName::Judged => include_str!("../../config/prompts/judged.user.j2"),
+        TemplateName::Digest => include_str!("../../config/prompts/digest.system.j2"),
+        TemplateName::DigestAnswers => include_str!("../../config/prompts/digest.user.j2"),
+        TemplateName::Summary => include_str!("../../config/prompts/summary.system.j2"),
+        TemplateName::SummaryDigests => include_str!("../../config/prompts/summary.user.j2"),
     }
 }
 
@@ -31,11 +36,15 @@ const fn sees(name: TemplateName) -> &'static [&'static str] {
         TemplateName::System
         | TemplateName::Consistency
         | TemplateName::Relevance
-        | TemplateName::Review => &[],
+        | TemplateName::Review
+        | TemplateName::Digest
+        | TemplateName::Summary => &[],
         TemplateName::User => &["persona"],
         TemplateName::FollowUp => &["persona", "answer", "missing"],
         TemplateName::Mend => &["persona", "answer", "issues"],
         TemplateName::Judged => &["persona", "answer"],
+        TemplateName::DigestAnswers => &["answers"],
+        TemplateName::SummaryDigests => &["digests"],
     }
 }
 
@@ -92,6 +101,8 @@ impl Prompts {
                 answer => AnswerValues::sample(survey),
                 missing => ["a topic"],
                 issues => ["an issue"],
+                answers => ["{}"],
+                digests => ["{}"],
             };
             render(&environment, name, tried).map_err(|error| broken(name, &error))?;
         }
@@ -171,6 +182,34 @@ impl Prompts {
             issues => issues.to_vec(),
         };
         self.render_for(TemplateName::Mend, persona, values)
+    }
+
+    /// A group of answers, for a digest.
+    ///
+    /// # Errors
+    /// Where a template of the survey's own does not work; likewise for [`Self::digests`].
+    pub fn answers(&self, answers: &[(PersonaIndex, Answer)]) -> Result<String, PromptError> {
+        let lines = answers.iter().map(|(persona, answer)| answer_line(*persona, answer));
+        let values = context! {
+            survey => self.survey.clone(),
+            answers => lines.collect::<Vec<_>>(),
+        };
+        let name = TemplateName::DigestAnswers;
+        render(&self.environment, name, values).map_err(|error| broken(name, &error))
+    }
+
+    /// Digests by their numbers, for a summary.
+    ///
+    /// # Errors
+    /// As [`Self::answers`].
+    pub fn digests(&self, digests: &[(u32, Findings)]) -> Result<String, PromptError> {
+        let lines = digests.iter().map(|(number, findings)| digest_line(*number, findings));
+        let values = context! {
+            survey => self.survey.clone(),
+            digests => lines.collect::<Vec<_>>(),
+        };
+        let name = TemplateName::SummaryDigests;
+        render(&self.environment, name, values).map_err(|error| broken(name, &error))
     }
 
     fn render_user(&self, persona: &Persona) -> Result<String, PromptError> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Answer, Attribute, Dimension, Grid, Persona, PersonaIndex, PromptTemplates, Review, Score,
-    Survey, TemplateName,
+    Summarizing, Survey, TemplateName,
 };
 
 fn survey(impacts: &[&str]) -> Survey {
@@ -20,6 +20,7 @@ fn survey(impacts: &[&str]) -> Survey {
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
         review: Review::default(),
+        summary: Summarizing::default(),
     }
 }
 

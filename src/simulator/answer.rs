@@ -3,6 +3,7 @@
 use super::{
     chance::Chance,
     character::{Stance, is_support},
+    digest,
     facts::Facts,
     form::Form,
     narrative::Speaker,
@@ -17,6 +18,9 @@ use serde_json::Value;
 /// The right answer to a request, as the content of the reply's message. The same seed and the
 /// same request give the same answer, however often it is asked.
 pub fn answer(request: &ChatRequest, seed: Chance, topics: &Remembered<Topic>) -> String {
+    if let Some(digest) = digest::answer(request) {
+        return digest;
+    }
     let facts = Facts::read(&request.messages, seed, topics);
     let form = match &request.wanted {
         Wanted::Form(form) | Wanted::FormInText(form) => Some(&**form),

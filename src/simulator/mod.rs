@@ -9,7 +9,8 @@
 //! 2. `accounts`: whose key it is, then `request`: what OpenAI would refuse with a 400 is refused
 //! 3. `answer`: `facts` reads who is asked and `topic` about what; `character` makes a
 //!    stance of that; `narrative` puts it into words from `stock`; the `form` that the
-//!    JSON schema describes, or that the prompt shows (`sketch`), is filled in
+//!    JSON schema describes, or that the prompt shows (`sketch`), is filled in; `digest` is what
+//!    it makes of many answers at once
 //! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
 //! 5. `slots`: how many are served at once, and the line before them
 //! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
@@ -30,6 +31,7 @@ mod change;
 mod character;
 mod control;
 mod delivery;
+mod digest;
 mod draft;
 mod error_body;
 mod facts;

@@ -1,7 +1,8 @@
 //! What the writer is told, and what it tells.
 
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step,
+    Analysis, Attempt, Digest, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase,
+    RunSummary, Step,
 };
 
 /// One fact to be kept.
@@ -24,6 +25,10 @@ pub enum Record {
     Requeued {
         persona: PersonaIndex,
     },
+    /// A group of answers, or of digests, was digested.
+    Digested(Box<Digest>),
+    /// All answers were summarized.
+    Analysed(Box<Analysis>),
     LimitChanged(LimitChange),
     /// Adaptation was switched on or off: a run that goes on later goes on so.
     AdaptationSwitched {
@@ -34,11 +39,16 @@ pub enum Record {
 }
 
 impl Record {
-    /// The status that this record leaves a persona in, where it changes one.
+    /// The status that this record leaves a persona in, where it changes one. A piece of the
+    /// analysis is done like a persona, so that whoever waits for it hears of it.
     pub(super) const fn status(&self) -> Option<(PersonaIndex, InterviewStatus)> {
         match self {
             Self::Finished { persona, fate, .. } => Some((*persona, fate.status())),
             Self::Requeued { persona } => Some((*persona, InterviewStatus::Queued)),
+            Self::Digested(digest) => {
+                Some((PersonaIndex::of_piece(digest.number), InterviewStatus::Done))
+            }
+            Self::Analysed(_) => Some((PersonaIndex::of_piece(0), InterviewStatus::Done)),
             _ => None,
         }
     }

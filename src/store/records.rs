@@ -11,6 +11,9 @@ pub struct ExportRecord {
     pub fate: Option<Fate>,
     /// All that were made so far.
     pub attempts: u32,
+    /// What the answer rests on; empty before the answers were digested.
+    pub drivers: Vec<String>,
+    pub themes: Vec<String>,
 }
 
 impl ExportRecord {
@@ -32,8 +35,9 @@ impl RunReader {
     ) -> Result<(), E> {
         let sql = format!(
             "SELECT {}, {}, coalesce(i.attempts, \
-             (SELECT count(*) FROM attempt a WHERE a.persona = p.persona)) \
+             (SELECT count(*) FROM attempt a WHERE a.persona = p.persona)), n.drivers, n.themes \
              FROM persona p LEFT JOIN interview i USING (persona) LEFT JOIN fate f USING (persona) \
+             LEFT JOIN insight n USING (persona) \
              ORDER BY p.persona",
             decode::PERSONA_COLUMNS,
             decode::FATE_COLUMNS
@@ -72,5 +76,16 @@ fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExportRecord> {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(decode::fate(row, 4)?),
     };
-    Ok(ExportRecord { persona: decode::persona(row)?, fate, attempts: row.get(9)? })
+    let list = |at| match row.get_ref(at)? {
+        rusqlite::types::ValueRef::Null => Ok(Vec::new()),
+        _ => decode::json(row, at),
+    };
+    let (drivers, themes) = (list(10)?, list(11)?);
+    Ok(ExportRecord {
+        persona: decode::persona(row)?,
+        fate,
+        attempts: row.get(9)?,
+        drivers,
+        themes,
+    })
 }

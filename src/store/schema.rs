@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5678_506f;
 
 /// The version of the tables, kept as `user_version`.
 ///
-/// 1: the first. 2: `step` and `flag` were added.
+/// 1: the first. 2: `step`, `flag`, `digest`, `insight` and `analysis` were added.
 pub(super) const VERSION: i32 = 2;
 
 /// Bytes a page: the size at which 1,000,000 answers of 2 KB took 10 s. It must be set before WAL.
@@ -84,7 +84,9 @@ CREATE TABLE phase_change (
 ";
 
 /// What came with version 2. `step` is the timeline of an interview that has several stages, in
-/// JSON; `flag` has what critics were not content with.
+/// JSON; `flag` has what critics were not content with. `digest`, `insight` and `analysis` are what
+/// the answers come to, their lists in JSON. An attempt that belongs to a digest or to the summary
+/// has, in the place of a persona, the number that `PersonaIndex::of_piece` gives it.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -100,6 +102,25 @@ CREATE TABLE flag (
     issue TEXT NOT NULL,
     PRIMARY KEY (persona, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE digest (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    covers TEXT NOT NULL,
+    findings TEXT NOT NULL,
+    made_by TEXT NOT NULL
+) STRICT;
+CREATE TABLE insight (
+    persona INTEGER PRIMARY KEY,
+    digest INTEGER NOT NULL,
+    support INTEGER NOT NULL,
+    drivers TEXT NOT NULL,
+    themes TEXT NOT NULL
+) STRICT;
+CREATE TABLE analysis (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at INTEGER NOT NULL,
+    analysis TEXT NOT NULL
+) STRICT;
 ";
 
 /// The same for a reader of an older file, which it may not change: empty, and only its own.

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     model::*,
     protocol::{
-        Activity, CallSize, Delta, EndpointMeters, FailureTally, LatencySummary, Meters,
-        MoneyMeter, PROTOCOL_VERSION, PersonaDetail, RateMeter, RateSample, RunHeader, SlotMeter,
-        Snapshot, StatusChange, Statuses, TokenTotals, Update,
+        Activity, CallSize, Delta, Distribution, EndpointMeters, FailureTally, LatencySummary,
+        Meters, MoneyMeter, PROTOCOL_VERSION, PersonaDetail, RateMeter, RateSample, RunHeader,
+        SlotMeter, Snapshot, StatusChange, Statuses, TokenTotals, Update,
     },
 };
 use InterviewStatus as S;
@@ -118,6 +118,8 @@ pub fn meters() -> Meters {
         }),
         nothing_since: None,
         adapting: true,
+        distribution: distribution(),
+        analysis: None,
         calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
     }
 }
@@ -191,6 +193,19 @@ pub fn changes() -> Vec<LimitChange> {
     changes
 }
 
+/// A few answers, weighted.
+pub fn distribution() -> Distribution {
+    let impacts = vec![Dimension::from("Housing".to_owned())];
+    let mut spread =
+        Distribution::of(&Grid { support: "Support for the proposal".to_owned(), impacts });
+    for (n, (support, housing)) in [(5, 4), (4, 4), (4, 3), (2, 1), (1, 1)].into_iter().enumerate()
+    {
+        let score = |number: u8| Score::try_from(number).ok();
+        spread.count(Some(1.0 + n as f64 / 2.0), [score(support), score(housing)]);
+    }
+    spread
+}
+
 pub fn snapshot(total: u32) -> Snapshot {
     let history = (0..90_u16)
         .map(|n| RateSample {
@@ -227,6 +242,7 @@ pub fn snapshot(total: u32) -> Snapshot {
         ],
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }
 }
 
@@ -243,6 +259,7 @@ pub fn delta(changes: &[(u32, S)]) -> Delta {
         log: Vec::new(),
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }
 }
 

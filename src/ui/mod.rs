@@ -54,7 +54,7 @@ pub struct Options {
     pub ascii: Option<bool>,
     /// Frames a second at most; `None` is 20, and 10 over ssh.
     pub fps: Option<u32>,
-    /// A theme of `config/themes.yaml`; `None` is `default`, or `mono` without colours.
+    /// A theme of `config/colours.yaml`; `None` is `default`, or `mono` without colours.
     pub theme: Option<String>,
     pub color: ColorChoice,
     /// Whether to stay after the end of the run, until a key leaves.

@@ -8,7 +8,8 @@ use std::{
 use voxpop::{
     model::{
         Answer, Attempt, AttemptTiming, Attribute, EndpointIndex, Failure, FailureKind, Fate, Grid,
-        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Survey, UnixMillis, Usage,
+        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Summarizing, Survey,
+        UnixMillis, Usage,
     },
     store::{Import, NewRun, Notice, OpenRun, Record, Writer, run_path},
 };
@@ -30,6 +31,7 @@ pub fn survey() -> Survey {
         max_output_tokens: 600,
         prompts: PromptTemplates::default(),
         review: Review::default(),
+        summary: Summarizing::default(),
     }
 }
 

@@ -89,7 +89,10 @@ impl Stages {
     ) -> Result<Asked, PromptError> {
         let Some(answer) = standing.answer() else { return answer::ask(&self.prompts, persona) };
         match stage {
-            Stage::Answer | Stage::Repair => answer::ask(&self.prompts, persona),
+            // Those of the run as a whole are no stages of an interview: the table never asks them.
+            Stage::Answer | Stage::Repair | Stage::Digest | Stage::Summary => {
+                answer::ask(&self.prompts, persona)
+            }
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
             }
@@ -115,7 +118,9 @@ impl Stages {
         let survey = &self.survey;
         let Some(answer) = standing.answer() else { return answer::read(survey, reply) };
         match stage {
-            Stage::Answer | Stage::Repair => answer::read(survey, reply),
+            Stage::Answer | Stage::Repair | Stage::Digest | Stage::Summary => {
+                answer::read(survey, reply)
+            }
             Stage::Consistency => consistency::read(survey, answer, reply),
             Stage::FinalConsistency => consistency::read_last(survey, answer, reply),
             Stage::FollowUp => follow_up::read(survey, &self.coverage, answer, reply),

@@ -108,7 +108,12 @@ impl Standing {
             Stage::FinalConsistency => Some(&mut self.final_consistency),
             Stage::Relevance => Some(&mut self.relevance),
             Stage::Review => Some(&mut self.review),
-            Stage::Answer | Stage::Repair | Stage::FollowUp | Stage::Mend => None,
+            Stage::Answer
+            | Stage::Repair
+            | Stage::FollowUp
+            | Stage::Mend
+            | Stage::Digest
+            | Stage::Summary => None,
         }
     }
 

@@ -43,6 +43,7 @@ fn snapshot(total: usize) -> Update {
         log: Vec::new(),
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }))
 }
 
@@ -56,6 +57,7 @@ fn delta(range: std::ops::Range<u32>, status: S) -> Update {
         log: Vec::new(),
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }))
 }
 
