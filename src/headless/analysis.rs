@@ -23,7 +23,7 @@ pub fn lines(analysis: &Analysis) -> Vec<String> {
         }
         lines.push(String::new());
         let head = "answers  share  against  torn  in favour";
-        lines.push(format!("{heading:<34} {head}"));
+        lines.push(format!("{heading:<42} {head}"));
         lines.extend(tallies.iter().take(MOST_LISTED).map(|tally| row(tally, analysis)));
     }
     for line in &mut lines {
@@ -49,9 +49,9 @@ fn cited(finding: &Finding) -> String {
 fn row(tally: &Tally, analysis: &Analysis) -> String {
     let [strongly, rather, torn, for_it, all_for_it] = tally.by_support;
     let share = if analysis.weight > 0.0 { tally.weight * 100.0 / analysis.weight } else { 0.0 };
-    let name: String = tally.name.chars().take(32).collect();
+    let name: String = tally.name.chars().take(40).collect();
     format!(
-        "  {name:<32} {:>7} {share:>4.0} % {:>8} {torn:>5} {:>10}",
+        "  {name:<40} {:>7} {share:>4.0} % {:>8} {torn:>5} {:>10}",
         tally.count(),
         strongly + rather,
         for_it + all_for_it

@@ -136,15 +136,15 @@ mod tests {
     #[test]
     fn a_stem_that_two_words_share_by_accident_is_no_match() {
         let lexicon = lexicon(&[("workload", &["busy"]), ("trade", &["business"])]);
-        assert_eq!(lexicon.found(["Local businesses and one business"]), [""; 0]);
+        assert_eq!(lexicon.found(["Local businesses and a business"]), ["trade"]);
         assert_eq!(lexicon.found(["My business suffers"]), ["trade"]);
         assert_eq!(lexicon.found(["We are too busy"]), ["workload"]);
     }
 
     #[test]
     fn what_is_said_most_comes_first() {
-        let lexicon = lexicon(&[("a", &["bus"]), ("b", &["tram"])]);
-        assert_eq!(lexicon.found(["tram", "trams and a bus"]), ["b", "a"]);
+        let lexicon = lexicon(&[("roads", &["bus"]), ("rails", &["tram"])]);
+        assert_eq!(lexicon.found(["tram", "trams and a bus"]), ["rails", "roads"]);
         assert_eq!(lexicon.count(["tram", "trams and a bus"]), [1, 2]);
     }
 }

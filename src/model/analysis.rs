@@ -185,6 +185,9 @@ impl Analysis {
                 words.push_str(&format!("words alone, since the model gave nothing ({why})"));
             }
         }
+        if (self.weight - f64::from(self.answers)).abs() > 1e-9 {
+            words.push_str("; shares are weighted");
+        }
         match self.fell_back.as_slice() {
             [] => {}
             [one] => words.push_str(&format!("; group {one} by words, the model gave nothing")),

@@ -171,10 +171,14 @@ fn joined(digests: &[Value], sort: &str) -> Vec<Value> {
             values
         };
         let groups = union("groups", usize::MAX);
+        let many = match groups.len() {
+            1 => "1 group".to_owned(),
+            many => format!("{many} groups"),
+        };
         let text = match sort {
-            "themes" => format!("\"{subject}\" comes up in {} groups.", groups.len()),
-            "conflicts" => format!("{} groups are divided for and against.", groups.len()),
-            _ => format!("In {} groups some are in favour and expect harm.", groups.len()),
+            "themes" => format!("\"{subject}\" comes up in {many}."),
+            "conflicts" => format!("Opinions for and against clash in {many}."),
+            _ => format!("Some are in favour and expect harm, in {many}."),
         };
         json!({"text": text, "groups": groups, "personas": union("personas", MOST_CITED)})
     };

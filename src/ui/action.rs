@@ -29,6 +29,7 @@ pub enum Action {
     TogglePause,
     Retry,
     History,
+    Summary,
     Help,
     NextPanel,
     PreviousPanel,
@@ -48,7 +49,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -71,6 +72,7 @@ impl Action {
         Self::TogglePause,
         Self::Retry,
         Self::History,
+        Self::Summary,
         Self::Help,
         Self::NextPanel,
         Self::PreviousPanel,

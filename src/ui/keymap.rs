@@ -18,15 +18,17 @@ pub enum Context {
     Quit,
     Help,
     History,
+    Summary,
     Find,
 }
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Dashboard,
         Self::Inspector,
         Self::History,
+        Self::Summary,
         Self::Quit,
         Self::Find,
         Self::Help,
@@ -42,6 +44,7 @@ impl Context {
             Self::Quit => &[Self::Quit, Self::Everywhere],
             Self::Help => &[Self::Help, Self::Everywhere],
             Self::History => &[Self::History, Self::Everywhere],
+            Self::Summary => &[Self::Summary, Self::Everywhere],
             Self::Find => &[Self::Find, Self::Everywhere],
         }
     }
@@ -56,6 +59,7 @@ impl fmt::Display for Context {
             Self::Quit => "Quit menu",
             Self::Help => "Help",
             Self::History => "History of limits",
+            Self::Summary => "Summary of the answers",
             Self::Find => "Find",
         })
     }
@@ -102,6 +106,7 @@ struct File {
     quit: Vec<Entry>,
     help: Vec<Entry>,
     history: Vec<Entry>,
+    summary: Vec<Entry>,
     find: Vec<Entry>,
 }
 
@@ -136,6 +141,7 @@ impl Keymap {
             (Context::Dashboard, file.dashboard),
             (Context::Inspector, file.inspector),
             (Context::History, file.history),
+            (Context::Summary, file.summary),
             (Context::Quit, file.quit),
             (Context::Find, file.find),
             (Context::Help, file.help),

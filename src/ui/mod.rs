@@ -31,6 +31,7 @@ pub mod screen;
 mod signals;
 pub mod state;
 mod steps;
+mod synopsis;
 mod terminal;
 pub mod text;
 pub mod theme;

@@ -25,4 +25,5 @@ mod plan;
 mod secrets;
 mod socket;
 mod stops;
+mod summary;
 mod terminal;

@@ -59,6 +59,10 @@ pub enum Overlay {
     History {
         scroll: usize,
     },
+    /// How the answers are spread, and what they come to.
+    Summary {
+        scroll: usize,
+    },
 }
 
 impl Overlay {
@@ -89,6 +93,7 @@ impl UiState {
             Overlay::Help { .. } => Context::Help,
             Overlay::Find { .. } => Context::Find,
             Overlay::History { .. } => Context::History,
+            Overlay::Summary { .. } => Context::Summary,
             Overlay::None if self.inspector_open => Context::Inspector,
             Overlay::None => Context::Dashboard,
         }

@@ -32,7 +32,10 @@ fn summary(state: &UiState, look: &Look) -> Vec<Piece> {
             return footer::keys(look, state.context());
         }
         Overlay::Find { typed } => return vec![(Role::Text, format!("find: {typed}_"))],
-        Overlay::None | Overlay::Help { .. } | Overlay::History { .. } => {}
+        Overlay::None
+        | Overlay::Help { .. }
+        | Overlay::History { .. }
+        | Overlay::Summary { .. } => {}
     }
     let Some(run) = &state.run else { return vec![(Role::Dim, "voxpop starting".to_owned())] };
     let (over, total) = (u64::from(run.counts.over()), u64::from(run.total()));
