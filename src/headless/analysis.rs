@@ -128,8 +128,8 @@ mod tests {
         Main themes
           - Rent is too high. [groups 1, 2; persona 7]
 
-        Drivers                            answers  share  against  torn  in favour
-          rising rents                           6   10 %        4     0          2
+        Drivers                                    answers  share  against  torn  in favour
+          rising rents                                   6   10 %        4     0          2
         ");
         assert_eq!(object(&analysis)["drivers"][0]["answers"], 6);
     }

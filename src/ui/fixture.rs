@@ -193,6 +193,39 @@ pub fn changes() -> Vec<LimitChange> {
     changes
 }
 
+/// What the answers come to.
+pub fn analysis() -> Analysis {
+    let finding = |text: &str, groups: &[u32], personas: &[u32]| Finding {
+        text: text.to_owned(),
+        groups: groups.to_vec(),
+        personas: personas.iter().copied().map(PersonaIndex).collect(),
+    };
+    let tally = |name: &str, by_support| Tally { name: name.to_owned(), by_support, weight: 30.0 };
+    Analysis {
+        findings: Findings {
+            themes: vec![
+                finding(
+                    "Rents are on everybody's mind: those who rent hope that homes without a car \
+                     space are cheaper, and those who own doubt it.",
+                    &[1, 2, 3],
+                    &[4, 17, 58],
+                ),
+                finding("Side streets are full already.", &[2], &[61]),
+            ],
+            conflicts: vec![finding("Drivers and renters want opposite things.", &[1, 3], &[4])],
+            surprises: Vec::new(),
+        },
+        by: MadeBy::Model,
+        covers: vec![1, 2, 3],
+        groups: 3,
+        fell_back: vec![2],
+        answers: 120,
+        weight: 150.0,
+        drivers: vec![tally("rent takes half the pay", [1, 2, 4, 12, 30]), tally("no bus", [9; 5])],
+        themes: vec![tally("housing", [10, 11, 12, 13, 14])],
+    }
+}
+
 /// A few answers, weighted.
 pub fn distribution() -> Distribution {
     let impacts = vec![Dimension::from("Housing".to_owned())];
