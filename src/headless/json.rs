@@ -135,6 +135,9 @@ fn distribution(spread: &Distribution) -> Value {
         "answers": spread.answers,
         "weighted": spread.weighted,
         "effective_answers": rounded(spread.effective()),
+        "design_effect": spread.design_effect().map(rounded),
+        "weights": [rounded(spread.lightest), rounded(spread.heaviest)],
+        "margin_at_most": spread.margin().map(rounded),
         "scores": scores.collect::<Vec<_>>(),
     })
 }

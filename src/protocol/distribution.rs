@@ -14,6 +14,9 @@ pub struct Distribution {
     pub weight: f64,
     /// The sum of the weights' squares.
     pub squares: f64,
+    /// The smallest and the largest weight.
+    pub lightest: f64,
+    pub heaviest: f64,
     /// Empty where nothing is known of the grid.
     pub scores: Vec<ScoreMeter>,
 }
@@ -49,6 +52,9 @@ impl Distribution {
         self.answers += 1;
         self.weighted |= weight.is_some();
         let weight = weight.unwrap_or(1.0);
+        let first = self.answers == 1;
+        self.lightest = if first { weight } else { self.lightest.min(weight) };
+        self.heaviest = self.heaviest.max(weight);
         self.weight += weight;
         self.squares += weight * weight;
         for (meter, score) in self.scores.iter_mut().zip(scores) {
@@ -62,6 +68,22 @@ impl Distribution {
     /// How many equally weighted answers would say as much: (sum w)^2 / sum w^2.
     pub fn effective(&self) -> f64 {
         if self.squares > 0.0 { self.weight * self.weight / self.squares } else { 0.0 }
+    }
+}
+
+impl Distribution {
+    /// What a share may be off by chance, 0 to 1, at 95 % confidence and a share of a half, where
+    /// it is off most: z * sqrt(deff * p (1 - p) / n), with n / deff answers that count.
+    pub fn margin(&self) -> Option<f64> {
+        const Z: f64 = 1.96;
+        let effective = self.effective();
+        (effective > 0.0).then(|| Z * (0.25 / effective).sqrt())
+    }
+
+    /// How much weights cost: n answers say as much as n / this of equal weight.
+    pub fn design_effect(&self) -> Option<f64> {
+        let effective = self.effective();
+        (effective > 0.0).then(|| f64::from(self.answers) / effective)
     }
 }
 
@@ -104,6 +126,8 @@ mod tests {
         assert_eq!(transport.mean(), Some(1.0));
         assert!(spread.weighted && spread.answers == 2);
         assert!((spread.effective() - 1.6).abs() < 1e-9, "{}", spread.effective());
+        assert_eq!((spread.lightest, spread.heaviest), (1.0, 3.0));
+        assert!((spread.design_effect().unwrap() - 1.25).abs() < 1e-9);
     }
 
     #[test]
@@ -115,5 +139,6 @@ mod tests {
         }
         assert!(!spread.weighted);
         assert_eq!((spread.effective(), spread.scores[0].shares()[2]), (4.0, 1.0));
+        assert_eq!(spread.margin(), Some(0.49));
     }
 }

@@ -9,6 +9,9 @@ use crate::{
 /// Cells for the name of a dimension, a driver or a theme.
 const NAME: usize = 34;
 
+/// Fewer answers than this are marked.
+const FEW: u32 = 30;
+
 /// Drivers and themes that are listed.
 const MOST_LISTED: usize = 20;
 
@@ -43,14 +46,23 @@ fn waiting(run: &Mirror) -> String {
 fn spread(spread: &Distribution, width: usize, ellipsis: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     let answers = format::thousands(spread.answers.into());
-    let what = if spread.weighted {
+    let mut what = if spread.weighted {
         format!(
-            "n = {answers}, weighted shares; they say as much as {:.0} of equal weight",
+            "n = {answers}, weighted shares (weights {:.2} to {:.2}); they say as much as {:.0} of \
+             equal weight",
+            spread.lightest,
+            spread.heaviest,
             spread.effective()
         )
     } else {
         format!("n = {answers}, every one of the same weight")
     };
+    if let Some(margin) = spread.margin() {
+        what.push_str(&format!("; off by chance by {:.0} points at most", margin * 100.0));
+    }
+    if (1..FEW).contains(&spread.answers) {
+        what.push_str("; too few for shares to say much");
+    }
     heading(&mut lines, "Distribution of the answers");
     prose(&mut lines, Role::Dim, &what, width);
     if spread.answers == 0 {

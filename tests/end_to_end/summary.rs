@@ -244,6 +244,26 @@ fn a_provider_that_refuses_at_the_end_does_not_keep_the_run_from_finishing() {
 }
 
 #[test]
+fn a_budget_without_room_for_a_digest_is_not_passed_and_words_do_it() {
+    let server = HostileServer::start(|_, body| Asked::of(body).reply());
+    let place = Place::new();
+    // An answer is capped at 600 tokens, which are $0.006; a digest at more than 2,000.
+    let more = format!(
+        "limits: {}\nsummary: model\nbudget: 0.02\nendpoints:\n  - {{ name: priced, base_url: \
+         \"{}\", price: {{ input: 1.00, cached_input: 1.00, output: 10.00 }} }}",
+        limits(1),
+        server.base_url()
+    );
+    place.survey("http://127.0.0.1:9/v1", &more);
+    place.people(2);
+    let outcome = place.ask(&["--json"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let said = analysis(&outcome.out);
+    assert!(said["made"]["why"].as_str().unwrap().contains("budget"), "{said:#}");
+    assert_eq!(sorts(&server), (2, 0, 0));
+}
+
+#[test]
 fn the_dashboard_shows_what_the_answers_come_to() {
     let server = HostileServer::start(|_, body| Asked::of(body).reply());
     let place = place(&server.base_url(), 60, 4, "summary: model");
