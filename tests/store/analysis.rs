@@ -14,7 +14,7 @@ fn digest(number: u32, personas: std::ops::Range<u32>) -> Digest {
         persona: PersonaIndex(persona),
         support: answer(persona).support_level,
         drivers: vec!["noise".to_owned(), format!("cost of {persona}")],
-        themes: if persona % 2 == 0 { vec!["housing".to_owned()] } else { vec![] },
+        themes: if persona.is_multiple_of(2) { vec!["housing".to_owned()] } else { vec![] },
     };
     let finding = Finding {
         text: "They say so.".to_owned(),

@@ -153,8 +153,8 @@ mod tests {
         let mode = SummaryMode::Model;
         let next = after(&answered, &digests, Some(analysis(vec![1])), mode);
         let late = Piece { number: 2, of: Covers::Answers(vec![PersonaIndex(99)]) };
-        assert_eq!(made(next), [late.clone()]);
         let digests = [on_file(&first), on_file(&late)];
+        assert_eq!(made(next), [late]);
         let next = after(&answered, &digests, Some(analysis(vec![1])), mode);
         assert_eq!(made(next)[0].number, SUMMARY);
     }
