@@ -181,6 +181,27 @@ fn a_stop_during_the_analysis_leaves_it_undone_and_a_resume_asks_for_nothing_twi
 }
 
 #[test]
+fn a_pause_during_the_analysis_sends_nothing_until_somebody_resumes() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = HostileServer::start(move |number, body| {
+        let reply = Asked::of(body).reply();
+        if number.0 == 121 { reply.behind(&held) } else { reply }
+    });
+    let place = place(&server.base_url(), 120, 1, "summary: model");
+    let mut terminal = place.watch_in_foreground((120, 40));
+    wait_for(&server, 121);
+    terminal.press("p");
+    terminal.wait_for("PAUSED");
+    gate.open();
+    terminal.wait_for("summing up 1 of 3");
+    assert_eq!(sorts(&server), (120, 1, 0));
+    terminal.press("p");
+    terminal.wait_for("FINISHED");
+    assert_eq!(sorts(&server), (120, 3, 1));
+}
+
+#[test]
 fn words_summarize_without_a_network_and_a_key() {
     let server = HostileServer::start(|_, body| Asked::of(body).reply());
     let place = place(&server.base_url(), 60, 4, "summary: off");

@@ -29,7 +29,9 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
-    model::{Analysis, AnalysisMeter, Attempt, Fate, PersonaIndex, RunPhase, SummaryMode},
+    model::{
+        Analysis, AnalysisMeter, Attempt, Fate, PauseReason, PersonaIndex, RunPhase, SummaryMode,
+    },
     store::Record,
 };
 use desk::Made;
@@ -177,8 +179,13 @@ impl Progress {
 impl Supervisor {
     /// Does what comes next, once the interviews are over.
     pub(super) fn analyse(&mut self) {
-        let running = self.state.phase == RunPhase::Running && self.stop.is_none();
-        if self.analysis.is_over() || !running || !self.interviews_are_over() {
+        // Who pauses a run wants nothing sent; what is made without a call goes on.
+        let goes_on = matches!(
+            self.state.phase,
+            RunPhase::Running | RunPhase::Paused { reason: PauseReason::User }
+        );
+        let begun = goes_on && self.stop.is_none() && self.interviews_are_over();
+        if self.analysis.is_over() || !begun {
             return;
         }
         match self.analysis.standing {
@@ -194,14 +201,17 @@ impl Supervisor {
     }
 
     fn make(&mut self) {
+        let asks = self.analysis.desk.mode == SummaryMode::Model;
+        if asks && self.state.phase != RunPhase::Running {
+            return;
+        }
         let room = (self.limiter.slots_total() as usize).clamp(1, MOST_AT_WORK);
         while self.analysis.at_work.len() < room {
             let Some(piece) = self.analysis.waiting.pop_front() else { break };
             self.analysis.begin(piece.clone());
-            let by_words = self.analysis.desk.mode == SummaryMode::Words;
             self.reading.ask(Request::Analyse(match &self.analysis.provider_gone {
                 Some(why) => Task::ByWords { piece, why: Some(why.clone()) },
-                None if by_words => Task::ByWords { piece, why: None },
+                None if !asks => Task::ByWords { piece, why: None },
                 None => Task::Load(piece),
             }));
         }
