@@ -65,7 +65,8 @@ impl Supervisor {
             }
             Order::FinishAndStop => {
                 self.drain();
-                applied(&format!("stopping after {} in flight", self.state.in_progress()))
+                let in_flight = self.state.in_progress() + self.analysis.at_work();
+                applied(&format!("stopping after {in_flight} in flight"))
             }
             Order::StopNow => {
                 self.drain();

@@ -198,7 +198,7 @@ impl Supervisor {
         self.all_is_done()
             || self.stop.is_some()
                 && self.state.in_progress() == 0
-                && self.analysis.is_still()
+                && self.analysis.at_work() == 0
                 && (self.unsaved == 0 || self.stalled)
     }
 

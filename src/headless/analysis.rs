@@ -15,7 +15,9 @@ pub fn lines(analysis: &Analysis) -> Vec<String> {
         }
         lines.push(String::new());
         lines.push(heading.to_owned());
-        lines.extend(findings.iter().map(|finding| format!("  - {}", cited(finding))));
+        lines.extend(
+            findings.iter().map(|finding| format!("  - {} [{}]", finding.text, finding.cites())),
+        );
     }
     for (heading, tallies) in [("Drivers", &analysis.drivers), ("Themes", &analysis.themes)] {
         if tallies.is_empty() {
@@ -30,20 +32,6 @@ pub fn lines(analysis: &Analysis) -> Vec<String> {
         *line = strip_controls(line);
     }
     lines
-}
-
-/// A finding with the groups and personas that it cites.
-fn cited(finding: &Finding) -> String {
-    let list = |what: &str, numbers: Vec<String>| match numbers.as_slice() {
-        [] => None,
-        [one] => Some(format!("{what} {one}")),
-        many => Some(format!("{what}s {}", many.join(", "))),
-    };
-    let groups = finding.groups.iter().map(u32::to_string).collect();
-    let personas = finding.personas.iter().map(ToString::to_string).collect();
-    let cites: Vec<_> =
-        [list("group", groups), list("persona", personas)].into_iter().flatten().collect();
-    format!("{} [{}]", finding.text, cites.join("; "))
 }
 
 fn row(tally: &Tally, analysis: &Analysis) -> String {

@@ -68,6 +68,28 @@ pub struct Finding {
     pub personas: Vec<PersonaIndex>,
 }
 
+impl Finding {
+    /// What it rests on: "groups 1, 2 and 7 more; personas 3, 17".
+    pub fn cites(&self) -> String {
+        let list = |one: &str, numbers: &mut dyn ExactSizeIterator<Item = String>| {
+            let many = numbers.len();
+            let shown: Vec<_> = numbers.take(MOST_CITES).collect();
+            let what = if many == 1 { one.to_owned() } else { format!("{one}s") };
+            let more = match many - shown.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            (many > 0).then(|| format!("{what} {}{more}", shown.join(", ")))
+        };
+        let groups = list("group", &mut self.groups.iter().map(u32::to_string));
+        let personas = list("persona", &mut self.personas.iter().map(ToString::to_string));
+        groups.into_iter().chain(personas).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// So many numbers are shown of what a finding rests on.
+const MOST_CITES: usize = 8;
+
 /// What a group of answers comes to, or all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
@@ -228,6 +250,19 @@ impl PersonaIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_finding_rests_on_is_shown_in_part_where_it_is_much() {
+        let finding = |groups: std::ops::Range<u32>, personas: &[u32]| Finding {
+            text: String::new(),
+            groups: groups.collect(),
+            personas: personas.iter().copied().map(PersonaIndex).collect(),
+        };
+        assert_eq!(finding(1..3, &[7]).cites(), "groups 1, 2; persona 7");
+        assert_eq!(finding(1..2, &[]).cites(), "group 1");
+        let many = finding(1..90, &[]).cites();
+        assert_eq!(many, "groups 1, 2, 3, 4, 5, 6, 7, 8 and 81 more");
+    }
 
     #[test]
     fn a_piece_is_no_persona() {

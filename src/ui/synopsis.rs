@@ -122,15 +122,7 @@ fn found(lines: &mut Vec<Line>, finding: &Finding, width: usize) {
         lines.push(vec![(Role::Text, format!("{mark}{words}"))]);
         mark = "  ";
     }
-    let list = |what: &str, numbers: Vec<String>| {
-        (!numbers.is_empty()).then(|| format!("{what} {}", numbers.join(", ")))
-    };
-    let cites = [
-        list("groups", finding.groups.iter().map(u32::to_string).collect()),
-        list("personas", finding.personas.iter().map(ToString::to_string).collect()),
-    ];
-    let cites: Vec<_> = cites.into_iter().flatten().collect();
-    for words in text::wrap(&cites.join("; "), width.saturating_sub(2)) {
+    for words in text::wrap(&finding.cites(), width.saturating_sub(2)) {
         lines.push(vec![(Role::Dim, format!("  {words}"))]);
     }
 }

@@ -102,9 +102,9 @@ impl Progress {
         self.standing == Standing::Over
     }
 
-    /// Nothing is being made.
-    pub(super) fn is_still(&self) -> bool {
-        self.at_work.is_empty()
+    /// How many pieces are being made.
+    pub(super) fn at_work(&self) -> usize {
+        self.at_work.len()
     }
 
     pub(super) fn meter(&self) -> Option<AnalysisMeter> {

@@ -52,7 +52,7 @@ fn after(
     if answered.is_empty() {
         return Next::Over(None);
     }
-    let first = digests.last().map_or(1, |last| last.number + 1);
+    let used: HashSet<u32> = digests.iter().map(|digest| digest.number).collect();
     let mut digested: HashSet<PersonaIndex> = HashSet::new();
     let mut condensed: HashSet<u32> = HashSet::new();
     for digest in digests {
@@ -65,7 +65,7 @@ fn after(
         answered.iter().copied().filter(|persona| !digested.contains(persona)).collect();
     if !left.is_empty() {
         let groups = left.chunks(GROUP).map(|group| Covers::Answers(group.to_vec()));
-        return Next::Make(numbered(first, groups));
+        return Next::Make(numbered(&used, groups));
     }
     let top: Vec<_> =
         digests.iter().map(|digest| digest.number).filter(|n| !condensed.contains(n)).collect();
@@ -76,13 +76,18 @@ fn after(
     }
     if mode == SummaryMode::Model && top.len() > MOST_DIGESTS {
         let groups = top.chunks(MOST_DIGESTS).map(|group| Covers::Digests(group.to_vec()));
-        return Next::Make(numbered(first, groups));
+        return Next::Make(numbered(&used, groups));
     }
     Next::Make(vec![Piece { number: SUMMARY, of: Covers::Digests(top) }])
 }
 
-fn numbered(first: u32, pieces: impl Iterator<Item = Covers>) -> Vec<Piece> {
-    (first..).zip(pieces).map(|(number, of)| Piece { number, of }).collect()
+/// Gives each piece the next number that none has.
+fn numbered(used: &HashSet<u32>, pieces: impl Iterator<Item = Covers>) -> Vec<Piece> {
+    (1..)
+        .filter(|number| !used.contains(number))
+        .zip(pieces)
+        .map(|(number, of)| Piece { number, of })
+        .collect()
 }
 
 /// How many groups of answers there are, and those that words digested for want of a model.
