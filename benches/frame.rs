@@ -131,6 +131,7 @@ fn state((width, height): (u16, u16), total: u32) -> UiState {
         log: Vec::new(),
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     };
     let mut state = UiState::new(Size { width, height }, NOW, true);
     state.apply(Input::Update(Update::Snapshot(Box::new(snapshot))));
@@ -184,6 +185,7 @@ fn delta(n: u32, total: u32, changes: u32, order: &Order) -> Delta {
         },
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }
 }
 

@@ -15,7 +15,8 @@ use voxpop::{
     export::{Format, export},
     model::{
         Answer, Attempt, AttemptTiming, Attribute, EndpointIndex, Fate, Grid, InterviewStatus,
-        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Survey, UnixMillis, Usage,
+        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Summarizing, Survey,
+        UnixMillis, Usage,
     },
     store::{AnswerAsJson, Import, NewRun, Notice, OpenRun, Record, RunReader, Writer, run_path},
 };
@@ -83,6 +84,7 @@ fn import(path: &Path, personas: u32) -> OpenRun {
         prompts: PromptTemplates::default(),
         review: Review::default(),
         pack: 1,
+        summary: Summarizing::default(),
     };
     let settings = serde_json::Value::Null;
     let run =

@@ -48,6 +48,8 @@ pub enum Command {
     Retry(AgainArgs),
     /// Write a run's records, one a persona, in the order of the input
     Export(ExportArgs),
+    /// Summarize the answers of a run anew: main themes, conflicts, surprises, drivers and themes
+    Summarize(SummarizeArgs),
     /// Look at a run on the dashboard; send nothing but what you say to a persona
     Open(OpenArgs),
     /// Show a live run on the dashboard, from any terminal, as often as wanted
@@ -148,7 +150,7 @@ pub struct DisplayArgs {
     /// When to use colours; NO_COLOR is honoured
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// The colours: see config/themes.yaml
+    /// The colours: see config/colours.yaml
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
     /// Frames a second at most [default: 20, or 10 over SSH]
@@ -344,6 +346,30 @@ pub enum ExportFormat {
     Json,
     /// A table for spreadsheets
     Csv,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --words or --model it is made as the survey says under `summary`, \
+    and by the model where that is off."
+)]
+pub struct SummarizeArgs {
+    /// The run's name, the beginning of it, its file, or `latest`
+    pub run: String,
+    /// By words alone: without a call, a key or a network
+    #[arg(long)]
+    pub words: bool,
+    /// By calls to the model, a call for each group of 50 answers and one for all
+    #[arg(long, conflicts_with = "words")]
+    pub model: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// The endpoint, where it has moved
+    #[arg(long, value_name = "URL", help_heading = "Limits and endpoint")]
+    pub base_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -117,14 +117,16 @@ pub struct PreparedRun {
     /// Whether nobody was asked before.
     pub fresh: bool,
     pub cache: Option<CacheFile>,
+    /// Nobody is asked: only what the answers come to is made.
+    pub only_analysis: bool,
     pub log: LogRing,
 }
 
 impl PreparedRun {
     /// All that an engine needs.
     fn with(self, front_ends: UnboundedReceiver<Incoming>) -> EngineParts {
-        let Self { header, handle: _, config, open, fresh, cache, log } = self;
-        EngineParts { header, config, open, fresh, cache, front_ends, log }
+        let Self { header, handle: _, config, open, fresh, only_analysis, cache, log } = self;
+        EngineParts { header, config, open, fresh, only_analysis, cache, front_ends, log }
     }
 }
 
@@ -153,6 +155,24 @@ pub fn see_through(
     let _ =
         headless::write_end(&mut io::stdout().lock(), format, &end.summary, &end.phase, &handle);
     Ok(Exit::of_run(&end.summary, &end.phase))
+}
+
+/// Carries a run's analysis through, and shows nothing of it: SIGINT ends it after what is in
+/// flight, and a second one at once.
+///
+/// # Errors
+/// As [`see_through`].
+pub fn summarize(run: PreparedRun) -> Result<RunEnd, Problem> {
+    runtime()?.block_on(async {
+        signals::survive_file_size_limit().map_err(Problem::could_not_run)?;
+        let (link, front_ends) = link::in_process(false);
+        let engine = tokio::spawn(engine::run(run.with(front_ends)));
+        let interrupts = signals::interrupts(HangUp::Interrupts).map_err(Problem::could_not_run)?;
+        tokio::spawn(stop_on(interrupts, ordering(link.orders()), Duration::MAX));
+        headless::watch(link, headless::Format::Plain, io::sink()).await;
+        let end = engine.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
+        end.map_err(Problem::could_not_run)
+    })
 }
 
 /// Shows a run without running it. `access` is for who talks with a persona.

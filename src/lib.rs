@@ -6,6 +6,7 @@
 //! - [`model`]: the words of the program as pure data
 //! - [`protocol`]: what engine and front end say to each other
 //! - [`config`], [`personas`], [`prompt`]: what is asked, of whom, in which words
+//! - [`lexicon`]: which categories a text speaks of
 //! - [`tokens`], [`forecast`]: how much that is, and how long it will take
 //! - [`provider`], [`limiter`], [`store`]: one call, the right to make it, and where it is kept
 //! - [`batch`]: files of many calls: what goes into which, and what to do next
@@ -30,6 +31,7 @@ pub mod export;
 pub mod forecast;
 pub mod headless;
 pub mod launch;
+pub mod lexicon;
 pub mod limiter;
 pub mod link;
 pub mod logging;

@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("personas", &["model", "config"]),
     ("prompt", &["model"]),
+    ("lexicon", &["model"]),
     ("tokens", &["model"]),
     ("forecast", &["model"]),
     ("provider", &["model"]),
@@ -25,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "engine",
         &[
             "model", "protocol", "config", "personas", "prompt", "provider", "limiter", "store",
-            "tokens", "cache",
+            "tokens", "cache", "lexicon",
         ],
     ),
     ("simulator", &["model"]),

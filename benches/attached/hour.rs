@@ -79,8 +79,16 @@ async fn go_on(pace: Pace) {
     let open = import(&run_file, &config, personas);
     let (server, front_ends) = Server::start(&run_file, RUN).expect("there is room for a socket");
     let header = header(&run_file, &config);
-    let parts =
-        EngineParts { header, config, open, fresh: true, cache: None, front_ends, log: ring };
+    let parts = EngineParts {
+        header,
+        config,
+        open,
+        fresh: true,
+        only_analysis: false,
+        cache: None,
+        front_ends,
+        log: ring,
+    };
     let engine = tokio::spawn(engine::run(parts));
     look_on(run_file.clone(), true);
     look_on(run_file, false);

@@ -29,7 +29,7 @@ impl CustomId {
 
 impl fmt::Display for CustomId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { persona, stage, round, attempt } = self;
+        let Self { persona: PersonaIndex(persona), stage, round, attempt } = self;
         write!(f, "p{persona}-{}-r{round}-a{attempt}", stage.as_str())
     }
 }

@@ -17,6 +17,7 @@ mod resume;
 mod run;
 mod runs_folder;
 mod simulate;
+mod summarize;
 mod tell;
 
 use crate::{
@@ -42,6 +43,7 @@ pub fn carry_out(cli: Cli) -> Result<Exit, Problem> {
         Command::Resume(args) => resume::resume(&args, &runs()?),
         Command::Retry(args) => resume::retry(&args, &runs()?),
         Command::Export(args) => export::export(&args, &runs()?),
+        Command::Summarize(args) => summarize::summarize(&args, &runs()?),
         Command::Open(args) => open::open(&args, &runs()?),
         Command::Attach(args) => attach::attach(&args, &runs()?),
         Command::Tell(args) => tell::tell(&args, &runs()?),

@@ -68,7 +68,8 @@ impl NewRunFile {
         let Self { header, handle, import, .. } = self;
         let open = import.finish().map_err(Problem::could_not_run)?;
         let cache = cache::open(&config);
-        Ok(PreparedRun { header, handle, config, open, fresh: true, cache, log })
+        let (fresh, only_analysis) = (true, false);
+        Ok(PreparedRun { header, handle, config, open, fresh, only_analysis, cache, log })
     }
 }
 
@@ -83,7 +84,8 @@ pub(super) fn again(
     let handle = runs.handle(name, open.path());
     let header = header(name, open.path(), &config.survey, UnixMillis::now(), true);
     let cache = cache::open(&config);
-    PreparedRun { header, handle, config, open, fresh: false, cache, log }
+    let (fresh, only_analysis) = (false, false);
+    PreparedRun { header, handle, config, open, fresh, only_analysis, cache, log }
 }
 
 /// What a front end is told about a run.

@@ -46,7 +46,9 @@ pub(super) fn go_on(
         Some(RunPhase::Finished) | None => false,
     };
     let left = if failed_too { total - over + failed } else { total - over };
-    if left == 0 {
+    let summary_is_due =
+        left == 0 && crate::engine::is_due(&reader, &info.survey).map_err(store_problem)?;
+    if left == 0 && !summary_is_due {
         let hint = match (failed_too, failed) {
             (false, 1..) => {
                 format!("; `voxpop retry {}` asks the {failed} failed again", info.name)
@@ -83,7 +85,8 @@ pub(super) fn go_on(
     if !args.display.json {
         let found = if died { "its last process was killed; " } else { "" };
         let name = &info.name;
-        say(format_args!("{name}: {found}{over} of {total} interviews are over and kept"));
+        let next = if summary_is_due { "; their summary is not made yet" } else { "" };
+        say(format_args!("{name}: {found}{over} of {total} interviews are over and kept{next}"));
     }
     let name = info.name.clone();
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };

@@ -6,10 +6,11 @@ use super::{
     endpoints::{self, Ready},
     layers::Layers,
     plans::plans,
-    review::topics_of_domain,
+    review::{themes_of_domain, topics_of_domain},
 };
 use crate::model::{
-    CacheLimits, CacheSettings, Grid, PerMinute, PromptTemplates, Review, Survey, Topic,
+    CacheLimits, CacheSettings, Grid, PerMinute, PromptTemplates, Review, ReviewMode, Summarizing,
+    SummaryMode, Survey, Topic,
 };
 use std::time::Duration;
 
@@ -40,6 +41,10 @@ impl Layers {
                 topics: self.topics_or_domains().0,
             },
             pack: self.pack.get().0,
+            summary: Summarizing {
+                mode: self.summary_or_reviews().0,
+                themes: self.themes_or_domains().0,
+            },
         })
     }
 
@@ -48,6 +53,23 @@ impl Layers {
         self.topics.0.clone().unwrap_or_else(|| {
             let (domain, origin) = self.domain.get();
             (topics_of_domain(domain), origin.clone())
+        })
+    }
+
+    /// The themes that are counted: the survey's own, or those of its domain.
+    fn themes_or_domains(&self) -> (Vec<Topic>, Origin) {
+        self.themes.0.clone().unwrap_or_else(|| {
+            let (domain, origin) = self.domain.get();
+            (themes_of_domain(domain), origin.clone())
+        })
+    }
+
+    /// How the answers are summarized where the survey does not say so: who wants no call beside
+    /// the answers, as without reviews, gets a summary that takes none.
+    fn summary_or_reviews(&self) -> (SummaryMode, Origin) {
+        self.summary.0.clone().unwrap_or_else(|| match self.review.get() {
+            (ReviewMode::Off, origin) => (SummaryMode::Words, origin.clone()),
+            _ => (SummaryMode::Model, Origin::Default),
         })
     }
 
@@ -184,6 +206,8 @@ impl Layers {
         let labels: Vec<_> = impacts.0.iter().map(|dimension| dimension.label.as_str()).collect();
         let (topics, topics_origin) = self.topics_or_domains();
         let topics: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        let (themes, themes_origin) = self.themes_or_domains();
+        let themes: Vec<_> = themes.iter().map(|theme| theme.name.as_str()).collect();
         let none = |what: &str| (what.to_owned(), Origin::Default);
 
         show("name", self.name_or_stem());
@@ -194,6 +218,8 @@ impl Layers {
         show("follow_ups", text(self.follow_ups.get()));
         show("topics", (format!("[{}]", topics.join(", ")), topics_origin));
         show("pack", text(self.pack.get()));
+        show("summary", text(&self.summary_or_reviews()));
+        show("themes", (format!("[{}]", themes.join(", ")), themes_origin));
         if self.templates.is_empty() {
             show("prompts", none("built-in"));
         }

@@ -14,7 +14,7 @@ use super::{
     secrets::Secrets,
     survey_file::{Impacts, PlanName, SurveyFile},
 };
-use crate::model::{PerMinute, ReviewMode, Slots, Survey, TemplateName, Topic, Usd};
+use crate::model::{PerMinute, ReviewMode, Slots, SummaryMode, Survey, TemplateName, Topic, Usd};
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 /// What has been put together so far.
@@ -33,6 +33,8 @@ pub(super) struct Layers {
     pub(super) follow_ups: Layered<u8>,
     pub(super) topics: Layered<Vec<Topic>>,
     pub(super) pack: Layered<u8>,
+    pub(super) summary: Layered<SummaryMode>,
+    pub(super) themes: Layered<Vec<Topic>>,
     pub(super) shared: SharedLayers,
     /// Never empty.
     pub(super) endpoints: Vec<EndpointLayers>,
@@ -77,6 +79,8 @@ impl Layers {
         self.follow_ups.put(follow_ups, origin);
         self.topics.put(file.topics.map(|topics| topics.0), origin);
         self.pack.put(file.pack.and_then(|number| u8::try_from(number.get()).ok()), origin);
+        self.summary.put(file.summary.map(|word| word.0), origin);
+        self.themes.put(file.themes.map(|themes| themes.0), origin);
         if let Some(PlanName(name)) = file.plan {
             let plan = self.choose_plan(&name, origin)?;
             self.shared.limits.put_plan(plan, &Origin::Plan(name));
@@ -120,6 +124,8 @@ impl Layers {
         self.follow_ups.put(Some(survey.review.follow_ups), origin);
         self.topics.put(Some(survey.review.topics), origin);
         self.pack.put(Some(survey.pack), origin);
+        self.summary.put(Some(survey.summary.mode), origin);
+        self.themes.put(Some(survey.summary.themes), origin);
         let endpoints = kept.endpoints.iter().map(|kept| EndpointLayers::from_kept(kept, origin));
         self.endpoints = at(origin, endpoints.collect())?;
         self.plan.put(kept.plan.clone(), origin);

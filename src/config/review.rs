@@ -1,7 +1,8 @@
-//! How answers are reviewed: the keys of a survey, and the topics that a domain requires.
+//! How answers are reviewed and summarized: the keys of a survey, the topics that a domain
+//! requires, and the themes that are counted in it.
 
 use super::scalar::{Checked, Line, Scalar, deserialize_checked, nearest, quoted};
-use crate::model::{ReviewMode, Topic};
+use crate::model::{ReviewMode, SummaryMode, Topic};
 use indexmap::IndexMap;
 use serde::{
     Deserialize, Deserializer,
@@ -19,7 +20,39 @@ pub(super) fn topics_of_domain(domain: &str) -> Vec<Topic> {
     domains.get(domain).map(|topics| topics.0.clone()).unwrap_or_default()
 }
 
-deserialize_checked!([] ReviewWord);
+/// The themes that are counted in this domain: its own, and those of every domain.
+pub fn themes_of_domain(domain: &str) -> Vec<Topic> {
+    static DOMAINS: OnceLock<IndexMap<String, Topics>> = OnceLock::new();
+    let domains = DOMAINS.get_or_init(|| {
+        serde_yaml::from_str(include_str!("../../config/themes.yaml"))
+            .expect("config/themes.yaml is part of the program, and a test reads it")
+    });
+    let of = |name: &str| domains.get(name).map(|themes| themes.0.clone()).unwrap_or_default();
+    let mut themes = if domain == GENERAL { Vec::new() } else { of(domain) };
+    for general in of(GENERAL) {
+        if !themes.iter().any(|theme| theme.name == general.name) {
+            themes.push(general);
+        }
+    }
+    themes
+}
+
+/// The themes of every domain, in `config/themes.yaml`.
+const GENERAL: &str = "general";
+
+deserialize_checked!([] ReviewWord, [] SummaryWord);
+
+/// `summary: model`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SummaryWord(pub SummaryMode);
+
+impl Checked for SummaryWord {
+    fn check(value: Scalar<'_>) -> Result<Self, String> {
+        let known = SummaryMode::ALL.map(SummaryMode::as_str);
+        one_of(value, &known, |word| SummaryMode::ALL.into_iter().find(|m| m.as_str() == word))
+            .map(Self)
+    }
+}
 
 /// `review: fused`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +61,27 @@ pub(super) struct ReviewWord(pub ReviewMode);
 impl Checked for ReviewWord {
     fn check(value: Scalar<'_>) -> Result<Self, String> {
         let known = ReviewMode::ALL.map(ReviewMode::as_str);
-        match value {
-            Scalar::Text(word) => {
-                let found = ReviewMode::ALL.into_iter().find(|mode| mode.as_str() == word);
-                found.map(Self).ok_or_else(|| {
-                    let near = nearest(word, &known).map(|word| format!("; did you mean {word}?"));
-                    let near = near.unwrap_or_default();
-                    format!("must be one of {}, not {}{near}", known.join(", "), quoted(word))
-                })
-            }
-            // YAML's own word for it.
-            Scalar::Bool(false) => Ok(Self(ReviewMode::Off)),
-            other => Err(format!("must be one of {}, not {other}", known.join(", "))),
-        }
+        one_of(value, &known, |word| ReviewMode::ALL.into_iter().find(|m| m.as_str() == word))
+            .map(Self)
     }
+}
+
+fn one_of<M>(
+    value: Scalar<'_>,
+    known: &[&str],
+    find: impl Fn(&str) -> Option<M>,
+) -> Result<M, String> {
+    let word = match value {
+        Scalar::Text(word) => word,
+        // YAML's own word for it.
+        Scalar::Bool(false) => "off",
+        other => return Err(format!("must be one of {}, not {other}", known.join(", "))),
+    };
+    find(word).ok_or_else(|| {
+        let near = nearest(word, known).map(|word| format!("; did you mean {word}?"));
+        let near = near.unwrap_or_default();
+        format!("must be one of {}, not {}{near}", known.join(", "), quoted(word))
+    })
 }
 
 /// `topics: [noise, parks]`, or with synonyms: `topics: {noise: [loud, quiet], parks: [green]}`.
@@ -83,7 +123,7 @@ impl<'de> Visitor<'de> for TopicsVisitor {
 
 fn add(topics: &mut Vec<Topic>, name: String, words: Vec<String>) -> Result<(), String> {
     if topics.iter().any(|topic| topic.name == name) {
-        return Err(format!("{} stands in topics twice; take one out", quoted(&name)));
+        return Err(format!("{} stands here twice; take one out", quoted(&name)));
     }
     topics.push(Topic { name, words });
     Ok(())
@@ -103,6 +143,30 @@ mod tests {
         assert_eq!(names("employee-engagement"), ["workload", "growth", "culture"]);
         assert_eq!(names("marketing-copy"), ["clarity", "brand", "emotion"]);
         assert!(names("unknown").is_empty());
+    }
+
+    #[test]
+    fn a_domain_has_its_own_themes_and_every_domain_the_general_ones() {
+        let names = |domain| {
+            themes_of_domain(domain).into_iter().map(|theme| theme.name).collect::<Vec<_>>()
+        };
+        let general = names("unknown");
+        assert!(general.contains(&"fairness".to_owned()), "{general:?}");
+        for domain in [
+            "civic-policy",
+            "product-design",
+            "employee-engagement",
+            "marketing-copy",
+            "technology-adoption",
+            "ai-adoption",
+        ] {
+            let all = names(domain);
+            assert!(all.len() > general.len() && all.ends_with(&general[1..]), "{all:?}");
+            let mut each = all.clone();
+            each.sort();
+            each.dedup();
+            assert_eq!(each.len(), all.len(), "{domain}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     place::Source,
     plans,
     prices::Budget,
-    review::{ReviewWord, Topics},
+    review::{ReviewWord, SummaryWord, Topics},
     scalar::{
         Checked, Line, Paragraphs, Rate, Scalar, Switch, Temperature, Whole, deserialize_checked,
         nearest, quoted,
@@ -55,6 +55,8 @@ pub(super) struct SurveyFile {
     #[serde(default)]
     pub cache: CacheKeys,
     pub pack: Option<Whole<1, 20>>,
+    pub summary: Option<SummaryWord>,
+    pub themes: Option<Topics>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,6 +83,10 @@ pub(super) struct PromptKeys {
     said: Option<Template>,
     packed: Option<Template>,
     people: Option<Template>,
+    digest: Option<Template>,
+    digest_answers: Option<Template>,
+    summary: Option<Template>,
+    summary_digests: Option<Template>,
 }
 
 impl PromptKeys {
@@ -101,6 +107,10 @@ impl PromptKeys {
             (TemplateName::Said, self.said),
             (TemplateName::Packed, self.packed),
             (TemplateName::People, self.people),
+            (TemplateName::Digest, self.digest),
+            (TemplateName::DigestAnswers, self.digest_answers),
+            (TemplateName::Summary, self.summary),
+            (TemplateName::SummaryDigests, self.summary_digests),
         ]
         .into_iter()
         .filter_map(|(name, template)| Some((name, template?.0)))

@@ -49,6 +49,7 @@ pub(super) type Read<'a, T> = &'a (dyn Fn(&str) -> Result<T, AnswerError> + Sync
 /// A call under way.
 pub(super) struct Call<'a, T> {
     pub interviewer: &'a Interviewer,
+    /// Whom it is about: a persona, or a piece of the run as a whole.
     pub persona: PersonaIndex,
     pub asked: &'a Asked,
     read: Read<'a, T>,
@@ -104,6 +105,12 @@ impl<'a, T> Call<'a, T> {
             to_repair: None,
             keys: Vec::new(),
         }
+    }
+
+    /// The same with a cap of its own on the reply.
+    pub(super) const fn with_cap(mut self, output_cap: u32) -> Self {
+        self.output_cap = output_cap;
+        self
     }
 
     /// With room for so many answers in one reply.

@@ -1,6 +1,11 @@
 //! What interviews tell the supervisor. Facts are past: nothing can refuse them.
 
-use super::{interview::LeftOff, packing::Packed, talks::Said};
+use super::{
+    analysis::{Given, Piece},
+    interview::LeftOff,
+    packing::Packed,
+    talks::Said,
+};
 use crate::model::{Attempt, Failure, Fate, PersonaIndex, Step, UnixMillis, Usd};
 
 /// One thing that happened in an interview.
@@ -16,6 +21,8 @@ pub(super) enum Fact {
     /// The interview's task ended.
     Ended {
         persona: PersonaIndex,
+        /// The persona's own, where it has one.
+        weight: Option<f64>,
         last: Option<Box<Attempt>>,
         steps: NewSteps,
         /// All of it, where the interview may go on one day.
@@ -26,6 +33,8 @@ pub(super) enum Fact {
     Packed(Box<Packed>),
     /// A call of a talk ended.
     Said(Box<Said>),
+    /// A piece of the analysis was asked for, to an end.
+    PieceEnded { piece: Piece, last: Option<Box<Attempt>>, given: Result<Given, Ending> },
 }
 
 /// Steps that are not on file yet.

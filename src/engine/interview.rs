@@ -81,6 +81,7 @@ impl Drop for CrashReport<'_> {
             );
             self.interviewer.tell(Fact::Ended {
                 persona: self.persona,
+                weight: None,
                 last: None,
                 steps: NewSteps::default(),
                 left_off: LeftOff { attempts: self.attempts, sent: true, steps: Vec::new() },
@@ -104,7 +105,8 @@ impl Interviewer {
         };
         let (last, steps, ending) = interview.hold().await;
         let Interview { persona, left_off, .. } = interview;
-        self.tell(Fact::Ended { persona: persona.index, last, steps, left_off, ending });
+        let weight = persona.weight;
+        self.tell(Fact::Ended { persona: persona.index, weight, last, steps, left_off, ending });
     }
 
     /// The verdict on an answer so near that it holds for this one too.

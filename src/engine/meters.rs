@@ -3,15 +3,18 @@
 use super::ledger::Books;
 use crate::{
     limiter::{EndpointReading, Limiter},
-    model::{Attempt, Failure, FailureKind, Judge, PersonaIndex, Step, StepEvent, UnixMillis, Usd},
+    model::{
+        AnalysisMeter, Answer, Attempt, Failure, FailureKind, Judge, PersonaIndex, Score, Step,
+        StepEvent, UnixMillis, Usd,
+    },
     protocol::{
-        CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
-        RateSample, SlotMeter, TokenTotals,
+        CallSize, Distribution, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter,
+        RateMeter, RateSample, ScoreMeter, SlotMeter, TokenTotals,
     },
 };
 use hdrhistogram::Histogram;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -46,6 +49,16 @@ pub(super) struct RunMeters {
     from_cache: u64,
     /// Verdicts that were taken over from answers like them.
     similar: u64,
+    /// Of the answers on disk.
+    pub distribution: Distribution,
+    /// Of answers that are not on disk yet: there are only so many of them.
+    unsaved: HashMap<PersonaIndex, Numbers>,
+}
+
+/// What the distribution counts of an answer.
+struct Numbers {
+    weight: Option<f64>,
+    scores: Vec<Option<Score>>,
 }
 
 /// What does not change during a run, and readings need.
@@ -67,6 +80,7 @@ pub(super) struct Moment<'a> {
     pub left: u32,
     pub unsaved: u32,
     pub nothing_since: Option<UnixMillis>,
+    pub analysis: Option<AnalysisMeter>,
 }
 
 impl RunMeters {
@@ -85,6 +99,8 @@ impl RunMeters {
             failed_since_success: 0,
             from_cache: 0,
             similar: 0,
+            distribution: Distribution::default(),
+            unsaved: HashMap::new(),
         }
     }
 
@@ -179,8 +195,21 @@ impl RunMeters {
         })
     }
 
+    /// Takes in an answer, to be counted when it is on disk.
+    pub(super) fn answered(&mut self, persona: PersonaIndex, weight: Option<f64>, answer: &Answer) {
+        let dimensions = self.distribution.scores.iter().skip(1);
+        let score = |meter: &ScoreMeter| {
+            answer.impacts.iter().find(|(key, _)| *key == meter.key).map(|(_, score)| *score)
+        };
+        let scores = std::iter::once(Some(answer.support_level)).chain(dimensions.map(score));
+        self.unsaved.insert(persona, Numbers { weight, scores: scores.collect() });
+    }
+
     /// Counts an interview that is over and on disk.
-    pub(super) fn ended(&mut self) {
+    pub(super) fn ended(&mut self, persona: PersonaIndex) {
+        if let Some(Numbers { weight, scores }) = self.unsaved.remove(&persona) {
+            self.distribution.count(weight, scores);
+        }
         if let Some(now) = self.ended.back_mut() {
             *now += 1;
         }
@@ -206,7 +235,7 @@ impl RunMeters {
 
     /// All numbers now.
     pub(super) fn read(&self, now: &Moment<'_>) -> Meters {
-        let Moment { limiter, books, over, left, unsaved, nothing_since } = *now;
+        let Moment { limiter, books, over, left, unsaved, nothing_since, analysis } = *now;
         let per_minute = self.per_minute();
         Meters {
             elapsed: self.elapsed(),
@@ -219,6 +248,7 @@ impl RunMeters {
                 .then(|| Duration::try_from_secs_f64(f64::from(left) / per_minute * 60.0).ok())
                 .flatten(),
             unsaved,
+            analysis,
             ..self.totals()
         }
     }
@@ -240,6 +270,7 @@ impl RunMeters {
             last_success: self.last_success,
             from_cache: self.from_cache,
             similar: self.similar,
+            distribution: self.distribution.clone(),
             ..Meters::default()
         }
     }

@@ -9,16 +9,19 @@
 //!
 //! The supervisor is the only one that changes the [`RunState`](run_state::RunState). Interviews
 //! tell it [`Fact`](fact::Fact)s; front ends send it commands; the store tells it what is on disk.
-//! An interview shows as done only after its answer was committed.
+//! An interview shows as done only after its answer was committed. When all of them are over, the
+//! `analysis` says what the answers come to.
 //!
 //! [`view`] shows a run from its file alone, and [`replay()`] plays it again.
 
 mod admission;
+mod analysis;
 mod attempt_log;
 mod caching;
 mod call;
 mod critique;
 mod detail;
+mod distribution;
 mod endpoint;
 mod fact;
 mod interview;
@@ -44,6 +47,7 @@ mod talker;
 mod talks;
 mod viewer;
 
+pub use analysis::{is_due, summarize_by_words};
 pub use critique::{CritiqueError, Critiqued, critique};
 pub use replay::replay;
 pub use setup::{EngineError, EngineParts};

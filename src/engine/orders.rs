@@ -80,12 +80,14 @@ impl Supervisor {
             }
             Order::FinishAndStop => {
                 self.drain();
-                applied(&format!("stopping after {} in flight", self.state.in_progress()))
+                let in_flight = self.state.in_progress() + self.analysis.at_work();
+                applied(&format!("stopping after {in_flight} in flight"))
             }
             Order::StopNow => {
                 self.drain();
                 self.break_talks_off();
                 self.state.abort(|_| true);
+                self.analysis.stop(true);
                 applied("stopping now")
             }
         };
@@ -177,6 +179,7 @@ impl Supervisor {
             self.give_back(persona);
         }
         self.meters.forget_failed();
+        self.analysis.again();
         if self.ended.take().is_some() {
             self.meters.restart_clock();
             self.resume();
@@ -226,6 +229,7 @@ impl Supervisor {
             self.interviewer.stopping.store(true, Ordering::Release);
             self.limiter.pause();
             self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.analysis.stop(false);
             self.enter(RunPhase::Draining);
         }
     }

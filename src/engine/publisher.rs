@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     limiter::Limiter,
-    model::{LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
+    model::{Analysis, AnalysisMeter, LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
     protocol::{
         CommandId, CommandOutcome, Conversation, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES,
         LOG_LINES, Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader,
@@ -30,6 +30,8 @@ pub(super) struct Publisher {
     changes: VecDeque<LimitChange>,
     /// The changes of limits that no delta has carried yet.
     fresh_changes: Vec<LimitChange>,
+    /// What the answers come to, where no delta has carried it yet.
+    fresh_analysis: Option<Box<Analysis>>,
     /// Something other than a status changed since the last delta.
     stale: bool,
 }
@@ -52,6 +54,8 @@ pub(super) struct Sources<'a> {
     pub nothing_since: Option<UnixMillis>,
     /// Set while the run has ended.
     pub summary: Option<&'a RunSummary>,
+    pub analysis: Option<&'a Analysis>,
+    pub analysing: Option<AnalysisMeter>,
 }
 
 impl Sources<'_> {
@@ -64,6 +68,7 @@ impl Sources<'_> {
             left: self.state.total() - over,
             unsaved: self.unsaved,
             nothing_since: self.nothing_since,
+            analysis: self.analysing,
         })
     }
 }
@@ -79,6 +84,7 @@ impl Publisher {
             fresh: Vec::new(),
             changes: VecDeque::new(),
             fresh_changes: Vec::new(),
+            fresh_analysis: None,
             stale: false,
         }
     }
@@ -123,6 +129,12 @@ impl Publisher {
         self.stale = true;
     }
 
+    /// It is known what the answers come to.
+    pub(super) fn analysed(&mut self, analysis: &Analysis) {
+        self.fresh_analysis = Some(Box::new(analysis.clone()));
+        self.stale = true;
+    }
+
     /// The next delta is due even where no status changed.
     pub(super) const fn touch(&mut self) {
         self.stale = true;
@@ -145,6 +157,7 @@ impl Publisher {
             log,
             changes: self.changes.iter().cloned().collect(),
             summary: sources.summary.cloned(),
+            analysis: sources.analysis.cloned().map(Box::new),
         };
         self.tell(to, Update::Snapshot(Box::new(snapshot)));
     }
@@ -170,6 +183,7 @@ impl Publisher {
             log,
             changes: std::mem::take(&mut self.fresh_changes),
             summary: sources.summary.cloned(),
+            analysis: self.fresh_analysis.take(),
         })
     }
 
@@ -261,6 +275,8 @@ mod tests {
                 unsaved: 0,
                 nothing_since: None,
                 summary: None,
+                analysis: None,
+                analysing: None,
             };
             publisher.snapshot(id, &mut sources);
         }

@@ -2,6 +2,7 @@
 //! sends.
 
 use super::{
+    analysis::{Desk, Got, Task},
     interview::{LeftOff, Queued},
     talks::TalkRecord,
 };
@@ -21,6 +22,8 @@ pub(super) enum Request {
     Inspect(PersonaIndex, FrontEndId),
     /// Load the talk with one persona.
     OpenTalk(PersonaIndex, FrontEndId),
+    /// Something that the analysis needs.
+    Analyse(Task),
 }
 
 /// What the thread found.
@@ -36,6 +39,9 @@ pub(super) enum Found {
         error: StoreError,
     },
     NotInspected(StoreError),
+    /// For the analysis.
+    Got(Got),
+    NotAnalysed(StoreError),
 }
 
 /// Everything that the run file has on one persona.
@@ -93,6 +99,7 @@ impl Reading {
 pub(super) fn spawn(
     reader: RunReader,
     fresh: bool,
+    desk: Desk,
     found: UnboundedSender<Found>,
 ) -> std::io::Result<Reading> {
     let (requests, asked) = blocking::channel();
@@ -108,6 +115,9 @@ pub(super) fn spawn(
                         .map_or_else(Found::NotInspected, |r| Found::Record(r.map(Box::new), to)),
                     Request::OpenTalk(persona, to) => TalkRecord::read(&reader, persona)
                         .map_or_else(Found::NotInspected, |r| Found::Talk(r.map(Box::new), to)),
+                    Request::Analyse(task) => {
+                        desk.work(&reader, task).map_or_else(Found::NotAnalysed, Found::Got)
+                    }
                 };
                 if found.send(answer).is_err() {
                     return;

@@ -1,7 +1,9 @@
 //! Setting a run up: from settings and a locked run file to a supervisor that listens.
 
 use super::{
+    analysis::{Desk, Progress},
     caching::Caching,
+    distribution,
     endpoint::{Endpoint, EndpointError},
     fact::Fact,
     interview::Interviewer,
@@ -58,6 +60,8 @@ pub struct EngineParts {
     pub fresh: bool,
     /// Where replies are kept for all runs; `None` where nothing is to be kept or taken.
     pub cache: Option<CacheFile>,
+    /// Nobody is asked any more: only what the answers come to is made.
+    pub only_analysis: bool,
     /// The front ends: they may come and go.
     pub front_ends: UnboundedReceiver<Incoming>,
     pub log: LogRing,
@@ -65,7 +69,8 @@ pub struct EngineParts {
 
 impl Supervisor {
     pub(super) fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
-        let EngineParts { header, config, open, fresh, cache, front_ends, log } = parts;
+        let EngineParts { header, config, open, fresh, only_analysis, cache, front_ends, log } =
+            parts;
         let reader = RunReader::open(open.path())?;
         let state = RunState::new(reader.statuses()?);
         let terms = Terms {
@@ -73,6 +78,10 @@ impl Supervisor {
             cap_is_charged: config.endpoints.iter().any(|endpoint| endpoint.charges_cap),
             priced: config.endpoints.iter().all(|endpoint| endpoint.price.is_some()),
         };
+        let survey = &config.survey;
+        let mut meters = RunMeters::new(terms);
+        meters.distribution = distribution::on_file(&reader, &survey.grid)?;
+        let desk = Desk::new(survey.summary.mode, &survey.summary.themes);
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
         let (notices_out, notices) = mpsc::unbounded_channel();
@@ -85,14 +94,16 @@ impl Supervisor {
         let interviewer = Interviewer::start(&header.run, config, found, facts_out, waits_out)?;
         let limiter = interviewer.limiter.clone();
         let (found_out, found) = mpsc::unbounded_channel();
-        let reading = reading::spawn(reader, fresh, found_out)?;
+        let reading = reading::spawn(reader, fresh, desk.clone(), found_out)?;
         let mut supervisor = Self {
             interviewer: Arc::new(interviewer),
             limiter,
             talks: Talks::default(),
             packs: HashMap::new(),
             state,
-            meters: RunMeters::new(terms),
+            meters,
+            analysis: Progress::new(desk),
+            only_analysis,
             running_since: UnixMillis::now(),
             nothing_since: None,
             publisher: Publisher::new(header.clone(), log),

@@ -3,6 +3,7 @@
 
 use super::{
     admission::{self, Occupancy},
+    analysis::Progress,
     detail::detail,
     fact::{Ending, Fact, NewSteps},
     interview::{Interviewer, LeftOff, Queued},
@@ -83,6 +84,10 @@ pub(super) struct Supervisor {
     pub(super) packs: HashMap<PersonaIndex, Vec<PersonaIndex>>,
     pub(super) state: RunState,
     pub(super) meters: RunMeters,
+    /// What comes after the interviews.
+    pub(super) analysis: Progress,
+    /// Nobody is asked any more: only what the answers come to is made.
+    pub(super) only_analysis: bool,
     pub(super) publisher: Publisher,
     pub(super) header: RunHeader,
     pub(super) writer: Writer,
@@ -133,6 +138,7 @@ impl Supervisor {
         loop {
             self.fetch_ahead();
             self.admit();
+            self.analyse();
             if self.is_over() {
                 self.end_run();
                 // Who has asked a persona something and left finds the answer in the run file.
@@ -195,13 +201,23 @@ impl Supervisor {
         }
     }
 
-    /// Nothing more will happen: everyone is through, or the run was stopped and nothing is in
-    /// flight; and all that was answered is on disk, or cannot get there.
+    /// Nothing more will happen: everyone is through and what the answers come to is known, or the
+    /// run was stopped and nothing is in flight; and all that was answered is on disk, or cannot get there.
     fn is_over(&self) -> bool {
-        self.everyone_is_through()
+        self.all_is_done()
             || self.stop.is_some()
                 && self.state.in_progress() == 0
+                && self.analysis.at_work() == 0
                 && (self.unsaved == 0 || self.stalled)
+    }
+
+    fn all_is_done(&self) -> bool {
+        self.interviews_are_over() && self.analysis.is_over()
+    }
+
+    /// Nobody is left to ask, or nobody is to be asked.
+    pub(super) fn interviews_are_over(&self) -> bool {
+        self.only_analysis || self.everyone_is_through()
     }
 
     fn everyone_is_through(&self) -> bool {
@@ -214,9 +230,10 @@ impl Supervisor {
             return;
         }
         let phase = match &self.stop {
-            Some(reason) if !self.everyone_is_through() => {
+            Some(reason) if !(self.everyone_is_through() && self.analysis.is_over()) => {
                 RunPhase::Stopped { reason: reason.clone() }
             }
+            None if !self.everyone_is_through() => RunPhase::Stopped { reason: StopReason::Asked },
             _ => RunPhase::Finished,
         };
         self.enter(phase);
@@ -246,7 +263,8 @@ impl Supervisor {
 
     /// Asks for the next personas where few are left.
     fn fetch_ahead(&mut self) {
-        if self.on_the_way.len() > FETCHED_AHEAD / 2 || self.stop.is_some() {
+        let closed = self.only_analysis || self.stop.is_some();
+        if self.on_the_way.len() > FETCHED_AHEAD / 2 || closed {
             return;
         }
         let mut wanted = Vec::new();
@@ -305,6 +323,7 @@ impl Supervisor {
         if !self.packs.is_empty() {
             self.follow_the_first(&fact);
         }
+        self.analysis.follow(&fact);
         match fact {
             Fact::Sent { persona } => {
                 self.state.progress(persona, InterviewStatus::InFlight, None);
@@ -326,11 +345,17 @@ impl Supervisor {
             }
             Fact::Said(said) => self.said(*said),
             Fact::Packed(packed) => self.unpack(*packed),
-            Fact::Ended { persona, last, steps, left_off, ending } => {
+            Fact::PieceEnded { piece, last, given } => self.piece_ended(piece, last, given),
+            Fact::Ended { persona, weight, last, steps, left_off, ending } => {
                 self.keep(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
                 self.state.end_task(persona);
                 let ending = self.judge(persona, ending);
+                if let Ending::Settled(fate) = &ending
+                    && let Some(answer) = fate.answer()
+                {
+                    self.meters.answered(persona, weight, answer);
+                }
                 self.end(persona, left_off, ending);
             }
         }
@@ -434,8 +459,13 @@ impl Supervisor {
         match notice {
             Notice::Committed(ended) => {
                 for (persona, status) in ended.into_iter().filter(|(_, status)| status.is_over()) {
+                    if let Some(piece) = persona.piece() {
+                        self.analysis.committed(piece);
+                        self.publisher.touch();
+                        continue;
+                    }
                     self.unsaved = self.unsaved.saturating_sub(1);
-                    self.meters.ended();
+                    self.meters.ended(persona);
                     self.state.set_status(persona, status);
                 }
             }
@@ -496,6 +526,12 @@ impl Supervisor {
                 }
                 self.pause(PauseReason::CannotRead { message: error.to_string() });
             }
+            Found::Got(got) => self.take_got(got),
+            Found::NotAnalysed(error) => {
+                tracing::error!("the answers cannot be read: {error}");
+                self.analysis_not_read();
+                self.pause(PauseReason::CannotRead { message: error.to_string() });
+            }
             Found::NotInspected(error) => tracing::error!("a persona cannot be shown: {error}"),
         }
     }
@@ -528,6 +564,8 @@ impl Supervisor {
             nothing_since: self.nothing_since,
             unsaved: u32::try_from(self.unsaved).unwrap_or(u32::MAX),
             summary: self.ended.as_ref(),
+            analysis: self.analysis.result(),
+            analysing: self.analysis.meter(),
         };
         (&mut self.publisher, sources)
     }

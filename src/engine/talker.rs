@@ -138,6 +138,7 @@ impl Talker {
             | Fact::RejoinedLine { .. }
             | Fact::Stepped { .. }
             | Fact::Packed(_)
+            | Fact::PieceEnded { .. }
             | Fact::Ended { .. } => None,
         }
     }

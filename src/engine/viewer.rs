@@ -3,6 +3,7 @@
 
 use super::{
     detail::detail,
+    distribution,
     meters::{RunMeters, Terms},
     reading::PersonaRecord,
     talker::{TalkAccess, Talker},
@@ -46,6 +47,7 @@ pub async fn view(
     let statuses = reader.statuses()?;
     let mut meters = meters(&reader)?;
     let seconds = info.summary.as_ref().map_or(0.0, |summary| summary.seconds);
+    meters.distribution = distribution::on_file(&reader, &info.survey.grid)?;
     meters.elapsed = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     let snapshot = Snapshot {
         version: PROTOCOL_VERSION,
@@ -57,6 +59,7 @@ pub async fn view(
         log: Vec::<LogLine>::new(),
         changes: last_changes(&reader)?,
         summary: info.summary,
+        analysis: reader.analysis()?.map(Box::new),
     };
     if show {
         outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));

@@ -9,7 +9,7 @@ use std::{collections::HashMap, io::Write};
 
 /// Columns before and after the grid's own.
 const FIRST: [&str; 5] = ["index", "persona_id", "weight", "status", "support_level"];
-const LAST: [&str; 9] = [
+const LAST: [&str; 11] = [
     "narrative",
     "key_concerns",
     "suggested_improvements",
@@ -19,6 +19,8 @@ const LAST: [&str; 9] = [
     "refusal",
     "attempts",
     "packed",
+    "drivers",
+    "themes",
 ];
 
 /// A header, then one row a persona. Attributes that only some personas have are empty for the
@@ -118,6 +120,8 @@ impl Columns {
         if let Some(packed) = record.packed {
             last[8].push_str(&packed.to_string());
         }
+        put_text(&mut last[9], &record.drivers.join("; "));
+        put_text(&mut last[10], &record.themes.join("; "));
         for attribute in &record.persona.attributes {
             if let Some(&place) = self.attributes.places.get(&attribute.name) {
                 put_text(&mut attributes[place], &attribute.value);

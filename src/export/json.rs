@@ -23,6 +23,9 @@ struct JsonRecord<'a> {
     attempts: u32,
     /// How many personas answered in one call, this one among them; null where it was alone.
     packed: Option<u32>,
+    /// What the answer rests on.
+    drivers: &'a [String],
+    themes: &'a [String],
     attributes: AttributesAsJson<'a>,
 }
 
@@ -59,6 +62,8 @@ impl<'a> From<&'a ExportRecord> for JsonRecord<'a> {
             refusal,
             attempts: record.attempts,
             packed: record.packed,
+            drivers: &record.drivers,
+            themes: &record.themes,
             attributes: AttributesAsJson(&record.persona.attributes),
         }
     }

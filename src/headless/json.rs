@@ -1,13 +1,16 @@
 //! One JSON object a line, for programs. Every object has an `event`.
 
-use super::run::{endpoint_name, situation};
+use super::{
+    analysis,
+    run::{endpoint_name, situation},
+};
 use crate::{
     advice::{Binds, Load},
     model::{
-        InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, RunSummary, Service,
+        Analysis, InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, RunSummary, Service,
         StatusCounts, UnixMillis, Usd,
     },
-    protocol::{CommandOutcome, EndpointMeters, MoneyMeter, RateMeter, Snapshot},
+    protocol::{CommandOutcome, Distribution, EndpointMeters, MoneyMeter, RateMeter, Snapshot},
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -70,8 +73,15 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
             })),
             "finished_per_minute": meters.finished_per_minute.round(),
             "seconds_left": meters.remaining.map(|left| left.as_secs()),
+            "distribution": distribution(&meters.distribution),
+            "analysis": meters.analysis,
         }),
     )
+}
+
+/// What the answers come to.
+pub(super) fn analysis(out: &mut impl Write, analysis: &Analysis) -> io::Result<()> {
+    line(out, &analysis::object(analysis))
 }
 
 fn endpoint(endpoint: &EndpointMeters) -> Value {
@@ -111,6 +121,27 @@ fn endpoint(endpoint: &EndpointMeters) -> Value {
         "failed": endpoint.failed,
         "adaptation": rounded(endpoint.adaptation),
         "first_byte_seconds": endpoint.first_byte.map(|time| rounded(time.as_secs_f64())),
+    })
+}
+
+/// How the answers so far are spread over the grid.
+fn distribution(spread: &Distribution) -> Value {
+    let scores = spread.scores.iter().map(|score| {
+        json!({
+            "key": score.key,
+            "label": score.label,
+            "counts": score.counts,
+            "weighted_shares": score.shares().map(rounded),
+        })
+    });
+    json!({
+        "answers": spread.answers,
+        "weighted": spread.weighted,
+        "effective_answers": rounded(spread.effective()),
+        "design_effect": spread.design_effect().map(rounded),
+        "weights": [rounded(spread.lightest), rounded(spread.heaviest)],
+        "margin_at_most": spread.margin().map(rounded),
+        "scores": scores.collect::<Vec<_>>(),
     })
 }
 

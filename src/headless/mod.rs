@@ -4,6 +4,7 @@
 //! itself, so these front ends stop it; `resume` goes on later. One that is attached to a run of
 //! another process only looks on.
 
+mod analysis;
 mod chat;
 mod json;
 mod plain;
@@ -13,6 +14,7 @@ mod summary;
 mod tests;
 mod watch;
 
+pub use analysis::{lines as analysis_lines, object as analysis_object};
 pub use chat::{ChatError, Talked, chat};
 pub use summary::{describe, write_end};
 pub use watch::{Format, look_on, watch};

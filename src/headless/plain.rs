@@ -1,10 +1,13 @@
 //! Lines of words, for logs, pipes and dumb terminals.
 
-use super::run::{endpoint_name, situation};
+use super::{
+    analysis,
+    run::{endpoint_name, situation},
+};
 use crate::{
     advice::{self, Cost, Load, Rate, short_clock},
     model::{
-        InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, Service, StatusCounts,
+        Analysis, InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, Service, StatusCounts,
         UnixMillis, strip_controls,
     },
     protocol::{CommandOutcome, Snapshot},
@@ -62,6 +65,9 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
     }
     if let Some(money) = &run.meters.money {
         write!(out, "; {}", Cost::of(money).words())?;
+    }
+    if let Some(analysis) = run.meters.analysis.filter(|_| counts.over() == total) {
+        write!(out, "; summing up, {} of {} pieces", analysis.done, analysis.total)?;
     }
     if let Some(remaining) = run.meters.remaining.filter(|_| counts.over() < total) {
         write!(out, "; about {} left", short_clock(remaining))?;
@@ -123,6 +129,15 @@ pub(super) fn limits_changed(
         writeln!(out, "{name}: {}", strip_controls(&row.words()))?;
     }
     Ok(())
+}
+
+/// What the answers come to, between blank lines.
+pub(super) fn analysis(out: &mut impl Write, analysis: &Analysis) -> io::Result<()> {
+    writeln!(out)?;
+    for line in analysis::lines(analysis) {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)
 }
 
 /// How many personas have each status, those that nobody has left out.

@@ -40,12 +40,13 @@ pub async fn describe(link: FrontEndLink, format: Format, out: &mut impl Write) 
     let Some(Update::Snapshot(run)) = link.next().await else { return };
     // A reader that has gone away has seen what it wanted.
     let _ = match format {
-        Format::Json => {
-            json::started(out, &run).and_then(|()| json::progress(out, &run, UnixMillis::now()))
-        }
+        Format::Json => json::started(out, &run)
+            .and_then(|()| json::progress(out, &run, UnixMillis::now()))
+            .and_then(|()| run.analysis.iter().try_for_each(|a| json::analysis(out, a))),
         Format::Plain => plain::started(out, &run)
             .and_then(|()| plain::counts(out, &run))
-            .and_then(|()| plain::failures(out, &run)),
+            .and_then(|()| plain::failures(out, &run))
+            .and_then(|()| run.analysis.iter().try_for_each(|a| plain::analysis(out, a))),
     };
 }
 
@@ -69,7 +70,8 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
         ),
     }];
     lines.push(format!("run file: {}", summary.run_file.display()));
-    if summary.left() > 0 {
+    // With nobody left to ask, it is the summary that is not made yet.
+    if summary.left() > 0 || matches!(phase, RunPhase::Stopped { .. }) {
         let budget = match phase {
             RunPhase::Stopped {
                 reason: StopReason::Unmended { pause: PauseReason::BudgetSpent { .. } },

@@ -87,6 +87,7 @@ fn snapshot() -> Snapshot {
         log: Vec::new(),
         changes: vec![change(0, 500, 450, LimitSetBy::User)],
         summary: None,
+        analysis: None,
     }
 }
 
@@ -111,6 +112,7 @@ fn delta(changes: Vec<LimitChange>) -> Delta {
         log: Vec::new(),
         changes,
         summary: None,
+        analysis: None,
     }
 }
 

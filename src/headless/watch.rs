@@ -3,7 +3,7 @@
 use super::{json, plain};
 use crate::{
     link::FrontEndLink,
-    model::{LimitChange, LimitSetBy, LogLine, PauseReason, RunPhase, UnixMillis},
+    model::{Analysis, LimitChange, LimitSetBy, LogLine, PauseReason, RunPhase, UnixMillis},
     protocol::{CommandOutcome, Order, Snapshot, Update},
 };
 use std::{
@@ -59,6 +59,8 @@ struct Watcher {
     /// Changes by adaptation that have not been told: for people they are added up, and told with
     /// the progress.
     adapted: Vec<LimitChange>,
+    /// What the answers come to, as far as it has been told.
+    analysis: Option<Box<Analysis>>,
     /// Whether the alarm is on, as far as it has been told.
     alarmed: bool,
     /// Somebody still reads.
@@ -76,6 +78,7 @@ enum Line<'a> {
     Limits(&'a [LimitChange]),
     Log(&'a LogLine),
     Outcome(&'a CommandOutcome),
+    Analysis(&'a Analysis),
     Finished,
 }
 
@@ -86,6 +89,7 @@ impl Watcher {
             snapshot: None,
             last_change: None,
             adapted: Vec::new(),
+            analysis: None,
             alarmed: false,
             writing: true,
             steers: true,
@@ -113,6 +117,7 @@ impl Watcher {
                 } else {
                     self.limits_changed(fresh, out);
                 }
+                self.watch_analysis(first, out);
                 self.watch_alarm(out);
             }
             Update::Delta(delta) => {
@@ -131,6 +136,7 @@ impl Watcher {
                         link.send(Order::FinishAndStop);
                     }
                 }
+                self.watch_analysis(false, out);
                 if ended {
                     self.progress(out, Line::Finished);
                 } else {
@@ -166,6 +172,18 @@ impl Watcher {
         self.write(out, line);
     }
 
+    /// Tells what the answers come to when that is new; what was known `before` is not.
+    fn watch_analysis(&mut self, before: bool, out: &mut impl Write) {
+        let analysis = self.snapshot.as_ref().and_then(|run| run.analysis.clone());
+        if analysis == self.analysis {
+            return;
+        }
+        if let Some(analysis) = analysis.as_deref().filter(|_| !before) {
+            self.write(out, Line::Analysis(analysis));
+        }
+        self.analysis = analysis;
+    }
+
     /// Tells people at once; programs read it off the progress.
     fn watch_alarm(&mut self, out: &mut impl Write) {
         let on = self.snapshot.as_ref().is_some_and(|run| run.meters.nothing_since.is_some());
@@ -186,6 +204,7 @@ impl Watcher {
             (Format::Plain, Line::Limits(changes)) => plain::limits_changed(out, snapshot, changes),
             (Format::Plain, Line::Log(line)) => plain::log(out, line),
             (Format::Plain, Line::Outcome(outcome)) => plain::outcome(out, outcome),
+            (Format::Plain, Line::Analysis(analysis)) => plain::analysis(out, analysis),
             (Format::Plain, Line::Finished) => plain::progress(out, snapshot, now),
             (Format::Json, Line::Started) => json::started(out, snapshot),
             (Format::Json, Line::Progress) => json::progress(out, snapshot, now),
@@ -196,6 +215,7 @@ impl Watcher {
             }
             (Format::Json, Line::Log(line)) => json::log(out, line),
             (Format::Json, Line::Outcome(outcome)) => json::outcome(out, outcome),
+            (Format::Json, Line::Analysis(analysis)) => json::analysis(out, analysis),
             // The last line is written once the run file is closed: see `json::finished`.
             (Format::Json, Line::Finished) => json::progress(out, snapshot, now),
         };

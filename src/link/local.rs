@@ -102,6 +102,7 @@ mod tests {
             log: Vec::new(),
             changes: Vec::new(),
             summary: None,
+            analysis: None,
         }))
     }
 

@@ -226,6 +226,7 @@ mod tests {
             log: Vec::new(),
             changes: Vec::new(),
             summary: None,
+            analysis: None,
         })
     }
 

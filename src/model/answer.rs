@@ -43,3 +43,11 @@ pub struct Answer {
     pub key_concerns: Vec<String>,
     pub suggested_improvements: Vec<String>,
 }
+
+impl Answer {
+    /// All that it says in words: the narrative and each entry of the lists.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let lists = self.key_concerns.iter().chain(&self.suggested_improvements);
+        std::iter::once(&self.narrative).chain(lists).map(String::as_str)
+    }
+}

@@ -30,6 +30,10 @@ pub enum Stage {
     Chat,
     /// Several personas answer the survey in one call, kept with the first of them.
     Packed,
+    /// A group of answers is digested.
+    Digest,
+    /// The digests are summarized.
+    Summary,
 }
 
 impl Stage {
@@ -47,6 +51,8 @@ impl Stage {
             Self::Critique => "critique",
             Self::Chat => "chat",
             Self::Packed => "packed",
+            Self::Digest => "digest",
+            Self::Summary => "summary",
         }
     }
 
@@ -64,6 +70,8 @@ impl Stage {
             Self::Critique => "question critic",
             Self::Chat => "chat",
             Self::Packed => "answers of several in one call",
+            Self::Digest => "digest",
+            Self::Summary => "summary",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Critique {
     /// What is wrong with it; empty where it is good as it is.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Flaw>,
     /// The question as the critic would put it.
     pub rewrite: String,
     pub domain: Domain,
@@ -25,7 +25,7 @@ impl Critique {
 
 /// One thing that is wrong with a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct Flaw {
     pub fault: Fault,
     /// The words of the question that it is about.
     pub passage: String,

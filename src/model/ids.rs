@@ -17,7 +17,11 @@ impl PersonaIndex {
 
 impl fmt::Display for PersonaIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.piece() {
+            None => self.0.fmt(f),
+            Some(0) => f.write_str("summary"),
+            Some(digest) => write!(f, "digest-{digest}"),
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 //! A [`Survey`] is put to many [`Persona`]s. Each of them has one interview, whose place is its
 //! [`InterviewStatus`] and whose end is its [`Fate`]: an [`Answer`], a refusal or a [`Failure`].
 //! On the way it makes calls, and every HTTP exchange of a call is kept as an [`Attempt`]; what
-//! critics make of the answer, and what follows from it, is kept as [`Step`]s.
+//! critics make of the answer, and what follows from it, is kept as [`Step`]s. What all answers
+//! come to is the [`Analysis`].
 
+mod analysis;
 mod answer;
 mod attempt;
 mod batch;
@@ -31,11 +33,15 @@ mod template;
 mod text;
 mod time;
 
+pub use analysis::{
+    Analysis, AnalysisMeter, Covers, Digest, Finding, Findings, Insight, MadeBy, Summarizing,
+    SummaryMode, Tally,
+};
 pub use answer::{Answer, Score, ScoreOutOfRange};
 pub use attempt::{Attempt, AttemptTiming, Stage, Usage};
 pub use batch::{BatchCounts, BatchId, BatchKey, BatchProblem, BatchSaid, BatchState, FileId};
 pub use cache::{CacheLimits, CacheSettings};
-pub use critique::{Critique, Domain, Fault, Finding};
+pub use critique::{Critique, Domain, Fault, Flaw};
 pub use endpoint::{AuthHeader, EndpointKind, OutputCapField};
 pub use failure::{Failure, FailureKind, Treatment};
 pub use ids::{EndpointIndex, PersonaIndex};

@@ -1,6 +1,6 @@
 //! The survey: what is asked, and the grid that an answer fills in.
 
-use super::{PromptTemplates, Review};
+use super::{PromptTemplates, Review, Summarizing};
 use serde::{Deserialize, Serialize};
 
 /// The question put to every persona, with all that shapes an answer. Limits and keys are not
@@ -24,6 +24,8 @@ pub struct Survey {
     /// How many personas are asked in one call; they see one another.
     #[serde(default = "alone")]
     pub pack: u8,
+    #[serde(default)]
+    pub summary: Summarizing,
 }
 
 const fn alone() -> u8 {

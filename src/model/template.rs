@@ -35,11 +35,19 @@ pub enum TemplateName {
     Packed,
     /// Those personas.
     People,
+    /// What the model is told first that digests a group of answers.
+    Digest,
+    /// Shows it the answers.
+    DigestAnswers,
+    /// What the model is told first that summarizes the digests.
+    Summary,
+    /// Shows it the digests.
+    SummaryDigests,
 }
 
 impl TemplateName {
     /// Every template, in the order in which settings list them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::System,
         Self::User,
         Self::FollowUp,
@@ -54,6 +62,10 @@ impl TemplateName {
         Self::Said,
         Self::Packed,
         Self::People,
+        Self::Digest,
+        Self::DigestAnswers,
+        Self::Summary,
+        Self::SummaryDigests,
     ];
 
     /// The name in files.
@@ -73,6 +85,10 @@ impl TemplateName {
             Self::Said => "said",
             Self::Packed => "packed",
             Self::People => "people",
+            Self::Digest => "digest",
+            Self::DigestAnswers => "digest_answers",
+            Self::Summary => "summary",
+            Self::SummaryDigests => "summary_digests",
         }
     }
 
@@ -93,6 +109,10 @@ impl TemplateName {
             Self::Said => "prompts.said",
             Self::Packed => "prompts.packed",
             Self::People => "prompts.people",
+            Self::Digest => "prompts.digest",
+            Self::DigestAnswers => "prompts.digest_answers",
+            Self::Summary => "prompts.summary",
+            Self::SummaryDigests => "prompts.summary_digests",
         }
     }
 }

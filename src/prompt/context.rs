@@ -6,7 +6,7 @@ use minijinja::value::{Enumerator, Object, Value};
 use std::sync::Arc;
 
 /// The paths below `survey`.
-pub(super) const SURVEY_PATHS: [&str; 7] = [
+pub(super) const SURVEY_PATHS: [&str; 8] = [
     "survey",
     "survey.name",
     "survey.question",
@@ -14,6 +14,7 @@ pub(super) const SURVEY_PATHS: [&str; 7] = [
     "survey.grid",
     "survey.grid.support",
     "survey.grid.impacts",
+    "survey.themes",
 ];
 
 /// The survey, built once.
@@ -25,6 +26,7 @@ pub(super) fn survey_value(survey: &Survey) -> Value {
         ("name", Value::from(survey.name.as_str())),
         ("question", Value::from(survey.question.as_str())),
         ("domain", Value::from(survey.domain.as_str())),
+        ("themes", survey.summary.themes.iter().map(|theme| theme.name.as_str()).collect()),
         (
             "grid",
             Value::from_pairs([

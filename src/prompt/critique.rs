@@ -5,7 +5,7 @@ use super::{
     text::{lines, one_line},
     verdict::object_in,
 };
-use crate::model::{Critique, Dimension, Domain, Fault, Finding};
+use crate::model::{Critique, Dimension, Domain, Fault, Flaw};
 use serde_json::{Map, Value, json};
 
 /// So many findings are kept; a critic that goes on and on says nothing more.
@@ -77,7 +77,7 @@ pub fn read_critique(reply: &str) -> Result<Critique, AnswerError> {
     })
 }
 
-fn finding(value: &Value) -> Option<Finding> {
+fn finding(value: &Value) -> Option<Flaw> {
     let object = value.as_object()?;
     let name = text(object, "fault").to_lowercase();
     // A model that is not held to the schema has words of its own.
@@ -89,7 +89,7 @@ fn finding(value: &Value) -> Option<Finding> {
     ];
     let (_, fault) = fault.into_iter().find(|(word, _)| name.contains(word))?;
     let (passage, why) = (text(object, "passage"), text(object, "why"));
-    (!why.is_empty() || !passage.is_empty()).then_some(Finding { fault, passage, why })
+    (!why.is_empty() || !passage.is_empty()).then_some(Flaw { fault, passage, why })
 }
 
 /// Labels that can be dimensions beside each other.
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(critique.support, None);
         let labels: Vec<_> = critique.impacts.iter().map(|d| d.label.as_str()).collect();
         assert_eq!(labels, ["Cost", "Safety", "Noise"]);
-        let finding = Finding {
+        let finding = Flaw {
             fault: Fault::DoubleBarrelled,
             passage: "cheap and safe".into(),
             why: "two[2J things".into(),

@@ -2,6 +2,7 @@
 
 use super::{
     critique::critique_schema,
+    digest::{digest_schema, summary_schema},
     packed::packed_schema,
     schema::{answer_schema, verdict_schema},
 };
@@ -26,11 +27,15 @@ pub enum Form {
     Chat,
     /// In the roles of several personas, one after the other.
     Packed,
+    /// Digests a group of answers.
+    Digest,
+    /// Summarizes digests.
+    Summary,
 }
 
 impl Form {
     /// How many forms there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 9;
 
     /// Every form, in the order of [`Self::ordinal`].
     pub const ALL: [Self; Self::COUNT] = [
@@ -41,6 +46,8 @@ impl Form {
         Self::Critique,
         Self::Chat,
         Self::Packed,
+        Self::Digest,
+        Self::Summary,
     ];
 
     /// Its place in [`Self::ALL`].
@@ -58,6 +65,8 @@ impl Form {
             Self::Critique => TemplateName::Critique,
             Self::Chat => TemplateName::Chat,
             Self::Packed => TemplateName::Packed,
+            Self::Digest => TemplateName::Digest,
+            Self::Summary => TemplateName::Summary,
         }
     }
 
@@ -71,6 +80,8 @@ impl Form {
             Self::Critique => Some(critique_schema()),
             Self::Chat => None,
             Self::Packed => Some(packed_schema(survey)),
+            Self::Digest => Some(digest_schema(survey)),
+            Self::Summary => Some(summary_schema()),
         }
     }
 

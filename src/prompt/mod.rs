@@ -5,6 +5,7 @@
 //!                                 user(persona)    for each persona; likewise what follows up
 //!        --> Form::schema                          what the provider is asked to fill in
 //!        --> read_answer(reply), read_verdict      Answer or Verdict, or which field is wrong
+//!            read_digest, read_summary             Findings, likewise
 //! ```
 //!
 //! The built-in templates are `config/prompts/*.j2`; a survey may bring its own. Both see `survey`
@@ -13,11 +14,14 @@
 //! attribute by its name, such as `persona.age` or `persona.address.city`. An attribute that a
 //! persona lacks is blank, and false in an `if`. Templates that speak of an answer see `answer`
 //! too, those that follow up also `missing` (topics) or `issues`, that of a chat `talk` and `said`.
+//! too, those that follow up also `missing` (topics) or `issues`. What digests a group of answers
+//! sees `survey.themes` and, in the user template, `answers`; what summarizes sees `digests`.
 
 mod answer;
 mod answer_values;
 mod context;
 mod critique;
+mod digest;
 mod error;
 mod follow_up;
 mod form;
@@ -32,6 +36,7 @@ mod words;
 
 pub use answer::read_answer;
 pub use critique::read_critique;
+pub use digest::{driver, read_digest, read_summary};
 pub use error::{AnswerError, PromptError};
 pub use follow_up::read_added;
 pub use form::Form;

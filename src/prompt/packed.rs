@@ -96,6 +96,7 @@ mod tests {
             prompts: PromptTemplates::default(),
             review: Review::default(),
             pack: 5,
+            summary: crate::model::Summarizing::default(),
         };
         let reply = json!({"answers": [
             answer(json!(3), "third"),

@@ -24,7 +24,7 @@ pub fn answer_schema(survey: &Survey) -> Value {
     let mut answer = Map::new();
     answer.insert("narrative".into(), json!({"type": "string"}));
     answer.insert("survey".into(), object(grid));
-    json!({"name": ANSWER, "strict": true, "schema": object(answer)})
+    named(ANSWER, object(answer))
 }
 
 /// The schema of a critic's verdict: what it judges depends on its form.
@@ -48,10 +48,15 @@ pub(super) fn verdict_schema(survey: &Survey, form: Form) -> Value {
         fields.insert("suggested_improvements".into(), texts);
         verdict.insert("corrections".into(), object(fields));
     }
-    json!({"name": VERDICT, "strict": true, "schema": object(verdict)})
+    named(VERDICT, object(verdict))
 }
 
-fn object(properties: Map<String, Value>) -> Value {
+/// A schema with its name, as `response_format` has it.
+pub(super) fn named(name: &str, schema: Value) -> Value {
+    json!({"name": name, "strict": true, "schema": schema})
+}
+
+pub(super) fn object(properties: Map<String, Value>) -> Value {
     let required: Vec<_> = properties.keys().cloned().collect();
     json!({
         "type": "object",

@@ -4,10 +4,13 @@ use super::{
     Form, PromptError,
     answer_values::{ANSWER_PATHS, AnswerValues},
     context::{PersonaValues, SURVEY_PATHS, survey_value},
+    digest::{answer_line, digest_line},
     profile::ProfileFrame,
     talk::{talk_value, untagged},
 };
-use crate::model::{Answer, Persona, Survey, TemplateName, Turn, TurnBy, UnixMillis};
+use crate::model::{
+    Answer, Findings, Persona, PersonaIndex, Survey, TemplateName, Turn, TurnBy, UnixMillis,
+};
 use minijinja::{
     Environment, Error, ErrorKind, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
 };
@@ -29,6 +32,10 @@ const fn built_in(name: TemplateName) -> &'static str {
         TemplateName::Said => include_str!("../../config/prompts/chat.user.j2"),
         TemplateName::Packed => include_str!("../../config/prompts/packed.system.j2"),
         TemplateName::People => include_str!("../../config/prompts/packed.user.j2"),
+        TemplateName::Digest => include_str!("../../config/prompts/digest.system.j2"),
+        TemplateName::DigestAnswers => include_str!("../../config/prompts/digest.user.j2"),
+        TemplateName::Summary => include_str!("../../config/prompts/summary.system.j2"),
+        TemplateName::SummaryDigests => include_str!("../../config/prompts/summary.user.j2"),
     }
 }
 
@@ -44,11 +51,14 @@ const fn sees(name: TemplateName) -> &'static [&'static str] {
         | TemplateName::Chat
         | TemplateName::Packed => &[],
         TemplateName::People => &["personas"],
+        TemplateName::Digest | TemplateName::Summary => &[],
         TemplateName::User => &["persona"],
         TemplateName::FollowUp => &["persona", "answer", "missing"],
         TemplateName::Mend => &["persona", "answer", "issues"],
         TemplateName::Judged => &["persona", "answer"],
         TemplateName::Said => &["persona", "answer", "talk", "said"],
+        TemplateName::DigestAnswers => &["answers"],
+        TemplateName::SummaryDigests => &["digests"],
     }
 }
 
@@ -113,6 +123,8 @@ impl Prompts {
                 personas => [PersonaValues::sample(&attributes_used)],
                 talk => talk_value(&sample_talk()),
                 said => "a question",
+                answers => ["{}"],
+                digests => ["{}"],
             };
             render(&environment, name, tried).map_err(|error| broken(name, &error))?;
         }
@@ -234,6 +246,34 @@ impl Prompts {
             said => untagged(said),
         };
         self.render_for(TemplateName::Said, persona, values)
+    }
+
+    /// A group of answers, for a digest.
+    ///
+    /// # Errors
+    /// Where a template of the survey's own does not work; likewise for [`Self::digests`].
+    pub fn answers(&self, answers: &[(PersonaIndex, Answer)]) -> Result<String, PromptError> {
+        let lines = answers.iter().map(|(persona, answer)| answer_line(*persona, answer));
+        let values = context! {
+            survey => self.survey.clone(),
+            answers => lines.collect::<Vec<_>>(),
+        };
+        let name = TemplateName::DigestAnswers;
+        render(&self.environment, name, values).map_err(|error| broken(name, &error))
+    }
+
+    /// Digests by their numbers, for a summary.
+    ///
+    /// # Errors
+    /// As [`Self::answers`].
+    pub fn digests(&self, digests: &[(u32, Findings)]) -> Result<String, PromptError> {
+        let lines = digests.iter().map(|(number, findings)| digest_line(*number, findings));
+        let values = context! {
+            survey => self.survey.clone(),
+            digests => lines.collect::<Vec<_>>(),
+        };
+        let name = TemplateName::SummaryDigests;
+        render(&self.environment, name, values).map_err(|error| broken(name, &error))
     }
 
     fn render_user(&self, persona: &Persona) -> Result<String, PromptError> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Answer, Attribute, Dimension, Grid, Persona, PersonaIndex, PromptTemplates, Review, Score,
-    Survey, TemplateName,
+    Summarizing, Survey, TemplateName,
 };
 
 fn survey(impacts: &[&str]) -> Survey {
@@ -21,6 +21,7 @@ fn survey(impacts: &[&str]) -> Survey {
         prompts: PromptTemplates::default(),
         review: Review::default(),
         pack: 1,
+        summary: Summarizing::default(),
     }
 }
 

@@ -333,6 +333,7 @@ mod tests {
             log: vec![line; LOG_LINES],
             changes: vec![change; LIMIT_CHANGES],
             summary: None,
+            analysis: None,
         }
     }
 

@@ -1,6 +1,9 @@
 //! The live numbers, as the limiter and the run state count them.
 
-use crate::model::{FailureKind, PerMinute, PersonaIndex, Service, Speed, UnixMillis, Usd};
+use super::Distribution;
+use crate::model::{
+    AnalysisMeter, FailureKind, PerMinute, PersonaIndex, Service, Speed, UnixMillis, Usd,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -31,6 +34,10 @@ pub struct Meters {
     /// Whether limits adapt to what the providers say.
     pub adapting: bool,
     pub calls: CallSize,
+    /// How the answers that are on disk are spread over the grid.
+    pub distribution: Distribution,
+    /// How far the analysis is; `None` before it has begun.
+    pub analysis: Option<AnalysisMeter>,
     /// Calls that were not made, because the same request had been answered before.
     #[serde(default)]
     pub from_cache: u64,

@@ -13,6 +13,7 @@
 pub mod codec;
 mod command;
 mod detail;
+mod distribution;
 mod hello;
 mod meters;
 mod outlet;
@@ -22,6 +23,7 @@ mod update;
 
 pub use command::{Command, CommandId, CommandOutcome, LimitValue, Order};
 pub use detail::{Activity, PersonaDetail};
+pub use distribution::{Distribution, ScoreMeter};
 pub use hello::{Farewell, FromEngine, FromFrontEnd, Hello, Role, Welcome};
 pub use meters::{
     CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,

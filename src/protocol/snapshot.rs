@@ -2,7 +2,7 @@
 
 use super::{Meters, RateSample};
 use crate::model::{
-    InterviewStatus, LimitChange, LogLine, PersonaIndex, RunPhase, RunSummary, UnixMillis,
+    Analysis, InterviewStatus, LimitChange, LogLine, PersonaIndex, RunPhase, RunSummary, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub changes: Vec<LimitChange>,
     /// Set while the run has ended: asking the failed again takes it back.
     pub summary: Option<RunSummary>,
+    /// What the answers come to, once that is known.
+    pub analysis: Option<Box<Analysis>>,
 }
 
 /// What changed since the snapshot or the delta before. Two deltas that follow each other merge
@@ -71,6 +73,8 @@ pub struct Delta {
     pub changes: Vec<LimitChange>,
     /// Set while the run has ended.
     pub summary: Option<RunSummary>,
+    /// Set where it is new.
+    pub analysis: Option<Box<Analysis>>,
 }
 
 impl Delta {
@@ -83,6 +87,9 @@ impl Delta {
         append_capped(&mut self.log, later.log, super::LOG_LINES);
         append_capped(&mut self.changes, later.changes, super::LIMIT_CHANGES);
         self.summary = later.summary;
+        if later.analysis.is_some() {
+            self.analysis = later.analysis;
+        }
     }
 }
 
@@ -127,6 +134,9 @@ impl Snapshot {
         append_capped(&mut self.log, delta.log, super::LOG_LINES);
         append_capped(&mut self.changes, delta.changes, super::LIMIT_CHANGES);
         self.summary = delta.summary;
+        if delta.analysis.is_some() {
+            self.analysis = delta.analysis;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     chance::Chance,
     character::{Stance, is_support},
     conduct::Conduct,
-    critic, critique,
+    critic, critique, digest,
     facts::Facts,
     form::Form,
     narrative::Speaker,
@@ -31,6 +31,9 @@ pub fn answer(
     conduct: &Conduct,
     topics: &Remembered<Topic>,
 ) -> String {
+    if let Some(digest) = digest::answer(request) {
+        return digest;
+    }
     if let Wanted::Form(form) | Wanted::FormInText(form) = &request.wanted {
         if critique::is_wanted(form) {
             return critique::critique(request, topics).to_string();

@@ -13,7 +13,7 @@
 //!    prompt shows (`sketch`), is filled in, with a `slip` where `conduct` has one. `again` is what
 //!    a persona says when it is asked once more, `critic` what is said of an answer; `critique`
 //!    judges a survey's question, `packed` asks several at once and `talk` goes on with a
-//!    conversation
+//!    conversation; `digest` is what it makes of many answers at once
 //! 4. `accounts` again: the quota, and `limits` of requests and of tokens, for a group of keys
 //! 5. `slots`: how many are served at once, and the line before them
 //! 6. `faults`: what goes wrong with this attempt, if anything; `fault_kind` is the list of it
@@ -42,6 +42,7 @@ mod control;
 mod critic;
 mod critique;
 mod delivery;
+mod digest;
 mod draft;
 mod embeddings;
 mod error_body;

@@ -171,6 +171,9 @@ fn count(row: &Row<'_>, at: usize) -> Result<u64> {
     u64::try_from(value).map_err(|_| Error::IntegralValueOutOfRange(at, value))
 }
 
-fn unreadable(at: usize, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+pub(super) fn unreadable(
+    at: usize,
+    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
     Error::FromSqlConversionFailure(at, Type::Text, why.into())
 }

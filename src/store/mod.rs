@@ -14,6 +14,7 @@
 //! Nothing but SQLite may open a run file while this process has it open, not even to copy it: see
 //! `connection.rs`.
 
+mod analysis;
 mod connection;
 mod decode;
 mod error;
@@ -36,6 +37,7 @@ mod schema;
 mod spending;
 mod writer;
 
+pub use analysis::{Counted, DigestOnFile};
 pub use error::StoreError;
 pub use files::{EXTENSION, run_path};
 pub use import::{Import, NewRun};

@@ -380,7 +380,7 @@ impl RunReader {
         self.run_statement(sql, |statement| statement.query_row(params, f).optional())
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,

@@ -2,7 +2,8 @@
 
 use super::{Kept, Spending};
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step, Turn,
+    Analysis, Attempt, Digest, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase,
+    RunSummary, Step, Turn,
 };
 
 /// One fact to be kept.
@@ -36,6 +37,10 @@ pub enum Record {
     Requeued {
         persona: PersonaIndex,
     },
+    /// A group of answers, or of digests, was digested.
+    Digested(Box<Digest>),
+    /// All answers were summarized.
+    Analysed(Box<Analysis>),
     LimitChanged(LimitChange),
     /// Adaptation was switched on or off: a run that goes on later goes on so.
     AdaptationSwitched {
@@ -51,11 +56,16 @@ pub enum Record {
 }
 
 impl Record {
-    /// The status that this record leaves a persona in, where it changes one.
+    /// The status that this record leaves a persona in, where it changes one. A piece of the
+    /// analysis is done like a persona, so that whoever waits for it hears of it.
     pub(super) const fn status(&self) -> Option<(PersonaIndex, InterviewStatus)> {
         match self {
             Self::Finished { persona, fate, .. } => Some((*persona, fate.status())),
             Self::Requeued { persona } => Some((*persona, InterviewStatus::Queued)),
+            Self::Digested(digest) => {
+                Some((PersonaIndex::of_piece(digest.number), InterviewStatus::Done))
+            }
+            Self::Analysed(_) => Some((PersonaIndex::of_piece(0), InterviewStatus::Done)),
             _ => None,
         }
     }

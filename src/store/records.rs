@@ -13,6 +13,9 @@ pub struct ExportRecord {
     pub attempts: u32,
     /// How many personas answered in one call, this one among them; `None` where it was alone.
     pub packed: Option<u32>,
+    /// What the answer rests on; empty before the answers were digested.
+    pub drivers: Vec<String>,
+    pub themes: Vec<String>,
 }
 
 impl ExportRecord {
@@ -35,8 +38,9 @@ impl RunReader {
         let sql = format!(
             "SELECT {}, {}, coalesce(i.attempts, \
              (SELECT count(*) FROM attempt a WHERE a.persona = p.persona)), \
-             (SELECT personas FROM packed k WHERE k.persona = p.persona) \
+             (SELECT personas FROM packed k WHERE k.persona = p.persona), n.drivers, n.themes \
              FROM persona p LEFT JOIN interview i USING (persona) LEFT JOIN fate f USING (persona) \
+             LEFT JOIN insight n USING (persona) \
              ORDER BY p.persona",
             decode::PERSONA_COLUMNS,
             decode::FATE_COLUMNS
@@ -75,10 +79,17 @@ fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExportRecord> {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(decode::fate(row, 4)?),
     };
+    let list = |at| match row.get_ref(at)? {
+        rusqlite::types::ValueRef::Null => Ok(Vec::new()),
+        _ => decode::json(row, at),
+    };
+    let (drivers, themes) = (list(11)?, list(12)?);
     Ok(ExportRecord {
         persona: decode::persona(row)?,
         fate,
         attempts: row.get(9)?,
         packed: row.get(10)?,
+        drivers,
+        themes,
     })
 }

@@ -2,8 +2,8 @@
 
 use super::{Record, json::AnswerAsJson, queue::Entry};
 use crate::model::{
-    Attempt, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase, RunSummary, Step, Turn,
-    UnixMillis,
+    Analysis, Attempt, Digest, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase,
+    RunSummary, Step, Turn, UnixMillis,
 };
 use rusqlite::{CachedStatement, Connection, Error, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -69,6 +69,8 @@ impl<'c> Rows<'c> {
                 self.finished(*persona, fate, *attempts, self.wall_clock(entry))
             }
             Record::Requeued { persona } => self.requeued(*persona),
+            Record::Digested(digest) => self.digested(digest, self.wall_clock(entry)),
+            Record::Analysed(analysis) => self.analysed(analysis, self.wall_clock(entry)),
             Record::LimitChanged(change) => self.limit_changed(change),
             Record::AdaptationSwitched { on } => self.adaptation_switched(*on),
             Record::MaySpend { spending, .. } => spending.write(self.connection),
@@ -191,6 +193,38 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
+    fn digested(&mut self, digest: &Digest, at: UnixMillis) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO digest VALUES (?,?,?,?,?)")?
+            .execute(params![
+                digest.number,
+                at.0,
+                owned_json(&digest.covers)?,
+                owned_json(&digest.findings)?,
+                owned_json(&digest.by)?,
+            ])?;
+        let mut insight =
+            self.connection.prepare_cached("INSERT OR REPLACE INTO insight VALUES (?,?,?,?,?)")?;
+        for of in &digest.insights {
+            insight.execute(params![
+                of.persona.0,
+                digest.number,
+                of.support.get(),
+                owned_json(&of.drivers)?,
+                owned_json(&of.themes)?,
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn analysed(&mut self, analysis: &Analysis, at: UnixMillis) -> rusqlite::Result<()> {
+        let analysis = json(self.buffer, analysis)?;
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO analysis VALUES (1,?,?)")?
+            .execute(params![at.0, analysis])?;
+        Ok(())
+    }
+
     fn limit_changed(&self, change: &LimitChange) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached("INSERT INTO limit_change VALUES (NULL,?,?,?,?,?,?,?)")?
@@ -244,6 +278,11 @@ pub(super) fn json<'b>(
     serde_json::to_writer(&mut *buffer, value)
         .map_err(|e| Error::ToSqlConversionFailure(e.into()))?;
     std::str::from_utf8(buffer).map_err(|e| Error::ToSqlConversionFailure(e.into()))
+}
+
+/// JSON where a row has several of it.
+fn owned_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::ToSqlConversionFailure(e.into()))
 }
 
 fn micros(duration: Duration) -> i64 {

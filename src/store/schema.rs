@@ -87,7 +87,9 @@ CREATE TABLE phase_change (
 /// JSON; `flag` has what critics were not content with; `spending`, in picodollars, what may have
 /// been spent that no attempt shows; `from_cache` is 1 where nothing was sent; `talk` has what was
 /// said to a persona after its answer, and what it said; `packed` those that answered in one call
-/// with others, and how many they were.
+/// with others, and how many they were; `digest`, `insight` and `analysis` are what the answers
+/// come to, their lists in JSON. An attempt of a digest or of the summary has, in the place of a
+/// persona, the number that `PersonaIndex::of_piece` gives it.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -108,6 +110,25 @@ CREATE TABLE flag (
     issue TEXT NOT NULL,
     PRIMARY KEY (persona, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE digest (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    covers TEXT NOT NULL,
+    findings TEXT NOT NULL,
+    made_by TEXT NOT NULL
+) STRICT;
+CREATE TABLE insight (
+    persona INTEGER PRIMARY KEY,
+    digest INTEGER NOT NULL,
+    support INTEGER NOT NULL,
+    drivers TEXT NOT NULL,
+    themes TEXT NOT NULL
+) STRICT;
+CREATE TABLE analysis (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at INTEGER NOT NULL,
+    analysis TEXT NOT NULL
+) STRICT;
 CREATE TABLE talk (
     persona INTEGER NOT NULL,
     number INTEGER NOT NULL,

@@ -31,6 +31,7 @@ pub enum Action {
     Slower,
     Retry,
     History,
+    Summary,
     Help,
     NextPanel,
     PreviousPanel,
@@ -52,7 +53,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -77,6 +78,7 @@ impl Action {
         Self::Slower,
         Self::Retry,
         Self::History,
+        Self::Summary,
         Self::Help,
         Self::NextPanel,
         Self::PreviousPanel,

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     model::*,
     protocol::{
-        Activity, CallSize, Delta, EndpointMeters, FailureTally, LatencySummary, Meters,
-        MoneyMeter, PROTOCOL_VERSION, PersonaDetail, RateMeter, RateSample, RunHeader, SlotMeter,
-        Snapshot, StatusChange, Statuses, TokenTotals, Update,
+        Activity, CallSize, Delta, Distribution, EndpointMeters, FailureTally, LatencySummary,
+        Meters, MoneyMeter, PROTOCOL_VERSION, PersonaDetail, RateMeter, RateSample, RunHeader,
+        SlotMeter, Snapshot, StatusChange, Statuses, TokenTotals, Update,
     },
 };
 use InterviewStatus as S;
@@ -120,6 +120,8 @@ pub fn meters() -> Meters {
         adapting: true,
         from_cache: 0,
         similar: 0,
+        distribution: distribution(),
+        analysis: None,
         calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
         replay: None,
     }
@@ -194,6 +196,52 @@ pub fn changes() -> Vec<LimitChange> {
     changes
 }
 
+/// What the answers come to.
+pub fn analysis() -> Analysis {
+    let finding = |text: &str, groups: &[u32], personas: &[u32]| Finding {
+        text: text.to_owned(),
+        groups: groups.to_vec(),
+        personas: personas.iter().copied().map(PersonaIndex).collect(),
+    };
+    let tally = |name: &str, by_support| Tally { name: name.to_owned(), by_support, weight: 30.0 };
+    Analysis {
+        findings: Findings {
+            themes: vec![
+                finding(
+                    "Rents are on everybody's mind: those who rent hope that homes without a car \
+                     space are cheaper, and those who own doubt it.",
+                    &[1, 2, 3],
+                    &[4, 17, 58],
+                ),
+                finding("Side streets are full already.", &[2], &[61]),
+            ],
+            conflicts: vec![finding("Drivers and renters want opposite things.", &[1, 3], &[4])],
+            surprises: Vec::new(),
+        },
+        by: MadeBy::Model,
+        covers: vec![1, 2, 3],
+        groups: 3,
+        fell_back: vec![2],
+        answers: 120,
+        weight: 150.0,
+        drivers: vec![tally("rent takes half the pay", [1, 2, 4, 12, 30]), tally("no bus", [9; 5])],
+        themes: vec![tally("housing", [10, 11, 12, 13, 14])],
+    }
+}
+
+/// A few answers, weighted.
+pub fn distribution() -> Distribution {
+    let impacts = vec![Dimension::from("Housing".to_owned())];
+    let mut spread =
+        Distribution::of(&Grid { support: "Support for the proposal".to_owned(), impacts });
+    for (n, (support, housing)) in [(5, 4), (4, 4), (4, 3), (2, 1), (1, 1)].into_iter().enumerate()
+    {
+        let score = |number: u8| Score::try_from(number).ok();
+        spread.count(Some(1.0 + n as f64 / 2.0), [score(support), score(housing)]);
+    }
+    spread
+}
+
 pub fn snapshot(total: u32) -> Snapshot {
     let history = (0..90_u16)
         .map(|n| RateSample {
@@ -231,6 +279,7 @@ pub fn snapshot(total: u32) -> Snapshot {
         ],
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }
 }
 
@@ -247,6 +296,7 @@ pub fn delta(changes: &[(u32, S)]) -> Delta {
         log: Vec::new(),
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }
 }
 

@@ -20,18 +20,20 @@ pub enum Context {
     Quit,
     Help,
     History,
+    Summary,
     Find,
     Talk,
 }
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Replay,
         Self::Dashboard,
         Self::Inspector,
         Self::Talk,
         Self::History,
+        Self::Summary,
         Self::Quit,
         Self::Find,
         Self::Help,
@@ -48,6 +50,7 @@ impl Context {
             Self::Quit => &[Self::Quit, Self::Everywhere],
             Self::Help => &[Self::Help, Self::Everywhere],
             Self::History => &[Self::History, Self::Everywhere],
+            Self::Summary => &[Self::Summary, Self::Everywhere],
             Self::Find => &[Self::Find, Self::Everywhere],
             Self::Talk => &[Self::Talk, Self::Everywhere],
         }
@@ -64,6 +67,7 @@ impl fmt::Display for Context {
             Self::Quit => "Quit menu",
             Self::Help => "Help",
             Self::History => "History of limits",
+            Self::Summary => "Summary of the answers",
             Self::Find => "Find",
             Self::Talk => "Talk",
         })
@@ -112,6 +116,7 @@ struct File {
     quit: Vec<Entry>,
     help: Vec<Entry>,
     history: Vec<Entry>,
+    summary: Vec<Entry>,
     find: Vec<Entry>,
     talk: Vec<Entry>,
 }
@@ -149,6 +154,7 @@ impl Keymap {
             (Context::Inspector, file.inspector),
             (Context::Talk, file.talk),
             (Context::History, file.history),
+            (Context::Summary, file.summary),
             (Context::Quit, file.quit),
             (Context::Find, file.find),
             (Context::Help, file.help),

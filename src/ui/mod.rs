@@ -36,6 +36,7 @@ mod signals;
 mod ssh;
 pub mod state;
 mod steps;
+mod synopsis;
 mod talk_lines;
 mod terminal;
 pub mod text;
@@ -63,7 +64,7 @@ pub struct Options {
     pub fps: Option<u32>,
     /// Bytes a second that the line to the terminal carries; `None` goes by what can be seen.
     pub line_rate: Option<u32>,
-    /// A theme of `config/themes.yaml`; `None` is `default`, or `mono` without colours.
+    /// A theme of `config/colours.yaml`; `None` is `default`, or `mono` without colours.
     pub theme: Option<String>,
     pub color: ColorChoice,
     /// Whether to stay after the end of the run, until a key leaves.

@@ -5,7 +5,7 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const BUILT_IN: &str = include_str!("../../config/themes.yaml");
+const BUILT_IN: &str = include_str!("../../config/colours.yaml");
 
 /// The theme where colours are shown and none was asked for.
 pub const DEFAULT: &str = "default";
@@ -72,11 +72,11 @@ pub struct Theme([Style; Role::COUNT]);
 /// A theme that is not there, or does not hold.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ThemeError {
-    #[error("config/themes.yaml: {0}; see its first lines for the form")]
+    #[error("config/colours.yaml: {0}; see its first lines for the form")]
     Syntax(String),
-    #[error("config/themes.yaml: {theme}.{role:?}: {word:?} is neither a colour nor a modifier")]
+    #[error("config/colours.yaml: {theme}.{role:?}: {word:?} is neither a colour nor a modifier")]
     NotAStyle { theme: String, role: Role, word: String },
-    #[error("config/themes.yaml: {theme} has {found} of {} roles; give each a style", Role::COUNT)]
+    #[error("config/colours.yaml: {theme} has {found} of {} roles; give each a style", Role::COUNT)]
     Incomplete { theme: String, found: usize },
     #[error("there is no theme {name:?}; take one of {known}")]
     Unknown { name: String, known: String },

@@ -40,7 +40,9 @@ fn in_flight(provider: &Provider, place: &Place, size: (u16, u16), many: usize) 
 
 /// Waits until the header says how many interviews are over.
 fn wait_for_over(terminal: &Terminal, over: usize, total: usize) -> String {
-    terminal.wait_for(&format!(" {over} of {total} "))
+    let screen = terminal.wait_for(&format!(" {over} of {total} "));
+    // What the answers come to is made after the last one.
+    if over == total { terminal.wait_for("FINISHED") } else { screen }
 }
 
 /// The screen is as it was before, but for what was printed.

@@ -32,6 +32,7 @@ mod review;
 mod secrets;
 mod socket;
 mod stops;
+mod summary;
 mod talk;
 mod terminal;
 mod thin;

@@ -8,7 +8,8 @@ use std::{
 use voxpop::{
     model::{
         Answer, Attempt, AttemptTiming, Attribute, EndpointIndex, Failure, FailureKind, Fate, Grid,
-        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Survey, UnixMillis, Usage,
+        Persona, PersonaIndex, PromptTemplates, Review, Score, Stage, Summarizing, Survey,
+        UnixMillis, Usage,
     },
     store::{Import, NewRun, Notice, OpenRun, Record, Writer, run_path},
 };
@@ -31,6 +32,7 @@ pub fn survey() -> Survey {
         prompts: PromptTemplates::default(),
         review: Review::default(),
         pack: 1,
+        summary: Summarizing::default(),
     }
 }
 
@@ -147,6 +149,7 @@ pub fn make_first_version(path: &Path) {
     file.execute_batch(
         "DROP TABLE step; DROP TABLE flag; DROP TABLE spending; \
          DROP TABLE talk; DROP TABLE packed; \
+         DROP TABLE digest; DROP TABLE insight; DROP TABLE analysis; \
          ALTER TABLE attempt DROP COLUMN from_cache; PRAGMA user_version = 1",
     )
     .unwrap();

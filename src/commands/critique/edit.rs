@@ -27,12 +27,14 @@ pub(super) fn edited(text: &str, file: &Path, proposed: &Survey) -> Result<Strin
     let mut edited = lines.join(ending);
     edited.push_str(ending);
     // Whatever the text looks like: it says what it should, and nothing else has changed.
+    let now = load_survey_str(&edited, file).unwrap_or_else(|_| before.clone());
     let wanted = Survey {
         question: proposed.question.clone(),
         domain: proposed.domain.clone(),
         grid: proposed.grid.clone(),
-        // Topics may come from the domain.
-        review: load_survey_str(&edited, file).map_or(before.review.clone(), |now| now.review),
+        // Topics and themes may come from the domain.
+        review: now.review,
+        summary: now.summary,
         ..before
     };
     let same = |(key, _): &(&serde_yaml::Value, &serde_yaml::Value)| {

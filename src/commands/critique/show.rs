@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{EXAMPLE_SURVEY, load_survey_str},
-        model::{Critique, Domain, Fault, Finding, Usage},
+        model::{Critique, Domain, Fault, Flaw, Usage},
     };
     use std::path::Path;
 
@@ -144,7 +144,7 @@ mod tests {
         let survey = load_survey_str(EXAMPLE_SURVEY, Path::new("s.yaml")).unwrap();
         let mut proposed = survey.clone();
         proposed.question = "Should new apartment buildings have fewer car spaces?".into();
-        let finding = Finding {
+        let finding = Flaw {
             fault: Fault::Ambiguous,
             passage: "minimum number".into(),
             why: "people take it to mean different things".into(),

@@ -215,6 +215,7 @@ impl Picture {
             log: self.log.last.iter().cloned().collect(),
             changes: self.changes.last.iter().cloned().collect(),
             summary: self.summary.clone(),
+            analysis: None,
         }
     }
 
@@ -228,6 +229,7 @@ impl Picture {
             log: std::mem::take(&mut self.log.fresh),
             changes: std::mem::take(&mut self.changes.fresh),
             summary: self.summary.clone(),
+            analysis: None,
         }
     }
 

@@ -89,10 +89,14 @@ impl Stages {
     ) -> Result<Asked, PromptError> {
         let Some(answer) = standing.answer() else { return answer::ask(&self.prompts, persona) };
         match stage {
-            // The last three are no stages of an interview, and never follow.
-            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat | Stage::Packed => {
-                answer::ask(&self.prompts, persona)
-            }
+            // The others are no stages of an interview, and never follow.
+            Stage::Answer
+            | Stage::Repair
+            | Stage::Critique
+            | Stage::Chat
+            | Stage::Packed
+            | Stage::Digest
+            | Stage::Summary => answer::ask(&self.prompts, persona),
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
             }
@@ -119,7 +123,9 @@ impl Stages {
             | Stage::FinalConsistency
             | Stage::Critique
             | Stage::Chat
-            | Stage::Packed => false,
+            | Stage::Packed
+            | Stage::Digest
+            | Stage::Summary => false,
         }
     }
 
@@ -136,9 +142,13 @@ impl Stages {
         let survey = &self.survey;
         let Some(answer) = standing.answer() else { return answer::read(survey, reply) };
         match stage {
-            Stage::Answer | Stage::Repair | Stage::Critique | Stage::Chat | Stage::Packed => {
-                answer::read(survey, reply)
-            }
+            Stage::Answer
+            | Stage::Repair
+            | Stage::Critique
+            | Stage::Chat
+            | Stage::Packed
+            | Stage::Digest
+            | Stage::Summary => answer::read(survey, reply),
             Stage::Consistency => consistency::read(survey, answer, reply),
             Stage::FinalConsistency => consistency::read_last(survey, answer, reply),
             Stage::FollowUp => follow_up::read(survey, &self.coverage, answer, reply),

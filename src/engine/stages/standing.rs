@@ -114,7 +114,9 @@ impl Standing {
             | Stage::Mend
             | Stage::Critique
             | Stage::Chat
-            | Stage::Packed => None,
+            | Stage::Packed
+            | Stage::Digest
+            | Stage::Summary => None,
         }
     }
 

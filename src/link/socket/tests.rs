@@ -44,6 +44,7 @@ fn snapshot(total: usize) -> Update {
         log: Vec::new(),
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }))
 }
 
@@ -57,6 +58,7 @@ fn delta(range: std::ops::Range<u32>, status: S) -> Update {
         log: Vec::new(),
         changes: Vec::new(),
         summary: None,
+        analysis: None,
     }))
 }
 

@@ -5,7 +5,7 @@ use crate::{
     advice,
     model::{InterviewStatus, LimitName, PersonaIndex},
     protocol::Order,
-    ui::{Attachment, Exit, action::Action, detail, format, glyphs::Glyphs, legend},
+    ui::{Attachment, Exit, action::Action, detail, format, glyphs::Glyphs, legend, synopsis},
 };
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
@@ -34,17 +34,18 @@ impl UiState {
             Overlay::History { scroll } => {
                 let lines = self.run.as_ref().map_or(0, |run| advice::joined(&run.changes).len());
                 let room = usize::from(self.places.history().height.saturating_sub(3));
-                let most = lines.saturating_sub(room);
-                *scroll = match action {
-                    Action::MoveUp => scroll.saturating_sub(1),
-                    Action::MoveDown => scroll.saturating_add(1),
-                    Action::PageUp => scroll.saturating_sub(10),
-                    Action::PageDown => scroll.saturating_add(10),
-                    Action::First => 0,
-                    Action::Last => most,
-                    _ => *scroll,
+                *scroll = scrolled(*scroll, action, lines.saturating_sub(room));
+                if action == Action::Back {
+                    self.overlay = Overlay::None;
                 }
-                .min(most);
+            }
+            Overlay::Summary { scroll } => {
+                let place = self.places.history();
+                let width = usize::from(place.width.saturating_sub(2));
+                let lines =
+                    self.run.as_ref().map_or(0, |run| synopsis::lines(run, width, "").len());
+                let room = usize::from(place.height.saturating_sub(2));
+                *scroll = scrolled(*scroll, action, lines.saturating_sub(room));
                 if action == Action::Back {
                     self.overlay = Overlay::None;
                 }
@@ -92,6 +93,7 @@ impl UiState {
             Action::Retry => self.retry(effects),
             Action::ToggleAdaptation => self.toggle_adaptation(effects),
             Action::History => self.overlay = Overlay::History { scroll: 0 },
+            Action::Summary => self.overlay = Overlay::Summary { scroll: 0 },
             Action::Help => self.overlay = Overlay::Help { scroll: 0 },
             Action::NextPanel => self.next_panel(true),
             Action::PreviousPanel => self.next_panel(false),
@@ -447,4 +449,18 @@ fn most_telling(run: &Mirror) -> Option<PersonaIndex> {
         .or_else(|| run.next_with(None, true, |s| s == InterviewStatus::BackingOff))
         .or_else(|| run.next_with(None, true, |s| s == InterviewStatus::InFlight))
         .or_else(|| (run.total() > 0).then_some(PersonaIndex(0)))
+}
+
+/// Where a list is scrolled to by an action; `most` shows its end.
+fn scrolled(scroll: usize, action: Action, most: usize) -> usize {
+    match action {
+        Action::MoveUp => scroll.saturating_sub(1),
+        Action::MoveDown => scroll.saturating_add(1),
+        Action::PageUp => scroll.saturating_sub(10),
+        Action::PageDown => scroll.saturating_add(10),
+        Action::First => 0,
+        Action::Last => most,
+        _ => scroll,
+    }
+    .min(most)
 }

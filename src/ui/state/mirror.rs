@@ -4,8 +4,8 @@ use super::holders::Holders;
 use crate::{
     advice::{Load, Situation},
     model::{
-        EndpointIndex, InterviewStatus, LimitChange, LogLine, PersonaIndex, RunPhase, RunSummary,
-        Service, StatusCounts, UnixMillis, strip_controls,
+        Analysis, EndpointIndex, InterviewStatus, LimitChange, LogLine, MadeBy, PersonaIndex,
+        RunPhase, RunSummary, Service, StatusCounts, UnixMillis, strip_controls,
     },
     protocol::{
         Delta, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters, RateSample,
@@ -34,6 +34,8 @@ pub struct Mirror {
     /// Oldest first.
     pub log: VecDeque<LogLine>,
     pub summary: Option<RunSummary>,
+    /// What the answers come to, once that is known.
+    pub analysis: Option<Box<Analysis>>,
     /// When the meters arrived.
     pub received_at: UnixMillis,
 }
@@ -51,6 +53,7 @@ impl Mirror {
             log,
             changes,
             summary,
+            analysis,
         } = snapshot;
         for text in [&mut header.run, &mut header.survey, &mut header.question, &mut header.support]
         {
@@ -75,6 +78,7 @@ impl Mirror {
             history: history.into(),
             log: log.into_iter().map(clean_line).collect(),
             summary,
+            analysis: analysis.map(clean_analysis),
             received_at: now,
         }
     }
@@ -108,6 +112,9 @@ impl Mirror {
         append_capped(&mut self.history, delta.history, HISTORY_SECONDS);
         append_capped(&mut self.log, delta.log.into_iter().map(clean_line), LOG_LINES);
         self.summary = delta.summary;
+        if let Some(analysis) = delta.analysis {
+            self.analysis = Some(clean_analysis(analysis));
+        }
         self.received_at = now;
         fits
     }
@@ -238,6 +245,21 @@ fn clean_line(mut line: LogLine) -> LogLine {
     line
 }
 
+fn clean_analysis(mut analysis: Box<Analysis>) -> Box<Analysis> {
+    let Analysis { findings, drivers, themes, by, .. } = &mut *analysis;
+    let sorts = [&mut findings.themes, &mut findings.conflicts, &mut findings.surprises];
+    for finding in sorts.into_iter().flatten() {
+        finding.text = strip_controls(&finding.text);
+    }
+    for tally in drivers.iter_mut().chain(themes) {
+        tally.name = strip_controls(&tally.name);
+    }
+    if let MadeBy::Words { why: Some(why) } = by {
+        *why = strip_controls(why);
+    }
+    analysis
+}
+
 fn clean_change(mut change: LimitChange) -> LimitChange {
     change.reason = strip_controls(&change.reason);
     change
@@ -257,6 +279,9 @@ fn clean(mut meters: Meters, holders: &Holders) -> Meters {
     }
     for tally in &mut meters.failures {
         tally.last_message = strip_controls(&tally.last_message);
+    }
+    for score in &mut meters.distribution.scores {
+        score.label = strip_controls(&score.label);
     }
     meters
 }

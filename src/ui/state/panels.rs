@@ -62,6 +62,10 @@ pub enum Overlay {
     History {
         scroll: usize,
     },
+    /// How the answers are spread, and what they come to.
+    Summary {
+        scroll: usize,
+    },
 }
 
 impl Overlay {
@@ -93,6 +97,7 @@ impl UiState {
             Overlay::Find { .. } => Context::Find,
             Overlay::History { .. } => Context::History,
             Overlay::Talk => Context::Talk,
+            Overlay::Summary { .. } => Context::Summary,
             Overlay::None if self.inspector_open => Context::Inspector,
             Overlay::None => match self.attachment {
                 Attachment::Replay => Context::Replay,

@@ -19,6 +19,7 @@ mod rate;
 mod rates;
 mod requests;
 mod slots;
+mod summary;
 mod tabs;
 mod talk;
 mod tiny;
@@ -99,6 +100,7 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
         Overlay::Quit => quit::draw(frame, places.body, state, look),
         Overlay::Help { scroll } => help::draw(frame, places.body, *scroll, look),
         Overlay::Talk => talk::draw(frame, places.talk(), state, look),
+        Overlay::Summary { scroll } => summary::draw(frame, places.history(), *scroll, state, look),
         Overlay::History { scroll } => history::draw(frame, places.history(), *scroll, state, look),
     }
     if look.glyphs.ascii {

@@ -4,6 +4,7 @@ use super::Look;
 use crate::{
     model::InterviewStatus as S,
     ui::{
+        action::Action,
         format,
         state::UiState,
         text,
@@ -34,8 +35,18 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     }
     let used = line(frame, area, &pieces, look);
     let pace = format!(" {:>6}/min ", format::compact(run.meters.finished_per_minute));
+    let (pace, shown) = match run.meters.analysis {
+        // Everybody has been asked: what goes on is the summary.
+        Some(meter) if over == total && !run.ended() => {
+            (format!(" summing up {} of {} ", meter.done, meter.total), true)
+        }
+        _ if run.analysis.is_some() && run.ended() => {
+            (format!(" {} summary ", look.keys.name(Action::Summary)), true)
+        }
+        _ => (pace, !run.ended()),
+    };
     let tail = u16::try_from(text::width(&pace)).unwrap_or(0);
-    let show_pace = area.width > used + tail + 20 && !run.ended();
+    let show_pace = area.width > used + tail + 20 && shown;
     let tail = if show_pace { tail } else { 1 };
     if show_pace {
         let place = Rect { x: area.right() - tail, width: tail, ..area };

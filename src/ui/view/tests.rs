@@ -279,6 +279,26 @@ fn several_endpoints_and_the_history_of_their_limits() {
 }
 
 #[test]
+fn what_the_answers_come_to_is_shown_over_the_dashboard() {
+    for (width, height) in [(120, 40), (80, 24), (60, 16)] {
+        let look = fixture::look(Glyphs::UNICODE, theme::DEFAULT);
+        let mut state = usual(width, height);
+        state.apply(Input::Act(Action::Summary));
+        assert!(text(&drawn(&state, &look)).contains("when the interviews are over"));
+        let mut delta = delta(&[]);
+        delta.analysis = Some(Box::new(fixture::analysis()));
+        state.apply(Input::Update(crate::protocol::Update::Delta(Box::new(delta))));
+        let picture = text(&drawn(&state, &look));
+        insta::assert_snapshot!(format!("{width}x{height}_summary"), picture);
+        state.apply(Input::Act(Action::Last));
+        let end = text(&drawn(&state, &look));
+        assert!(end.contains("housing") && !end.contains("more below"), "{end}");
+        state.apply(Input::Act(Action::Back));
+        assert!(!text(&drawn(&state, &look)).contains("What the answers come to"));
+    }
+}
+
+#[test]
 fn money_over_the_budget_is_loud_without_colours_too() {
     let mut over = delta(&[]);
     if let Some(money) = &mut over.meters.money {
@@ -490,7 +510,7 @@ proptest! {
 
     #[test]
     fn every_size_can_be_drawn(
-        width in 0_u16..300, height in 0_u16..300, ascii in any::<bool>(), open in 0_usize..6,
+        width in 0_u16..300, height in 0_u16..300, ascii in any::<bool>(), open in 0_usize..7,
         several: bool,
     ) {
         let glyphs = if ascii { Glyphs::ASCII } else { Glyphs::UNICODE };
@@ -504,6 +524,7 @@ proptest! {
             Action::Quit,
             Action::NextPanel,
             Action::History,
+            Action::Summary,
         ];
         state.apply(Input::Act(actions[open]));
         let frame = drawn(&state, &look);

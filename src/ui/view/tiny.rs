@@ -36,7 +36,10 @@ fn summary(state: &UiState, look: &Look) -> Vec<Piece> {
             let typed = state.talk.as_ref().map_or("", |talk| talk.input.value());
             return vec![(Role::Text, format!("say: {typed}_"))];
         }
-        Overlay::None | Overlay::Help { .. } | Overlay::History { .. } => {}
+        Overlay::None
+        | Overlay::Help { .. }
+        | Overlay::History { .. }
+        | Overlay::Summary { .. } => {}
     }
     let Some(run) = &state.run else { return vec![(Role::Dim, "voxpop starting".to_owned())] };
     let (over, total) = (u64::from(run.counts.over()), u64::from(run.total()));
