@@ -194,9 +194,12 @@ impl Interview<'_> {
                 interviewer.learn(fingerprint, self.persona.index, events);
             }
             last = attempt;
-            let events = match result.or_else(|ending| gave_nothing(stage, ending)) {
+            let events = match result {
                 Ok(events) => events,
-                Err(ending) => return (last, steps, ending),
+                Err(ending) => match gave_nothing(stage, &ending) {
+                    Some(event) => vec![event],
+                    None => return (last, steps, ending),
+                },
             };
             steps = self.take(stage, events);
         }
@@ -230,16 +233,16 @@ impl Interview<'_> {
 /// What becomes of a stage after the answer whose call failed. Where the model gave nothing that
 /// can be used, the interview goes on without it, and its persona is flagged. Where it could not be
 /// reached, the interview fails and keeps its steps: asked again, it goes on from here.
-fn gave_nothing(stage: Stage, ending: Ending) -> Result<Vec<StepEvent>, Ending> {
-    let why = match &ending {
-        _ if stage == Stage::Answer => return Err(ending),
+fn gave_nothing(stage: Stage, ending: &Ending) -> Option<StepEvent> {
+    let why = match ending {
+        _ if stage == Stage::Answer => return None,
         Ending::Settled(Fate::Refused { reason }) => format!("refused: {reason}"),
         Ending::Settled(Fate::Failed(failure)) if is_the_models(failure.kind) => {
             failure.to_string()
         }
-        _ => return Err(ending),
+        _ => return None,
     };
-    Ok(vec![StepEvent::GaveNothing { why }])
+    Some(StepEvent::GaveNothing { why })
 }
 
 const fn is_the_models(kind: FailureKind) -> bool {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::{Attempt, Fate, Persona, PersonaIndex, Step},
-    protocol::FrontEndId,
+    protocol::{Distribution, FrontEndId},
     store::{RunReader, StoreError},
 };
 use std::{sync::mpsc as blocking, thread::JoinHandle};
@@ -39,6 +39,8 @@ pub(super) enum Found {
         error: StoreError,
     },
     NotInspected(StoreError),
+    /// The answers that were there when the run went on.
+    Counted(Distribution),
     /// For the analysis.
     Got(Got),
     NotAnalysed(StoreError),

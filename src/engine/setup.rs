@@ -25,7 +25,7 @@ use crate::{
     limiter::{EndpointSpec, HeadWaited, Limiter, OutputEstimate},
     model::{LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{Form, PromptError, Prompts},
-    protocol::{Incoming, RunHeader},
+    protocol::{Distribution, Incoming, RunHeader},
     provider::TemplateSettings,
     store::{Kept, OpenRun, Record, Recorder, RunReader, Spending, StoreError},
     tokens::TokenEstimate,
@@ -80,7 +80,8 @@ impl Supervisor {
         };
         let survey = &config.survey;
         let mut meters = RunMeters::new(terms);
-        meters.distribution = distribution::on_file(&reader, &survey.grid)?;
+        meters.distribution = Distribution::of(&survey.grid);
+        let grid = survey.grid.clone();
         let desk = Desk::new(survey.summary.mode, &survey.summary.themes);
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
@@ -94,6 +95,12 @@ impl Supervisor {
         let interviewer = Interviewer::start(&header.run, config, found, facts_out, waits_out)?;
         let limiter = interviewer.limiter.clone();
         let (found_out, found) = mpsc::unbounded_channel();
+        if !fresh {
+            let found_out = found_out.clone();
+            distribution::count_apart(reader.path(), grid, move |distribution| {
+                let _ = found_out.send(reading::Found::Counted(distribution));
+            })?;
+        }
         let reading = reading::spawn(reader, fresh, desk.clone(), found_out)?;
         let mut supervisor = Self {
             interviewer: Arc::new(interviewer),

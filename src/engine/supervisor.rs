@@ -500,6 +500,7 @@ impl Supervisor {
 
     fn take_found(&mut self, found: Found) {
         match found {
+            Found::Counted(distribution) => self.meters.distribution.add(&distribution),
             Found::Personas(mut personas) => {
                 if self.interviewer.stages.survey.pack > 1 {
                     alike_first(&mut personas);

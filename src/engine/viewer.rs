@@ -12,13 +12,14 @@ use crate::{
     model::{LimitChange, LogLine, RunPhase},
     prompt::{PromptError, Prompts},
     protocol::{
-        Command, CommandOutcome, LIMIT_CHANGES, Meters, Order, Outlet, PROTOCOL_VERSION, RunHeader,
-        Snapshot, Statuses, Update,
+        Command, CommandOutcome, Distribution, LIMIT_CHANGES, Meters, Order, Outlet,
+        PROTOCOL_VERSION, RunHeader, Snapshot, Statuses, Update,
     },
     store::{RunReader, StoreError},
 };
+use futures_util::FutureExt;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
 /// Why a run cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +48,9 @@ pub async fn view(
     let statuses = reader.statuses()?;
     let mut meters = meters(&reader)?;
     let seconds = info.summary.as_ref().map_or(0.0, |summary| summary.seconds);
-    meters.distribution = distribution::on_file(&reader, &info.survey.grid)?;
+    meters.distribution = Distribution::of(&info.survey.grid);
     meters.elapsed = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         version: PROTOCOL_VERSION,
         header,
         phase: info.phase.unwrap_or(RunPhase::Finished),
@@ -64,6 +65,11 @@ pub async fn view(
     if show {
         outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
     }
+    let (count, counted) = oneshot::channel();
+    distribution::count_apart(reader.path(), info.survey.grid, move |distribution| {
+        let _ = count.send(distribution);
+    })?;
+    let mut counted = std::pin::pin!(counted.fuse());
     let mut talker = Talker::new(reader.path(), access);
     loop {
         let Command { id, order } = tokio::select! { biased;
@@ -74,6 +80,13 @@ pub async fn view(
             fact = talker.fact() => {
                 if let Some(talk) = talker.take_in(fact) {
                     outlet.publish(Update::Talk(Box::new(talk)));
+                }
+                continue;
+            }
+            Ok(distribution) = &mut counted => {
+                snapshot.meters.distribution = distribution;
+                if show {
+                    outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
                 }
                 continue;
             }

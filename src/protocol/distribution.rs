@@ -65,6 +65,28 @@ impl Distribution {
         }
     }
 
+    /// Counts the answers of another distribution over the same grid as well.
+    pub fn add(&mut self, other: &Self) {
+        if other.answers == 0 {
+            return;
+        }
+        let first = self.answers == 0;
+        self.answers += other.answers;
+        self.weighted |= other.weighted;
+        self.lightest = if first { other.lightest } else { self.lightest.min(other.lightest) };
+        self.heaviest = self.heaviest.max(other.heaviest);
+        self.weight += other.weight;
+        self.squares += other.squares;
+        for (meter, other) in self.scores.iter_mut().zip(&other.scores) {
+            for (count, more) in meter.counts.iter_mut().zip(other.counts) {
+                *count += more;
+            }
+            for (weight, more) in meter.weights.iter_mut().zip(other.weights) {
+                *weight += more;
+            }
+        }
+    }
+
     /// How many equally weighted answers would say as much: (sum w)^2 / sum w^2.
     pub fn effective(&self) -> f64 {
         if self.squares > 0.0 { self.weight * self.weight / self.squares } else { 0.0 }
@@ -109,6 +131,23 @@ mod tests {
 
     fn score(number: u8) -> Option<Score> {
         Score::try_from(number).ok()
+    }
+
+    #[test]
+    fn two_halves_are_the_whole() {
+        let grid = Grid { support: "Support".into(), impacts: vec![] };
+        let of = |answers: &[(Option<f64>, u8)]| {
+            let mut spread = Distribution::of(&grid);
+            answers.iter().for_each(|&(weight, number)| spread.count(weight, [score(number)]));
+            spread
+        };
+        let all = [(Some(2.0), 1), (None, 5), (Some(0.5), 3), (Some(4.0), 1)];
+        for middle in 0..=all.len() {
+            let (before, after) = all.split_at(middle);
+            let mut added = of(before);
+            added.add(&of(after));
+            assert_eq!(added, of(&all), "{middle}");
+        }
     }
 
     #[test]

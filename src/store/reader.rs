@@ -61,6 +61,15 @@ impl RunReader {
         Ok(Self { connection, path: path.to_owned(), total })
     }
 
+    /// From now on every method sees what is committed at this moment, until the reader is dropped.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn hold_still(&self) -> Result<(), StoreError> {
+        let begin = self.connection.execute_batch("BEGIN; SELECT personas FROM run");
+        begin.map_err(|e| self.failed(e))
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
