@@ -164,6 +164,9 @@ pub struct SurveyArgs {
     /// The personas: CSV, JSON, JSONL or YAML
     #[arg(long, value_name = "FILE")]
     pub personas: PathBuf,
+    /// Send the calls in batches (the provider's Batch API): cheaper, and up to 24 h a stage
+    #[arg(long)]
+    pub batch: bool,
     #[command(flatten)]
     pub limits: LimitArgs,
     #[command(flatten)]
@@ -182,6 +185,7 @@ impl LimitArgs {
             plan: endpoint.plan.clone(),
             budget: self.budget.clone(),
             no_adapt: self.no_adapt,
+            batch: false,
         }
     }
 }
@@ -308,8 +312,8 @@ pub struct AttachArgs {
 pub struct TellArgs {
     /// The run's name, the beginning of it, its file, or `latest`: the latest that is live
     pub run: String,
-    /// slots=N, rpm=N, tpm=N (or `unlimited`), adapt=on, adapt=off, pause, resume, retry-failed,
-    /// stop, stop-now
+    /// slots=N, rpm=N, tpm=N (or `unlimited`), adapt=on, adapt=off, batch, batch=off, pause, resume,
+    /// retry-failed, stop, stop-now, cancel (the batches, and stop)
     #[arg(required = true, value_name = "ORDER")]
     pub orders: Vec<String>,
     /// One JSON object an order

@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "engine",
         &[
             "model", "protocol", "config", "personas", "prompt", "provider", "limiter", "store",
-            "tokens",
+            "tokens", "batch",
         ],
     ),
     ("simulator", &["model"]),

@@ -88,6 +88,16 @@ impl Layers {
         let plan = self.plan.0.map(|(name, _)| name);
         let budget = self.budget.0.map(|(budget, _)| budget);
         let adapt = self.adapt.get().0;
+        let (batch, batch_origin) = self.batch.get().clone();
+        if batch && !ready.iter().any(|ready| ready.settings.kind.has_batches()) {
+            let kinds: Vec<_> = ready.iter().map(|ready| ready.settings.kind.as_str()).collect();
+            let problem = format!(
+                "asks for the Batch API, and no endpoint has one ({} has none): take it out, or \
+                 add an endpoint of kind openai or azure",
+                kinds.join(", ")
+            );
+            return Err(self.source.error_of("batch", &batch_origin, problem));
+        }
         let kept = RunSettings {
             endpoints: ready.iter().map(Ready::kept).collect(),
             retry,
@@ -95,6 +105,7 @@ impl Layers {
             plan: plan.clone(),
             budget,
             adapt,
+            batch,
         };
         Ok(Config {
             survey,
@@ -104,6 +115,7 @@ impl Layers {
             plan,
             budget,
             adapt,
+            batch,
             settings,
             warnings,
             key_problems,
@@ -185,6 +197,7 @@ impl Layers {
         show("timeout_seconds", seconds(self.timeout_seconds.get()));
         show("budget", self.budget.0.as_ref().map_or_else(|| none("none"), text));
         show("adapt", text(self.adapt.get()));
+        show("batch", text(self.batch.get()));
         settings
     }
 }

@@ -19,6 +19,8 @@ pub struct RunSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Usd>,
     pub adapt: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 /// One endpoint of a run.
@@ -79,6 +81,8 @@ struct Written {
     budget: Option<Usd>,
     #[serde(default = "yes")]
     adapt: bool,
+    #[serde(default)]
+    batch: bool,
 }
 
 const fn yes() -> bool {
@@ -108,6 +112,7 @@ impl TryFrom<Written> for RunSettings {
             plan: written.plan,
             budget: written.budget,
             adapt: written.adapt,
+            batch: written.batch,
         })
     }
 }

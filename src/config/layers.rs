@@ -42,6 +42,7 @@ pub(super) struct Layers {
     pub(super) timeout_seconds: Layered<Duration>,
     pub(super) budget: Layered<Usd>,
     pub(super) adapt: Layered<bool>,
+    pub(super) batch: Layered<bool>,
 }
 
 impl Layers {
@@ -82,6 +83,7 @@ impl Layers {
         self.timeout_seconds.put(file.timeout_seconds.map(|n| seconds(n.get())), origin);
         self.budget.put(file.budget.map(|budget| budget.0), origin);
         self.adapt.put(file.adapt.map(|switch| switch.0), origin);
+        self.batch.put(file.batch.map(|switch| switch.0), origin);
         if let Some(Endpoints(endpoints)) = file.endpoints {
             let folder = self.source.file.parent().unwrap_or(Path::new("")).to_owned();
             let layers = |keys| EndpointLayers::from_keys(keys, origin, &folder);
@@ -117,6 +119,7 @@ impl Layers {
         self.timeout_seconds.put(Some(kept.timeout), origin);
         self.budget.put(kept.budget, origin);
         self.adapt.put(Some(kept.adapt), origin);
+        self.batch.put(Some(kept.batch), origin);
         Ok(())
     }
 
@@ -212,6 +215,9 @@ impl Layers {
         }
         if flags.no_adapt {
             self.adapt.put(Some(false), &Origin::Flag("--no-adapt"));
+        }
+        if flags.batch {
+            self.batch.put(Some(true), &Origin::Flag("--batch"));
         }
         Ok(())
     }

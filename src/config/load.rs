@@ -20,6 +20,7 @@ pub struct Flags {
     /// In US dollars.
     pub budget: Option<String>,
     pub no_adapt: bool,
+    pub batch: bool,
 }
 
 /// Whether there must be keys.

@@ -1,6 +1,6 @@
 //! What interviews tell the supervisor. Facts are past: nothing can refuse them.
 
-use super::interview::LeftOff;
+use super::{batches::BatchFact, interview::LeftOff};
 use crate::model::{Attempt, Failure, Fate, PersonaIndex, Step, UnixMillis, Usd};
 
 /// One thing that happened in an interview.
@@ -13,6 +13,8 @@ pub(super) enum Fact {
     RejoinedLine { persona: PersonaIndex },
     /// A stage of the interview is over, and another one follows.
     Stepped { persona: PersonaIndex, attempt: Option<Box<Attempt>>, steps: NewSteps },
+    /// From the runner of batches.
+    OfBatches(BatchFact),
     /// The interview's task ended.
     Ended {
         persona: PersonaIndex,

@@ -177,7 +177,7 @@ impl Interview<'_> {
 /// What becomes of a stage after the answer whose call failed. Where the model gave nothing that
 /// can be used, the interview goes on without it, and its persona is flagged. Where it could not be
 /// reached, the interview fails and keeps its steps: asked again, it goes on from here.
-fn gave_nothing(stage: Stage, ending: Ending) -> Result<Vec<StepEvent>, Ending> {
+pub(super) fn gave_nothing(stage: Stage, ending: Ending) -> Result<Vec<StepEvent>, Ending> {
     let why = match &ending {
         _ if stage == Stage::Answer => return Err(ending),
         Ending::Settled(Fate::Refused { reason }) => format!("refused: {reason}"),

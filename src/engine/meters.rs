@@ -5,8 +5,8 @@ use crate::{
     limiter::{EndpointReading, Limiter},
     model::{Attempt, Failure, FailureKind, PersonaIndex, UnixMillis, Usd},
     protocol::{
-        CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
-        RateSample, SlotMeter, TokenTotals,
+        BatchMeters, CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter,
+        RateMeter, RateSample, SlotMeter, TokenTotals,
     },
 };
 use hdrhistogram::Histogram;
@@ -63,6 +63,7 @@ pub(super) struct Moment<'a> {
     pub left: u32,
     pub unsaved: u32,
     pub nothing_since: Option<UnixMillis>,
+    pub batches: &'a BatchMeters,
 }
 
 impl RunMeters {
@@ -115,9 +116,15 @@ impl RunMeters {
             self.tokens.prompt += usage.prompt_tokens;
             self.tokens.completion += usage.completion_tokens;
             self.tokens.cached += usage.cached_tokens;
-            self.counted += 1;
+            // One that was not run says nothing about how large calls are.
+            self.counted += u64::from(usage.prompt_tokens > 0);
         }
         match &attempt.failure {
+            // A line of a batch was on no wire, and its hours in a queue are no latency.
+            None if attempt.timing.on_the_wire.is_zero() => {
+                self.last_success = Some(UnixMillis::now());
+                self.failed_since_success = 0;
+            }
             None => {
                 let ms = u64::try_from(attempt.timing.on_the_wire.as_millis()).unwrap_or(u64::MAX);
                 self.latency.saturating_record(ms.max(1));
@@ -188,7 +195,7 @@ impl RunMeters {
 
     /// All numbers now.
     pub(super) fn read(&self, now: &Moment<'_>) -> Meters {
-        let Moment { limiter, books, over, left, unsaved, nothing_since } = *now;
+        let Moment { limiter, books, over, left, unsaved, nothing_since, batches } = *now;
         let per_minute = self.per_minute();
         Meters {
             elapsed: self.elapsed(),
@@ -197,10 +204,12 @@ impl RunMeters {
             nothing_since,
             adapting: limiter.is_adapting(),
             finished_per_minute: per_minute,
-            remaining: (per_minute > 0.0)
+            // Batches come back in one piece, and nobody knows when.
+            remaining: (per_minute > 0.0 && batches.open().next().is_none())
                 .then(|| Duration::try_from_secs_f64(f64::from(left) / per_minute * 60.0).ok())
                 .flatten(),
             unsaved,
+            batches: batches.clone(),
             ..self.totals()
         }
     }

@@ -13,6 +13,7 @@
 
 mod admission;
 mod attempt_log;
+mod batches;
 mod call;
 mod detail;
 mod endpoint;

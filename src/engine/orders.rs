@@ -28,6 +28,8 @@ impl Supervisor {
         let outcome = match order {
             Order::SetLimit { endpoint, limit, to } => self.set_limit(endpoint, limit, to),
             Order::SetAdaptation { on } => self.set_adaptation(on),
+            Order::SetBatch { on } => self.set_batch(on),
+            Order::CancelBatches => self.cancel_batches(),
             Order::Pause => match &self.state.phase {
                 RunPhase::Running => {
                     self.paused_by_user = true;
@@ -64,11 +66,20 @@ impl Supervisor {
                 return self.publisher.applied(from, id, applied("sent again"));
             }
             Order::FinishAndStop => {
+                let batches = self.desk.open();
                 self.drain();
-                applied(&format!("stopping after {} in flight", self.state.in_progress()))
+                let left = match batches {
+                    0 => String::new(),
+                    many => format!(
+                        "; {many} batches stay with the provider, and `voxpop resume` goes on with \
+                         them"
+                    ),
+                };
+                applied(&format!("stopping after {} in flight{left}", self.state.in_progress()))
             }
             Order::StopNow => {
                 self.drain();
+                self.desk.stop_now();
                 self.state.abort(|_| true);
                 applied("stopping now")
             }
@@ -161,6 +172,7 @@ impl Supervisor {
             self.give_back(persona);
         }
         self.meters.forget_failed();
+        self.desk.again();
         if self.ended.take().is_some() {
             self.meters.restart_clock();
             self.resume();
@@ -209,6 +221,7 @@ impl Supervisor {
             });
             self.interviewer.stopping.store(true, Ordering::Release);
             self.limiter.pause();
+            self.desk.stop();
             self.state.abort(|status| status != InterviewStatus::InFlight);
             self.enter(RunPhase::Draining);
         }

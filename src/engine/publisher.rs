@@ -10,8 +10,9 @@ use crate::{
     limiter::Limiter,
     model::{LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
     protocol::{
-        CommandId, CommandOutcome, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES,
-        Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader, Snapshot, Update,
+        BatchMeters, CommandId, CommandOutcome, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES,
+        LOG_LINES, Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader,
+        Snapshot, Update,
     },
 };
 use std::collections::VecDeque;
@@ -49,6 +50,7 @@ pub(super) struct Sources<'a> {
     pub unsaved: u32,
     /// The alarm.
     pub nothing_since: Option<UnixMillis>,
+    pub batches: &'a BatchMeters,
     /// Set while the run has ended.
     pub summary: Option<&'a RunSummary>,
 }
@@ -63,6 +65,7 @@ impl Sources<'_> {
             left: self.state.total() - over,
             unsaved: self.unsaved,
             nothing_since: self.nothing_since,
+            batches: self.batches,
         })
     }
 }

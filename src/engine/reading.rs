@@ -12,8 +12,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// What the supervisor asks of the thread.
 pub(super) enum Request {
-    /// Load these personas, which are in order, for their interviews.
-    Fetch(Vec<PersonaIndex>),
+    /// Load these personas, which are in order, for their interviews. `fresh` says that the run
+    /// file has no attempts that must be counted.
+    Fetch { wanted: Vec<PersonaIndex>, fresh: bool },
     /// Load everything about one persona.
     Inspect(PersonaIndex, FrontEndId),
 }
@@ -77,21 +78,15 @@ impl Reading {
 
 /// Starts the thread.
 ///
-/// `fresh` says that the run has no attempts from an earlier part, so that none need be counted.
-///
 /// # Errors
 /// Where the system has no room for another thread.
-pub(super) fn spawn(
-    reader: RunReader,
-    fresh: bool,
-    found: UnboundedSender<Found>,
-) -> std::io::Result<Reading> {
+pub(super) fn spawn(reader: RunReader, found: UnboundedSender<Found>) -> std::io::Result<Reading> {
     let (requests, asked) = blocking::channel();
     let thread =
         std::thread::Builder::new().name("run-file-reader".to_owned()).spawn(move || {
             for request in asked {
                 let answer = match request {
-                    Request::Fetch(wanted) => match fetch(&reader, &wanted, fresh) {
+                    Request::Fetch { wanted, fresh } => match fetch(&reader, &wanted, fresh) {
                         Ok(personas) => Found::Personas(personas),
                         Err(error) => Found::NotFetched { wanted, error },
                     },
@@ -138,7 +133,7 @@ fn fetch(
 }
 
 /// Where an interview of an earlier part of the run was broken off.
-fn left_off(reader: &RunReader, persona: PersonaIndex) -> Result<LeftOff, StoreError> {
+pub(super) fn left_off(reader: &RunReader, persona: PersonaIndex) -> Result<LeftOff, StoreError> {
     let attempts = reader.attempts_made(persona)?;
     // Who was never asked has no steps either.
     let steps = if attempts == 0 { Vec::new() } else { reader.steps(persona)? };

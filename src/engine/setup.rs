@@ -1,6 +1,7 @@
 //! Setting a run up: from settings and a locked run file to a supervisor that listens.
 
 use super::{
+    batches::Desk,
     endpoint::{Endpoint, EndpointError},
     interview::Interviewer,
     ledger::Ledger,
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     config::{Config, EndpointSettings},
     limiter::{EndpointSpec, Limiter, OutputEstimate},
-    model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
+    model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usage, Usd},
     prompt::{Form, PromptError, Prompts},
     protocol::{Incoming, RunHeader},
     provider::TemplateSettings,
@@ -59,8 +60,13 @@ impl Supervisor {
     pub(super) fn start(parts: EngineParts) -> Result<(Self, Inbox), EngineError> {
         let EngineParts { header, config, open, fresh, front_ends, log } = parts;
         let reader = RunReader::open(open.path())?;
-        let state = RunState::new(reader.statuses()?);
-        let Config { survey, endpoints: settings, retry, timeout, budget, adapt, .. } = config;
+        let mut state = RunState::new(reader.statuses()?);
+        let batch_endpoint = config.batch_endpoint().and_then(|at| u16::try_from(at).ok());
+        let run_file = open.path().to_owned();
+        let mut desk = Desk::new(run_file, batch_endpoint.map(EndpointIndex), config.batch);
+        desk.take_up(&reader, &mut state)?;
+        let Config { survey, endpoints: settings, retry, timeout, budget, adapt, batch, .. } =
+            config;
         let prompts = Prompts::compile(&survey)?;
         let endpoints = endpoints(&survey, &settings, timeout, &prompts)?;
         let terms = Terms {
@@ -80,7 +86,7 @@ impl Supervisor {
         let (waits_out, waits) = mpsc::unbounded_channel();
         let (notices_out, notices) = mpsc::unbounded_channel();
         let (found_out, found) = mpsc::unbounded_channel();
-        let reading = reading::spawn(reader, fresh, found_out)?;
+        let reading = reading::spawn(reader, found_out)?;
         let writer = open.writer(move |notice| {
             let _ = notices_out.send(notice);
         })?;
@@ -98,7 +104,7 @@ impl Supervisor {
             limiter: limiter.clone(),
             endpoints,
             facts: facts_out,
-            stopping: AtomicBool::new(false),
+            stopping: AtomicBool::new(batch),
         });
         let mut supervisor = Self {
             interviewer,
@@ -113,6 +119,8 @@ impl Supervisor {
             reading,
             fetched: VecDeque::new(),
             on_the_way: HashSet::new(),
+            fresh,
+            desk,
             cursor: PersonaIndex(0),
             left_off: HashMap::new(),
             unsaved: 0,
@@ -179,7 +187,18 @@ fn spent(
 ) -> Result<Usd, StoreError> {
     let at = |index: EndpointIndex| endpoints.get(index.as_usize());
     let counted = reader.usage_by_endpoint()?;
-    let counted = counted.iter().filter_map(|(index, usage)| Some(at(*index)?.cost(usage)));
+    let in_batches = reader.usage_in_batches()?;
+    let none = Usage::default();
+    let counted = counted.iter().filter_map(|(index, all)| {
+        let batch = in_batches.iter().find(|(of, _)| of == index).map_or(&none, |(_, usage)| usage);
+        let single = Usage {
+            prompt_tokens: all.prompt_tokens.saturating_sub(batch.prompt_tokens),
+            completion_tokens: all.completion_tokens.saturating_sub(batch.completion_tokens),
+            cached_tokens: all.cached_tokens.saturating_sub(batch.cached_tokens),
+        };
+        let endpoint = at(*index)?;
+        Some(endpoint.cost(&single).saturating_add(endpoint.cost_in_batch(batch)))
+    });
     let uncounted = reader.uncounted_by_endpoint()?;
     let most = bound.of(Form::Answer, "");
     let uncounted = uncounted

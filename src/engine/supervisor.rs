@@ -3,6 +3,7 @@
 
 use super::{
     admission::{self, Occupancy},
+    batches::Desk,
     detail::detail,
     fact::{Ending, Fact, NewSteps},
     interview::{Interviewer, LeftOff, Queued},
@@ -85,6 +86,8 @@ pub(super) struct Supervisor {
     pub(super) fetched: VecDeque<Queued>,
     /// Those in `fetched`, and those asked for.
     pub(super) on_the_way: HashSet<PersonaIndex>,
+    /// The run file has no attempts that a fetch must count.
+    pub(super) fresh: bool,
     /// Everyone before it is fetched, in progress or over.
     pub(super) cursor: PersonaIndex,
     /// Interviews that ended without an answer and may go on from here; the run file may not have
@@ -103,6 +106,8 @@ pub(super) struct Supervisor {
     pub(super) running_since: UnixMillis,
     /// The alarm: calls are made, and none has given an answer since.
     pub(super) nothing_since: Option<UnixMillis>,
+    /// The calls that go out in batches.
+    pub(super) desk: Desk,
     /// Set once somebody asked to stop.
     pub(super) stop: Option<StopReason>,
     /// Set while nothing is left to do.
@@ -126,6 +131,7 @@ impl Supervisor {
         loop {
             self.fetch_ahead();
             self.admit();
+            self.tend_batches();
             if self.is_over() {
                 self.end_run();
                 if !self.publisher.anyone_stays() || self.stop.is_some() {
@@ -189,9 +195,10 @@ impl Supervisor {
     /// Nothing more will happen: everyone is through, or the run was stopped and nothing is in
     /// flight; and all that was answered is on disk, or cannot get there.
     fn is_over(&self) -> bool {
-        self.everyone_is_through()
+        self.everyone_is_through() && self.desk.open() == 0
             || self.stop.is_some()
                 && self.state.in_progress() == 0
+                && self.desk.is_at_rest()
                 && (self.unsaved == 0 || self.stalled)
     }
 
@@ -237,7 +244,7 @@ impl Supervisor {
 
     /// Asks for the next personas where few are left.
     fn fetch_ahead(&mut self) {
-        if self.on_the_way.len() > FETCHED_AHEAD / 2 || self.stop.is_some() {
+        if self.on_the_way.len() > FETCHED_AHEAD / 2 || self.stop.is_some() || self.desk.is_on() {
             return;
         }
         let mut wanted = Vec::new();
@@ -255,12 +262,15 @@ impl Supervisor {
             return;
         }
         self.on_the_way.extend(&wanted);
-        self.reading.ask(Request::Fetch(wanted));
+        self.reading.ask(Request::Fetch { wanted, fresh: self.fresh });
     }
 
     /// Starts as many interviews as there is room for.
     fn admit(&mut self) {
-        if self.state.phase != RunPhase::Running || self.unsaved >= UNSAVED_MOST {
+        if self.state.phase != RunPhase::Running
+            || self.unsaved >= UNSAVED_MOST
+            || self.desk.is_on()
+        {
             return;
         }
         let mut room = admission::room(Occupancy {
@@ -306,6 +316,7 @@ impl Supervisor {
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
+            Fact::OfBatches(fact) => self.take_from_batches(fact),
             Fact::Ended { persona, last, steps, left_off, ending } => {
                 self.keep(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
@@ -327,9 +338,9 @@ impl Supervisor {
         }
     }
 
-    /// While the run stops, nobody waits for another attempt.
+    /// While the run stops or moves to batches, nobody waits for another attempt.
     fn put_back_what_waits(&mut self) {
-        if self.stop.is_some() {
+        if self.stop.is_some() || self.desk.is_on() {
             self.state.abort(|status| status != InterviewStatus::InFlight);
         }
     }
@@ -413,6 +424,7 @@ impl Supervisor {
                     self.state.set_status(persona, status);
                 }
             }
+            Notice::Kept { ticket } => self.desk.kept(ticket),
             Notice::Stalled { message } => {
                 tracing::error!("the run file cannot be written: {message}");
                 self.stalled = true;
@@ -444,7 +456,10 @@ impl Supervisor {
 
     fn take_found(&mut self, found: Found) {
         match found {
-            Found::Personas(personas) => self.fetched.extend(personas),
+            Found::Personas(mut personas) => {
+                personas.retain(|queued| self.on_the_way.contains(&queued.persona.index));
+                self.fetched.extend(personas);
+            }
             Found::Record(Some(record), to) => {
                 let persona = record.persona.index;
                 let status = self.state.status(persona).unwrap_or_default();
@@ -469,6 +484,7 @@ impl Supervisor {
         if phase == RunPhase::Running {
             self.running_since = UnixMillis::now();
         }
+        self.desk.running(phase == RunPhase::Running);
         self.writer.write(Record::PhaseChanged(phase.clone()));
         self.state.phase = phase;
         self.publisher.touch();
@@ -491,6 +507,7 @@ impl Supervisor {
             limiter: &self.limiter,
             ledger: &self.interviewer.ledger,
             nothing_since: self.nothing_since,
+            batches: &self.desk.meters,
             unsaved: u32::try_from(self.unsaved).unwrap_or(u32::MAX),
             summary: self.ended.as_ref(),
         };
@@ -500,11 +517,12 @@ impl Supervisor {
     /// Closes the run file, and gives back how the run ended.
     async fn finish(mut self) -> Result<RunEnd, EngineError> {
         self.end_run();
-        let Self { ended: Some(summary), state, writer, reading, .. } = self else {
+        let Self { ended: Some(summary), state, writer, reading, desk, .. } = self else {
             unreachable!("end_run has just set it")
         };
         let close = move || {
             reading.end();
+            desk.end();
             writer.close(CLOSE_WITHIN)
         };
         tokio::task::spawn_blocking(close)

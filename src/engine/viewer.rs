@@ -82,6 +82,8 @@ pub async fn view(
             Order::FinishAndStop | Order::StopNow => return Ok(()),
             Order::SetLimit { .. }
             | Order::SetAdaptation { .. }
+            | Order::SetBatch { .. }
+            | Order::CancelBatches
             | Order::Pause
             | Order::Resume
             | Order::RetryFailed => {

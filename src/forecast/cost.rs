@@ -59,7 +59,12 @@ mod tests {
 
     #[test]
     fn the_range_goes_from_short_answers_to_the_cap() {
-        let price = |cached| Price { input: usd("2"), cached_input: usd(cached), output: usd("8") };
+        let price = |cached| Price {
+            input: usd("2"),
+            cached_input: usd(cached),
+            output: usd("8"),
+            ..Price::FREE
+        };
         for (what, shared, price, low) in [
             // 1,000 requests of 1,500 tokens: 3 USD; answers: 1.2, 2.8 and 4.8 USD.
             ("nothing is kept", 1_000, price("0.5"), "4.2"),

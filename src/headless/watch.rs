@@ -212,6 +212,7 @@ const fn needs_a_person(phase: &RunPhase) -> bool {
                 | PauseReason::BudgetSpent { .. }
                 | PauseReason::Unreachable { .. }
                 | PauseReason::CannotRead { .. }
+                | PauseReason::Batch { .. }
         }
     )
 }

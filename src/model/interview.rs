@@ -18,6 +18,8 @@ pub enum InterviewStatus {
     WaitingForTokens = 3,
     InFlight = 4,
     BackingOff = 5,
+    /// Its call is a line of a batch that is not over.
+    InBatch = 11,
     /// Answered, and the answer is on disk.
     Done = 7,
     /// Answered and on disk, with something that the critics were not content with.
@@ -29,7 +31,7 @@ pub enum InterviewStatus {
 
 impl InterviewStatus {
     /// How many different statuses there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// Every status, in the order of an interview's life.
     pub const ALL: [Self; Self::COUNT] = [
@@ -39,6 +41,7 @@ impl InterviewStatus {
         Self::WaitingForTokens,
         Self::InFlight,
         Self::BackingOff,
+        Self::InBatch,
         Self::Done,
         Self::Flagged,
         Self::Refused,
@@ -64,10 +67,11 @@ impl InterviewStatus {
             Self::WaitingForTokens => 3,
             Self::InFlight => 4,
             Self::BackingOff => 5,
-            Self::Done => 6,
-            Self::Flagged => 7,
-            Self::Refused => 8,
-            Self::Failed => 9,
+            Self::InBatch => 6,
+            Self::Done => 7,
+            Self::Flagged => 8,
+            Self::Refused => 9,
+            Self::Failed => 10,
         }
     }
 
@@ -95,6 +99,7 @@ impl InterviewStatus {
             Self::WaitingForTokens => "waiting for tokens/min",
             Self::InFlight => "in flight",
             Self::BackingOff => "backing off",
+            Self::InBatch => "in a batch",
             Self::Done => "done",
             Self::Flagged => "done with flags",
             Self::Refused => "refused",
@@ -111,6 +116,7 @@ impl InterviewStatus {
             Self::WaitingForTokens => "waiting_for_tokens",
             Self::InFlight => "in_flight",
             Self::BackingOff => "backing_off",
+            Self::InBatch => "in_batch",
             Self::Done => "done",
             Self::Flagged => "flagged",
             Self::Refused => "refused",

@@ -22,8 +22,8 @@ pub use command::{Command, CommandId, CommandOutcome, LimitValue, Order};
 pub use detail::{Activity, PersonaDetail};
 pub use hello::{Farewell, FromEngine, FromFrontEnd, Hello, Role, Welcome};
 pub use meters::{
-    CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
-    RateSample, SlotMeter, TokenTotals,
+    BatchMeter, BatchMeters, BatchStanding, CallSize, EndpointMeters, FailureTally, LatencySummary,
+    Meters, MoneyMeter, RateMeter, RateSample, SlotMeter, TokenTotals,
 };
 pub use outlet::{FrontEndId, Incoming, Outlet};
 pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};

@@ -14,6 +14,7 @@
 //! Nothing but SQLite may open a run file while this process has it open, not even to copy it: see
 //! `connection.rs`.
 
+mod batches;
 mod connection;
 mod decode;
 mod error;
@@ -33,6 +34,7 @@ mod scan;
 mod schema;
 mod writer;
 
+pub use batches::{BatchLine, StoredBatch};
 pub use error::StoreError;
 pub use files::{EXTENSION, run_path};
 pub use import::{Import, NewRun};

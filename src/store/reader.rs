@@ -378,7 +378,7 @@ impl RunReader {
         self.run_statement(sql, |statement| statement.query_row(params, f))
     }
 
-    fn maybe<T>(
+    pub(super) fn maybe<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -387,7 +387,7 @@ impl RunReader {
         self.run_statement(sql, |statement| statement.query_row(params, f).optional())
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,

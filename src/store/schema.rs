@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5678_506f;
 
 /// The version of the tables, kept as `user_version`.
 ///
-/// 1: the first. 2: `step` and `flag` were added.
+/// 1: the first. 2: `step`, `flag`, `batch` and `batch_line` were added.
 pub(super) const VERSION: i32 = 2;
 
 /// Bytes a page: the size at which 1,000,000 answers of 2 KB took 10 s. It must be set before WAL.
@@ -84,7 +84,9 @@ CREATE TABLE phase_change (
 ";
 
 /// What came with version 2. `step` is the timeline of an interview that has several stages, in
-/// JSON; `flag` has what critics were not content with.
+/// JSON; `flag` has what critics were not content with. `batch` has the batches of calls, each with
+/// what is on file of its life, in JSON; `batch_line` has their lines in the order of their files,
+/// so that an attempt with the persona and the number of a line is what came of it.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -99,6 +101,25 @@ CREATE TABLE flag (
     number INTEGER NOT NULL,
     issue TEXT NOT NULL,
     PRIMARY KEY (persona, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE batch (
+    batch INTEGER PRIMARY KEY,
+    made_at INTEGER NOT NULL,
+    endpoint INTEGER NOT NULL,
+    most_picousd INTEGER NOT NULL,
+    record TEXT NOT NULL
+) STRICT;
+CREATE TABLE batch_line (
+    batch INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    persona INTEGER NOT NULL,
+    stage TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    repaired INTEGER NOT NULL,
+    cap_raised INTEGER NOT NULL,
+    PRIMARY KEY (batch, line)
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -116,8 +116,12 @@ impl<N: Fn(Notice)> Job<N> {
                     if said.is_some() {
                         (self.notify)(Notice::Recovered);
                     }
-                    batch.drain(..count);
                     (self.notify)(Notice::Committed(changes));
+                    for entry in batch.drain(..count) {
+                        if let Record::Batches { ticket, .. } = entry.record {
+                            (self.notify)(Notice::Kept { ticket });
+                        }
+                    }
                     return Ok(());
                 }
                 Err(error) => {
@@ -128,7 +132,7 @@ impl<N: Fn(Notice)> Job<N> {
                         said = Some(message);
                     }
                     if !self.queue.wait_to_retry(RETRY) {
-                        let over = |r: &Record| matches!(r, Record::Finished { .. });
+                        let over = Record::ends_interview;
                         let answers = batch.iter().filter(|e| over(&e.record)).count()
                             + self.queue.count(over);
                         return Err(StoreError::Unsaved { answers, why: Box::new(error) });

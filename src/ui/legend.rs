@@ -13,6 +13,7 @@ pub const ENTRIES: [(InterviewStatus, &str); InterviewStatus::COUNT] = [
     (InterviewStatus::Refused, "refused"),
     (InterviewStatus::InFlight, "in flight"),
     (InterviewStatus::BackingOff, "backing off"),
+    (InterviewStatus::InBatch, "in a batch"),
     (InterviewStatus::WaitingForSlot, "slot wait"),
     (InterviewStatus::WaitingForRequests, "req wait"),
     (InterviewStatus::WaitingForTokens, "tok wait"),

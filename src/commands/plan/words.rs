@@ -233,7 +233,12 @@ endpoints:
             ..large.work
         };
         let usd = |text: &str| text.parse().unwrap();
-        let price = Price { input: usd("2.5"), cached_input: usd("1.25"), output: usd("10") };
+        let price = Price {
+            input: usd("2.5"),
+            cached_input: usd("1.25"),
+            output: usd("10"),
+            ..Price::FREE
+        };
         let with = |limits| Terms {
             limits,
             latency: Duration::from_secs(100),
