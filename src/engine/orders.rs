@@ -70,6 +70,8 @@ impl Supervisor {
                 self.drain();
                 let left = match batches {
                     0 => String::new(),
+                    1 => "; 1 batch stays with the provider, and `voxpop resume` goes on with it"
+                        .to_owned(),
                     many => format!(
                         "; {many} batches stay with the provider, and `voxpop resume` goes on with \
                          them"

@@ -7,7 +7,7 @@ use crate::{
         InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, RunSummary, Service,
         StatusCounts, UnixMillis, Usd,
     },
-    protocol::{CommandOutcome, EndpointMeters, MoneyMeter, RateMeter, Snapshot},
+    protocol::{BatchMeter, CommandOutcome, EndpointMeters, MoneyMeter, RateMeter, Snapshot},
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -57,6 +57,7 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
             "adapting": meters.adapting,
             "endpoints": meters.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
             "money": meters.money.as_ref().map(money),
+            "batches": meters.batches.on || !meters.batches.shown.is_empty(),
             "alarm": situation.and_then(|situation| situation.alarm()).map(|alarm| json!({
                 "since_ms": alarm.since,
                 "seconds": now.since(alarm.since).as_secs(),
@@ -109,6 +110,24 @@ fn endpoint(endpoint: &EndpointMeters) -> Value {
         "adaptation": rounded(endpoint.adaptation),
         "first_byte_seconds": endpoint.first_byte.map(|time| rounded(time.as_secs_f64())),
     })
+}
+
+/// Where a batch is now.
+pub(super) fn batch(out: &mut impl Write, batch: &BatchMeter, now: UnixMillis) -> io::Result<()> {
+    line(
+        out,
+        &json!({
+            "event": "batch_changed",
+            "batch": batch.number,
+            "state": batch.standing.as_str(),
+            "calls": batch.lines,
+            "completed": batch.counts.completed,
+            "failed": batch.counts.failed,
+            "prompt_tokens": batch.tokens,
+            "seconds": batch.over_at.unwrap_or(now).since(batch.made_at).as_secs(),
+            "note": batch.note,
+        }),
+    )
 }
 
 /// In dollars. They are exact in the run file; a program that adds them up adds up floats.

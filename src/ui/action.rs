@@ -26,6 +26,7 @@ pub enum Action {
     MoreTokens,
     FewerTokens,
     ToggleAdaptation,
+    ToggleBatch,
     TogglePause,
     Retry,
     History,
@@ -40,6 +41,7 @@ pub enum Action {
     Quit,
     Detach,
     FinishAndStop,
+    CancelBatches,
     StopNow,
     Interrupt,
     Suspend,
@@ -48,7 +50,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -68,6 +70,7 @@ impl Action {
         Self::MoreTokens,
         Self::FewerTokens,
         Self::ToggleAdaptation,
+        Self::ToggleBatch,
         Self::TogglePause,
         Self::Retry,
         Self::History,
@@ -82,6 +85,7 @@ impl Action {
         Self::Quit,
         Self::Detach,
         Self::FinishAndStop,
+        Self::CancelBatches,
         Self::StopNow,
         Self::Interrupt,
         Self::Suspend,

@@ -117,6 +117,7 @@ pub fn meters() -> Meters {
             budget: Some(usd("5")),
         }),
         nothing_since: None,
+        batches: crate::protocol::BatchMeters::default(),
         adapting: true,
         calls: CallSize { prompt: 611.0, output: 233.0, output_cap: 600, cap_is_charged: false },
     }

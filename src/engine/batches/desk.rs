@@ -288,10 +288,12 @@ impl Supervisor {
         } else {
             self.cursor = PersonaIndex(0);
             self.desk.order(ToRunner::CancelAll);
-            format!(
-                "{} batches are cancelled; whoever they leave is asked by single calls",
-                self.desk.open()
-            )
+            match self.desk.open() {
+                1 => "1 batch is cancelled; whoever it leaves is asked by single calls".to_owned(),
+                many => format!(
+                    "{many} batches are cancelled; whoever they leave is asked by single calls"
+                ),
+            }
         };
         CommandOutcome::Applied { what }
     }
@@ -310,8 +312,9 @@ impl Supervisor {
         } else {
             self.drain();
         }
+        let batches = if open == 1 { "batch" } else { "batches" };
         let what = format!(
-            "cancelling {open} batches, then stopping; what is done by then is kept, and the rest \
+            "cancelling {open} {batches}, then stopping; what is done by then is kept, and the rest \
              stays for `voxpop resume`"
         );
         CommandOutcome::Applied { what }

@@ -88,6 +88,7 @@ impl UiState {
             Action::TogglePause => self.toggle_pause(effects),
             Action::Retry => self.retry(effects),
             Action::ToggleAdaptation => self.toggle_adaptation(effects),
+            Action::ToggleBatch => self.toggle_batch(effects),
             Action::History => self.overlay = Overlay::History { scroll: 0 },
             Action::Help => self.overlay = Overlay::Help { scroll: 0 },
             Action::NextPanel => self.next_panel(true),
@@ -99,6 +100,7 @@ impl UiState {
             Action::Quit => self.quit(effects),
             Action::Erase
             | Action::FinishAndStop
+            | Action::CancelBatches
             | Action::StopNow
             | Action::Detach
             | Action::Interrupt
@@ -159,6 +161,11 @@ impl UiState {
         match action {
             Action::FinishAndStop => self.stop(Stopping::Finishing, effects),
             Action::StopNow => self.stop(Stopping::Now, effects),
+            Action::CancelBatches => {
+                self.stop(Stopping::Finishing, effects);
+                effects.pop();
+                effects.push(Effect::Send(Order::CancelBatches));
+            }
             Action::Detach if self.attachment != Attachment::InProcess => {
                 effects.push(Effect::Leave(Exit::Detached));
             }
