@@ -36,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("logging.rs", &["model"]),
     ("signals.rs", &["model"]),
     ("cli.rs", &["config", "simulator"]),
+    ("cli", &["config", "simulator"]),
 ];
 
 /// These put everything together and see every layer.

@@ -9,7 +9,8 @@
 //!
 //! The supervisor is the only one that changes the [`RunState`](run_state::RunState). Interviews
 //! tell it [`Fact`](fact::Fact)s; front ends send it commands; the store tells it what is on disk.
-//! An interview shows as done only after its answer was committed.
+//! An interview shows as done only after its answer was committed. A run through the Batch API has
+//! no interviews as tasks: the runner of [`batches`] tells the same facts.
 
 mod admission;
 mod attempt_log;
@@ -21,6 +22,7 @@ mod fact;
 mod interview;
 mod ledger;
 mod meters;
+mod news;
 mod orders;
 mod prompt_bound;
 mod publisher;

@@ -18,7 +18,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    pub(super) fn of(work: &Work, price: &Price) -> Self {
+    /// What some work costs at a price.
+    pub fn of(work: &Work, price: &Price) -> Self {
         let kept = if work.shared_tokens >= PRICED_PREFIX && price.cached_input < price.input {
             work.requests.saturating_sub(1).saturating_mul(work.shared_tokens.0)
         } else {

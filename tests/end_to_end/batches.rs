@@ -1,11 +1,15 @@
 //! Runs through the Batch API: the same interviews, whatever expires, fails, is refused or dies.
 
 use crate::{
-    common::voxpop::{Outcome, PATIENCE, Running},
+    common::{
+        provider::{HostileServer, Reply},
+        voxpop::{Outcome, PATIENCE, Running},
+    },
     place::{Place, RUN, count, id, status},
 };
 use serde_json::{Value, json};
 use std::{
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -304,4 +308,89 @@ fn who_has_no_batch_api_is_told_so() {
     assert!(outcome.out.contains("has no Batch API"), "{outcome:?}");
     let queued = InterviewStatus::Queued;
     assert!(place.reader().statuses().unwrap().iter().all(|status| *status == queued));
+}
+
+#[test]
+fn the_key_b_moves_the_rest_to_batches_and_back() {
+    let takes = Duration::from_secs(3600);
+    let batch = BatchOptions { takes, ..BatchOptions::default() };
+    let latency = Duration::from_millis(200);
+    let provider = Simulator::start(Options { latency, batch, ..Options::default() }).unwrap();
+    let place = place(&provider, 80, &format!("limits: {}\n", crate::place::limits(4)));
+    let mut terminal = place.watch((120, 40), &[]);
+    terminal.wait_for("RUNNING");
+    terminal.press("b");
+    terminal.wait_for("in batches: up to 24 h a stage");
+    terminal.wait_for("in progress");
+    terminal.wait_for("The Batch API binds: 1 batch");
+    terminal.press("b");
+    terminal.wait_for("FINISHED");
+    assert_all_answered(&place, 80);
+    terminal.press("q");
+    assert_eq!(terminal.exit_code(), 0);
+    let stats = stats(&provider);
+    assert_eq!(provider.stats().answered + stats.lines_answered, 80, "{stats:?}");
+}
+
+/// The files that were uploaded, and what the provider says of each batch.
+#[test]
+fn a_file_that_is_refused_is_told_with_its_line_and_the_others_are_asked_again() {
+    let uploads = Arc::new(Mutex::new(Vec::<String>::new()));
+    let kept = Arc::clone(&uploads);
+    let server = HostileServer::start(move |_, body| {
+        let mut uploads = kept.lock().unwrap();
+        if body.contains("\"custom_id\"") {
+            uploads.push(body.to_owned());
+            return json_reply(json!({"id": format!("file-{}", uploads.len())}));
+        }
+        if body.contains("input_file_id") && uploads.len() == 1 {
+            let problem = json!({"code": "invalid_request", "message": "no such field", "line": 3});
+            return json_reply(json!({
+                "id": "batch-1", "status": "failed", "errors": {"data": [problem]},
+            }));
+        }
+        if body.contains("input_file_id") {
+            return json_reply(json!({
+                "id": "batch-2", "status": "completed", "output_file_id": "output",
+            }));
+        }
+        // The results of the second one: everybody declines. A deletion gets the same, and does
+        // not mind.
+        let lines = uploads.last().map_or("", String::as_str).lines();
+        let ids = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let results: String = ids
+            .map(|line| {
+                let message =
+                    json!({"role": "assistant", "content": null, "refusal": "I decline."});
+                let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+                let body = json!({"choices": [choice], "usage": {
+                    "prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12,
+                }});
+                let response = json!({"status_code": 200, "request_id": "r", "body": body});
+                json!({"custom_id": line["custom_id"], "response": response, "error": null})
+                    .to_string()
+                    + "\n"
+            })
+            .collect();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+        let reply = format!("{head}content-length: {}\r\n\r\n{results}", results.len());
+        Reply::Raw(reply.into_bytes())
+    });
+    let place = Place::new();
+    place.survey(&server.base_url(), "");
+    place.people(5);
+    let outcome = place.ask(&["--batch", "--plain"]);
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    let words = "batch 1 was refused: persona";
+    assert!(outcome.out.contains(words) && outcome.out.contains("line 3: no such field"));
+    let records = place.export();
+    assert_eq!((count(&records, "failed"), count(&records, "refused")), (1, 4), "{outcome:?}");
+    let third = uploads.lock().unwrap()[0].matches("custom_id").count();
+    assert_eq!(third, 5);
+    let failed = records.iter().find(|record| status(record) == "failed").unwrap();
+    assert!(failed.to_string().contains("line 3: no such field"), "{failed}");
+}
+
+fn json_reply(body: Value) -> Reply {
+    Reply::Json { status: 200, headers: Vec::new(), body }
 }

@@ -24,13 +24,13 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
         return;
     };
     let load = BatchLoad::of(&run.meters.batches);
-    let right = vec![(Role::Text, load.words())];
+    let done =
+        format!("{} of {} done", format::thousands(load.done), format::thousands(load.calls));
+    let right = vec![(Role::Text, done)];
     let inner = boxed(frame, area, &title, &right, false, look);
-    let head = format!(
-        "{:>4} {:<12} {:>9} {:>9} {:>7} {:>9}  {}",
-        "", "state", "done", "calls", "failed", "tokens", "age"
-    );
-    line(frame, row(inner, 0), &[(Role::Dim, head)], look);
+    let head = format!(" {:>3} {:<11} {:>13} {:>6} {:>8}", "", "state", "done", "failed", "age");
+    let head = [(Role::Dim, head), (Role::Dim, format!(" {:>10}", "tokens"))];
+    line(frame, row(inner, 0), &head, look);
     // Those under way first, and of those that are over the last.
     let shown = &run.meters.batches.shown;
     let open = shown.iter().filter(|batch| !batch.standing.is_over());
@@ -71,14 +71,15 @@ fn entry(batch: &BatchMeter, now: UnixMillis) -> Vec<Piece> {
     let number = |number: u64| format::thousands(number);
     let until = batch.over_at.unwrap_or(now);
     let failed = batch.counts.failed;
+    let done = format!("{}/{}", number(batch.counts.completed), number(u64::from(batch.lines)));
+    let failed_role = if failed > 0 { Role::Failed } else { Role::Dim };
     let mut pieces = vec![
-        (Role::Dim, format!("{:>4} ", batch.number)),
-        (role(batch.standing), text::pad(&words(batch.standing), 12, "")),
-        (Role::Text, format!(" {:>9}", number(batch.counts.completed))),
-        (Role::Text, format!(" {:>9}", number(u64::from(batch.lines)))),
-        (if failed > 0 { Role::Failed } else { Role::Dim }, format!(" {:>7}", number(failed))),
-        (Role::Dim, format!(" {:>9}", number(batch.tokens))),
-        (Role::Dim, format!("  {}", format::short_clock(until.since(batch.made_at)))),
+        (Role::Dim, format!(" {:>3} ", batch.number)),
+        (role(batch.standing), text::pad(&words(batch.standing), 11, "")),
+        (Role::Text, format!(" {done:>13}")),
+        (failed_role, format!(" {:>6}", number(failed))),
+        (Role::Dim, format!(" {:>8}", format::short_clock(until.since(batch.made_at)))),
+        (Role::Dim, format!(" {:>10}", number(batch.tokens))),
     ];
     if let Some(note) = &batch.note {
         pieces.push((Role::Warning, format!("  {}", advice::one_line(note))));

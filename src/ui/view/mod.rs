@@ -139,4 +139,6 @@ fn to_ascii(frame: &mut Buffer) {
 }
 
 #[cfg(test)]
+mod batch_tests;
+#[cfg(test)]
 mod tests;
