@@ -332,6 +332,40 @@ fn the_key_b_moves_the_rest_to_batches_and_back() {
     assert_eq!(provider.stats().answered + stats.lines_answered, 80, "{stats:?}");
 }
 
+#[test]
+fn a_batch_that_the_provider_does_not_know_any_more_is_asked_about() {
+    let first = endless();
+    let place = place(&first, 20, "");
+    let process = place.start_asking(&["--batch", "--plain"]);
+    process.wait_for_line("batch 1: in progress");
+    process.kill();
+    drop(first);
+    let second = provider(BatchOptions::default());
+    let resume = ["resume", RUN, "--plain", "--base-url", &second.base_url()];
+    let outcome = place.voxpop(&resume);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    for words in ["batch 1: lost", "may pay twice"] {
+        assert!(outcome.out.contains(words), "{words}: {outcome:?}");
+    }
+    assert_eq!(stats(&second).created, 0, "nobody is asked again before somebody says so");
+    over(&place.voxpop(&resume));
+    assert_all_answered(&place, 20);
+}
+
+#[test]
+fn the_failed_are_asked_again_in_batches() {
+    let broken = provider(BatchOptions { failed: 1.0, ..BatchOptions::default() });
+    let place = place(&broken, 10, "retry: { attempts: 1 }\n");
+    assert_eq!(place.ask(&["--batch"]).code, 3);
+    drop(broken);
+    let mended = provider(BatchOptions::default());
+    over(&place.voxpop(&["retry", RUN, "--base-url", &mended.base_url()]));
+    assert_all_answered(&place, 10);
+    assert_eq!((mended.stats().answered, stats(&mended).lines_answered), (0, 10));
+    let attempts = place.reader().attempts(PersonaIndex(0)).unwrap();
+    assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
+}
+
 /// The files that were uploaded, and what the provider says of each batch.
 #[test]
 fn a_file_that_is_refused_is_told_with_its_line_and_the_others_are_asked_again() {

@@ -1,5 +1,6 @@
 //! What the run file promises: nothing that was shown as done is ever lost.
 
+mod batches;
 mod export;
 mod faults;
 mod processes;

@@ -62,7 +62,8 @@ fn a_file_of_the_first_version_can_be_read_and_gone_on_with() {
     answer_one(&first, 0);
     first.close(PATIENCE).unwrap();
     let raw = Connection::open(&path).unwrap();
-    raw.execute_batch("DROP TABLE step; DROP TABLE flag; PRAGMA user_version = 1").unwrap();
+    let later = "DROP TABLE step; DROP TABLE flag; DROP TABLE batch; DROP TABLE batch_line;";
+    raw.execute_batch(&format!("{later} PRAGMA user_version = 1")).unwrap();
     raw.close().unwrap();
 
     let reader = RunReader::open(&path).unwrap();

@@ -14,7 +14,12 @@ use crate::{
         BatchRecord, End, Event, FileLimits, Next, Rules, Step, enqueued_limit, look_after,
         startable,
     },
-    engine::{endpoint::Templates, fact::Fact, interview::Interviewer, ledger::Reservation},
+    engine::{
+        endpoint::Templates,
+        fact::Fact,
+        interview::Interviewer,
+        ledger::{Reservation, Short},
+    },
     model::{
         BatchProblem, EndpointIndex, Failure, FailureKind, Fate, PauseReason, PersonaIndex,
         UnixMillis, Usd,
@@ -199,8 +204,15 @@ impl Runner {
     }
 
     async fn run(mut self) {
-        if let Err(halt) = self.take_up() {
+        // Whoever does not know what is under way must not plan anything.
+        while let Err(halt) = self.take_up() {
             self.halted(halt).await;
+            while !self.control.running && !self.control.gone {
+                self.control.changed().await;
+            }
+            if self.control.gone {
+                return;
+            }
         }
         while !self.control.gone {
             if let Err(halt) = self.turn().await {
@@ -233,6 +245,8 @@ impl Runner {
     /// What an earlier process has left under way.
     fn take_up(&mut self) -> Result<(), Halt> {
         let mut open = HashSet::new();
+        self.records.clear();
+        self.metas.clear();
         for stored in self.reader.batches()? {
             self.next_number = stored.number + 1;
             let record = parse(&stored).map_err(Halt::Record)?;
@@ -332,13 +346,22 @@ impl Runner {
     /// Whether what the batch can cost is set aside.
     fn has_money(&mut self, at: usize) -> bool {
         let meta = &mut self.metas[at];
-        if meta.money.is_none() {
-            meta.money = self.interviewer.ledger.reserve(meta.most).ok();
+        if meta.money.is_some() {
+            return true;
         }
-        let has = meta.money.is_some();
-        meta.note = (!has).then(|| "waits for room in the budget".to_owned());
+        match self.interviewer.ledger.reserve(meta.most) {
+            Ok(money) => {
+                meta.money = Some(money);
+                meta.note = None;
+                return true;
+            }
+            Err(Short::ForNow) => meta.note = Some("waits for room in the budget".to_owned()),
+            Err(Short::ForGood { spent, budget }) => {
+                self.pause(PauseReason::BudgetSpent { spent, budget });
+            }
+        }
         self.show(at);
-        has
+        false
     }
 
     /// Something happened to a batch: it is on disk before anything follows from it. Where it
@@ -383,15 +406,11 @@ impl Runner {
                 if let Some(money) = self.metas[at].money.take() {
                     money.settle_in_full();
                 }
-                // Nobody is put into another batch before somebody says so.
-                self.pause(PauseReason::Batch {
-                    message: format!(
-                        "the provider knows batch {number} no more, and nobody can tell whether \
-                         its {lines} calls were made; going on asks them again, and may pay twice"
-                    ),
-                });
-                self.control.begin = true;
-                self.close(at).await
+                let message = format!(
+                    "the provider knows batch {number} no more, and nobody can tell whether its \
+                     {lines} calls were made; going on asks them again, and may pay twice"
+                );
+                self.close_and_pause(at, message).await
             }
         }
     }
@@ -433,10 +452,17 @@ impl Runner {
                 problems.first().map_or_else(|| "without a reason".to_owned(), |p| p.to_string());
             let message = format!("the provider refused batch {number}: {why}");
             tracing::error!("{message}");
-            self.pause(PauseReason::Batch { message });
-            self.control.begin = true;
+            return self.close_and_pause(at, message).await;
         }
         self.close(at).await
+    }
+
+    /// A batch is over, and nobody is put into another one before somebody says so.
+    async fn close_and_pause(&mut self, at: usize, message: String) -> Result<(), Halt> {
+        self.control.begin = true;
+        self.close(at).await?;
+        self.pause(PauseReason::Batch { message });
+        Ok(())
     }
 
     /// A batch is over: in one commit with those that ask again whoever of it is not through.
