@@ -149,9 +149,15 @@ impl Interview<'_> {
                 Call::new(self.interviewer, self.persona.index, &asked, &self.standing, attempts);
             let (attempt, result) = call.ask().await;
             last = attempt;
-            let events = match result.or_else(|ending| gave_nothing(stage, ending)) {
+            let events = match result {
                 Ok(events) => events,
-                Err(ending) => return (last, steps, ending),
+                Err(ending) => match &ending {
+                    Ending::Settled(fate) => match gave_nothing(stage, fate) {
+                        Some(events) => events,
+                        None => return (last, steps, ending),
+                    },
+                    _ => return (last, steps, ending),
+                },
             };
             steps = self.take(stage, events);
         }
@@ -177,16 +183,14 @@ impl Interview<'_> {
 /// What becomes of a stage after the answer whose call failed. Where the model gave nothing that
 /// can be used, the interview goes on without it, and its persona is flagged. Where it could not be
 /// reached, the interview fails and keeps its steps: asked again, it goes on from here.
-pub(super) fn gave_nothing(stage: Stage, ending: Ending) -> Result<Vec<StepEvent>, Ending> {
-    let why = match &ending {
-        _ if stage == Stage::Answer => return Err(ending),
-        Ending::Settled(Fate::Refused { reason }) => format!("refused: {reason}"),
-        Ending::Settled(Fate::Failed(failure)) if is_the_models(failure.kind) => {
-            failure.to_string()
-        }
-        _ => return Err(ending),
+pub(super) fn gave_nothing(stage: Stage, fate: &Fate) -> Option<Vec<StepEvent>> {
+    let why = match fate {
+        _ if stage == Stage::Answer => return None,
+        Fate::Refused { reason } => format!("refused: {reason}"),
+        Fate::Failed(failure) if is_the_models(failure.kind) => failure.to_string(),
+        _ => return None,
     };
-    Ok(vec![StepEvent::GaveNothing { why }])
+    Some(vec![StepEvent::GaveNothing { why }])
 }
 
 const fn is_the_models(kind: FailureKind) -> bool {

@@ -3,7 +3,6 @@
 use crate::{
     config::RetryBounds,
     engine::{
-        fact::Ending,
         interview::gave_nothing,
         retry::{self, Decision, Progress},
     },
@@ -56,7 +55,7 @@ pub(super) fn after(
     let progress = Progress { failed, repaired, cap_raised, spent: Duration::ZERO };
     let again = Carried { failed, repaired, cap_raised, own_words: false };
     let bounds = RetryBounds { total: Duration::MAX, ..*bounds };
-    let ending = match retry::decide(failure, &progress, &bounds, 0.0) {
+    let fate = match retry::decide(failure, &progress, &bounds, 0.0) {
         Decision::RetryIn(_) | Decision::Rejoin | Decision::GiveBack => return After::Again(again),
         // A key or a quota is nothing that a persona is to blame for, and yet it has an end.
         Decision::AskElsewhere if failed < bounds.attempts => return After::Again(again),
@@ -65,10 +64,9 @@ pub(super) fn after(
         Decision::FailPersona | Decision::AskElsewhere => Fate::Failed(failure.clone()),
         Decision::KeepRefusal => Fate::Refused { reason: failure.message.clone() },
     };
-    match gave_nothing(stage, Ending::Settled(ending)) {
-        Ok(events) => After::GoesOn(events),
-        Err(Ending::Settled(fate)) => After::Ends(fate),
-        Err(_) => After::Again(again),
+    match gave_nothing(stage, &fate) {
+        Some(events) => After::GoesOn(events),
+        None => After::Ends(fate),
     }
 }
 

@@ -392,6 +392,15 @@ impl Runner {
             let wait = until.since(UnixMillis::now()).as_secs();
             meta.note = Some(format!("the provider has no room for it now; again in {wait} s"));
         }
+        if read {
+            meta.note = None;
+        }
+        if let Step::Creating { unsent: false, .. } = self.records[at].step() {
+            let wait = self.rules.settles_after.as_secs();
+            meta.note = Some(format!(
+                "whether it was created, nobody has said; it is looked for in {wait} s"
+            ));
+        }
         let Step::Over { end, .. } = self.records[at].step().clone() else {
             self.show(at);
             let kept = self.stored(at);

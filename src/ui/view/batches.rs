@@ -36,10 +36,8 @@ pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let open = shown.iter().filter(|batch| !batch.standing.is_over());
     let over = shown.iter().rev().filter(|batch| batch.standing.is_over());
     let room = usize::from(inner.height.saturating_sub(1));
-    let mut n = 1;
-    for batch in open.chain(over).take(room) {
+    for (batch, n) in open.chain(over).take(room).zip(1_u16..) {
         line(frame, row(inner, n), &entry(batch, state.now()), look);
-        n += 1;
     }
     if shown.is_empty() {
         let words = "the files of the first batches are being written";
