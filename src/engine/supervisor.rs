@@ -225,6 +225,7 @@ impl Supervisor {
             done: counts.answered(),
             failed: counts.get(InterviewStatus::Failed),
             refused: counts.get(InterviewStatus::Refused),
+            in_batches: counts.get(InterviewStatus::InBatch),
             seconds: self.meters.elapsed().as_secs_f64(),
         };
         tracing::info!(

@@ -191,6 +191,7 @@ pub(super) fn finished(out: &mut impl Write, summary: &RunSummary) -> io::Result
             "done": summary.done,
             "failed": summary.failed,
             "refused": summary.refused,
+            "in_batches": summary.in_batches,
             "seconds": rounded(summary.seconds),
             "run_file": summary.run_file,
         }),

@@ -85,6 +85,9 @@ pub struct RunSummary {
     pub done: u32,
     pub failed: u32,
     pub refused: u32,
+    /// Of those who are not over: in batches that the provider goes on with.
+    #[serde(default)]
+    pub in_batches: u32,
     /// Wall time of this process's part of the run.
     pub seconds: f64,
 }

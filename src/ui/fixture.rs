@@ -256,6 +256,7 @@ pub fn last_delta(phase: RunPhase) -> Delta {
         done: 1_190,
         failed: 1,
         refused: 3,
+        in_batches: 0,
         seconds: 761.0,
     };
     Delta { phase, summary: Some(summary), ..delta(&[]) }

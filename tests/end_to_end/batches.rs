@@ -198,9 +198,10 @@ fn stopped_it_leaves_its_batches_with_the_provider_and_resume_takes_them_up() {
     let told = place.voxpop(&["tell", RUN, "stop"]);
     assert!(told.out.contains("1 batch stays with the provider"), "{told:?}");
     let outcome = process.end();
-    assert!(outcome.out.contains("40 not asked"), "{outcome:?}");
+    assert!(outcome.out.contains("0 not asked, 40 in batches that go on"), "{outcome:?}");
     let outcome = place.voxpop(&["resume", RUN, "--plain"]);
     over(&outcome);
+    assert!(outcome.out.contains("1 batch is taken up"), "{outcome:?}");
     assert_all_answered(&place, 40);
     let stats = stats(&provider);
     assert_eq!((stats.created, stats.cancelled, stats.lines_answered), (1, 0, 40), "{stats:?}");

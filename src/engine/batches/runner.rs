@@ -21,7 +21,7 @@ use crate::{
         ledger::{Reservation, Short},
     },
     model::{
-        BatchProblem, EndpointIndex, Failure, FailureKind, Fate, PauseReason, PersonaIndex,
+        BatchProblem, EndpointIndex, Failure, FailureKind, Fate, PauseReason, PersonaIndex, Tokens,
         UnixMillis, Usd,
     },
     protocol::BatchMeter,
@@ -47,6 +47,9 @@ const DELETED_WITHIN: Duration = Duration::from_secs(5);
 
 /// After a disk has refused something, it is tried again after this long.
 const AFTER_HALT: Duration = Duration::from_secs(2);
+
+/// A batch that is turned away so often, with nothing else waiting, is too large.
+const CROWDED_OUT: u32 = 2;
 
 /// So many files of one stage are refused for single lines before somebody must look.
 const MOST_REFUSED: u32 = 3;
@@ -114,6 +117,8 @@ pub(super) struct Meta {
     /// Exchanges that failed, one after the other.
     pub failures: u32,
     pub note: Option<String>,
+    /// How often the provider had no room for it, while nothing else of ours waited.
+    crowded_out: u32,
     /// It was to be cancelled: where the provider does not let it be, it is as good as over.
     cancel_tried: bool,
     /// What the calls that are asked again carry over; all others carry nothing.
@@ -139,6 +144,7 @@ impl Meta {
             due: Instant::now(),
             failures: 0,
             note: None,
+            crowded_out: 0,
             cancel_tried: false,
             carried: HashMap::new(),
             shown: None,
@@ -379,7 +385,11 @@ impl Runner {
 
     async fn follow(&mut self, at: usize, event: Event) -> Result<(), Halt> {
         let read = matches!(event, Event::Read(_));
+        let crowded_out = matches!(event, Event::Said { .. });
         self.records[at].apply(event, &self.rules);
+        if crowded_out && matches!(self.records[at].step(), Step::Uploaded { .. }) {
+            self.crowded_out(at);
+        }
         let now = Instant::now();
         let meta = &mut self.metas[at];
         meta.due = match self.records[at].step() {
@@ -424,10 +434,32 @@ impl Runner {
         }
     }
 
+    /// The provider says that too many tokens wait, and that this batch would fit. Where nothing
+    /// else of ours waits, it counts more tokens than were reckoned here: smaller files will do.
+    fn crowded_out(&mut self, at: usize) {
+        let alone = !self.records.iter().any(BatchRecord::is_enqueued);
+        let tokens = self.records[at].tokens.0;
+        let meta = &mut self.metas[at];
+        meta.crowded_out += u32::from(alone);
+        if meta.crowded_out < CROWDED_OUT || self.records[at].lines < 2 {
+            return;
+        }
+        let number = meta.number;
+        let cap = Tokens(tokens - tokens / 4);
+        tracing::warn!(
+            "batch {number} is turned away again and again: it is split into files of at most {} \
+             tokens",
+            cap.0
+        );
+        self.limits.enqueued_tokens = Some(cap);
+        self.records[at].apply(Event::CancelWanted, &self.rules);
+    }
+
     /// None of its lines was run. Lines that the provider names fail with what it says, and the
     /// others go into other files; where it names none, somebody must look.
     async fn was_refused(&mut self, at: usize, problems: &[BatchProblem]) -> Result<(), Halt> {
         let number = self.metas[at].number;
+        self.metas[at].note = problems.first().map(ToString::to_string);
         let cap = problems.iter().find_map(enqueued_limit);
         if let Some(cap) = cap.filter(|cap| cap.0 < self.records[at].tokens.0) {
             tracing::warn!(
