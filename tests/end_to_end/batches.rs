@@ -179,7 +179,8 @@ fn a_file_that_is_too_large_for_the_queue_is_split_and_waits_its_turn() {
     let place = place(&provider, 100, "");
     let outcome = place.ask(&["--batch", "--plain"]);
     over(&outcome);
-    assert!(outcome.out.contains("batch 1: refused"), "{outcome:?}");
+    let refused = "batch 1: refused, 0 of 100 calls done; Enqueued token limit reached";
+    assert!(outcome.out.contains(refused), "{outcome:?}");
     assert_all_answered(&place, 100);
     let stats = stats(&provider);
     assert_eq!((stats.lines_answered, stats.lines_answered_again), (100, 0), "{stats:?}");

@@ -1,9 +1,6 @@
 //! Carrying out what a batch's record says is next, as far as the provider is in it.
 
-use super::{
-    control::Stopped,
-    runner::{Meta, Runner},
-};
+use super::{control::Stopped, meta::Meta, runner::Runner};
 use crate::{
     batch::{Event, Next},
     model::{BatchProblem, Failure, FailureKind, PauseReason, UnixMillis},

@@ -160,7 +160,8 @@ impl Desk {
 }
 
 fn tell_standing(batch: &BatchMeter) {
-    tracing::info!("batch {} of {} calls: {}", batch.number, batch.lines, batch.standing.as_str());
+    let BatchMeter { number, lines, standing, .. } = batch;
+    tracing::info!("batch {number} of {lines} calls: {}", standing.as_str().replace('_', " "));
 }
 
 impl Supervisor {

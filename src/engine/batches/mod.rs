@@ -20,9 +20,11 @@
 mod control;
 mod courier;
 mod desk;
+mod ends;
 mod fact;
 mod files;
 mod line;
+mod meta;
 mod planner;
 mod results;
 mod runner;

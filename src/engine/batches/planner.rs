@@ -6,7 +6,8 @@
 use super::{
     files::LineFile,
     line::Carried,
-    runner::{Halt, Meta, Runner, stored},
+    meta::Meta,
+    runner::{Halt, Runner, stored},
 };
 use crate::{
     batch::{

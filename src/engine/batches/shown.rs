@@ -1,6 +1,6 @@
 //! A batch as front ends are shown it.
 
-use super::runner::Meta;
+use super::meta::Meta;
 use crate::{
     batch::{BatchRecord, End, Step},
     model::{BatchCounts, UnixMillis},
