@@ -181,6 +181,17 @@ mod tests {
         }
         let (_, price) = list_price("gpt-4o-mini").unwrap();
         assert_eq!(price.to_string(), "$0.15 in, $0.075 cached, $0.60 out");
+        assert_eq!(
+            (price.batch_percent, price.in_batch().output.to_string()),
+            (50, "$0.30".into())
+        );
+        let (_, elsewhere) = list_price("claude-haiku-4-5").unwrap();
+        assert_eq!(elsewhere.in_batch(), elsewhere, "what a table does not say costs all of it");
+        for wrong in ["1.5", "-1", "half"] {
+            let text = format!("{{ input: 1, output: 2, batch: {wrong} }}");
+            let error = serde_yaml::from_str::<PriceKeys>(&text).unwrap_err().to_string();
+            assert!(error.contains("such as 0.5"), "{error}");
+        }
         let (_, old) = list_price("gpt-3.5-turbo").unwrap();
         assert_eq!(old.cached_input, old.input);
     }

@@ -97,6 +97,11 @@ fn lines_that_expire_or_fail_are_asked_again_and_strange_ones_left() {
     let outcome = place.ask(&["--batch", "--json"]);
     over(&outcome);
     assert_all_answered(&place, 300);
+    let lines = outcome.out.lines().map(|line| serde_json::from_str(line).unwrap());
+    let changes: Vec<Value> =
+        lines.filter(|line: &Value| line["event"] == "batch_changed").collect();
+    let read = changes.iter().find(|change| change["state"] == "read").unwrap();
+    assert_eq!((&read["batch"], &read["calls"]), (&json!(1), &json!(300)));
     let stats = stats(&provider);
     assert!(stats.lines_expired > 10 && stats.lines_failed > 5, "{stats:?}");
     assert_eq!((stats.lines_answered, stats.lines_answered_again), (300, 0), "{stats:?}");
