@@ -25,7 +25,9 @@ impl Exit {
                 PauseReason::Unreachable { .. }
                 | PauseReason::CannotStore { .. }
                 | PauseReason::CannotRead { .. } => Self::CouldNotRun,
-                PauseReason::BudgetSpent { .. } => Self::ProviderRefused,
+                PauseReason::BudgetSpent { .. } | PauseReason::Batch { .. } => {
+                    Self::ProviderRefused
+                }
                 PauseReason::User => Self::Interrupted,
             },
             RunPhase::Stopped { .. } => Self::Interrupted,

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "engine",
         &[
             "model", "protocol", "config", "personas", "prompt", "provider", "limiter", "store",
-            "tokens", "cache", "lexicon",
+            "tokens", "cache", "lexicon", "batch",
         ],
     ),
     ("simulator", &["model"]),
@@ -38,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("logging.rs", &["model"]),
     ("signals.rs", &["model"]),
     ("cli.rs", &["config", "model", "simulator"]),
+    ("cli", &["config", "simulator"]),
 ];
 
 /// These put everything together and see every layer.

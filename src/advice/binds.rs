@@ -17,6 +17,8 @@ pub enum Binds {
     /// The provider told us to wait until then.
     ToldToWait(UnixMillis),
     Limit(LimitName),
+    /// The calls are in batches, and the provider takes its time.
+    BatchApi,
     /// More personas wait out a failure than are in flight, or every endpoint cools down.
     BackOff,
     /// Everybody left is being asked.
@@ -32,6 +34,7 @@ impl Binds {
             Self::Idle => "idle",
             Self::ToldToWait(_) => "told_to_wait",
             Self::Limit(limit) => limit.as_str(),
+            Self::BatchApi => "batch_api",
             Self::BackOff => "back_off",
             Self::NothingLeft => "nothing_left",
             Self::Latency => "latency",
@@ -45,6 +48,12 @@ impl Situation<'_> {
         let count = |status| self.counts.get(status);
         if !matches!(self.phase, RunPhase::Running) || self.counts.over() == self.counts.total() {
             return Binds::Idle;
+        }
+        let in_flight = count(S::InFlight) + count(S::BackingOff);
+        let waits_for_batches =
+            count(S::InBatch) > 0 && count(S::Queued) == 0 || self.meters.batches.on;
+        if in_flight == 0 && waits_for_batches {
+            return Binds::BatchApi;
         }
         let load = self.load();
         let more_back_off = count(S::BackingOff) > count(S::InFlight);

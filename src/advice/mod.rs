@@ -13,6 +13,7 @@
 //! A sentence names no key: who shows it adds the one that does what its [`Remedy`] says.
 
 mod alarm;
+mod batches;
 mod binds;
 mod changes;
 mod cost;
@@ -21,6 +22,7 @@ mod sentence;
 mod words;
 
 pub use alarm::Alarm;
+pub use batches::{BatchLoad, one_line};
 pub use binds::Binds;
 pub use changes::{ChangeRow, author, joined, net, value};
 pub use cost::Cost;

@@ -1,7 +1,7 @@
 //! What would help, in one sentence with its numbers.
 
 use super::{
-    Binds, Load, Rate, Situation,
+    BatchLoad, Binds, Load, Rate, Situation,
     binds::{NEAR, in_service},
     count_up_to, plural, seconds, short_clock, thousands,
 };
@@ -60,6 +60,19 @@ impl Situation<'_> {
             Binds::Limit(LimitName::Slots) => self.about_slots(),
             Binds::Limit(LimitName::RequestsPerMinute) => self.about_requests(),
             Binds::Limit(LimitName::TokensPerMinute) => self.about_tokens(),
+            Binds::BatchApi => {
+                let load = BatchLoad::of(&self.meters.batches);
+                let text = if load.batches == 0 {
+                    "the files of batches are being written".to_owned()
+                } else {
+                    format!(
+                        "the Batch API binds: {}; each stage may take up to 24 h, and the run may \
+                         be left alone",
+                        load.words()
+                    )
+                };
+                Advice::new(text, None)
+            }
             Binds::BackOff => self.about_back_off(),
             Binds::NothingLeft => {
                 let last = match self.counts.get(S::InFlight) {

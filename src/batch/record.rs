@@ -188,6 +188,19 @@ impl BatchRecord {
         &self.step
     }
 
+    /// Whether it is to be cancelled, or was.
+    pub const fn is_cancelled(&self) -> bool {
+        self.cancel || matches!(self.step, Step::Over { end: End::NeverCreated, .. })
+    }
+
+    /// Until when the provider has turned it away.
+    pub const fn turned_away_until(&self) -> Option<UnixMillis> {
+        match self.step {
+            Step::Uploaded { .. } => self.not_before,
+            _ => None,
+        }
+    }
+
     /// Whether it counts in the provider's cap on enqueued tokens, as far as anybody knows.
     pub const fn is_enqueued(&self) -> bool {
         match &self.step {

@@ -117,7 +117,16 @@ fn words_of_call(config: &Config, call: &OneCall) -> String {
             Some(cost) => cost.to_string(),
             None => "unknown: its price is not known".to_owned(),
         };
-        text += &format!("  {}  {cost}\n", pad(&endpoint.name, name_width, ""));
+        let in_batch = call.costs_in_batch_at(endpoint);
+        let in_batch = in_batch.map_or_else(String::new, |cost| format!(", in a batch {cost}"));
+        text += &format!("  {}  {cost}{in_batch}\n", pad(&endpoint.name, name_width, ""));
+    }
+    if let Some(endpoint) = config.batch_endpoint().filter(|_| config.batch) {
+        text += &format!(
+            "\nthe calls go out in batches, through the Batch API of {}: each stage may take up to \
+             24 h\n",
+            config.endpoints[endpoint].name
+        );
     }
     text
 }

@@ -69,6 +69,13 @@ impl OneCall {
     pub(super) fn costs_at(&self, endpoint: &EndpointSettings) -> Option<Usd> {
         Some(one_call_at_most(endpoint.price.as_ref()?, self.prompt, self.output_cap))
     }
+
+    /// What it costs there in a batch, where that is less.
+    pub(super) fn costs_in_batch_at(&self, endpoint: &EndpointSettings) -> Option<Usd> {
+        let price = endpoint.price.filter(|price| price.batch_percent < 100)?;
+        let cost = one_call_at_most(&price.in_batch(), self.prompt, self.output_cap);
+        (endpoint.kind.has_batches() && cost > Usd::ZERO).then_some(cost)
+    }
 }
 
 /// Refuses a budget that pays for no call at any endpoint: such a run would stop before it began.

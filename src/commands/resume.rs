@@ -6,11 +6,12 @@ use super::{
     runs_folder::{RunsFolder, store_problem},
 };
 use crate::{
+    batch::{BatchRecord, Step},
     cli::{AgainArgs, EndpointArgs},
     error::{Exit, Problem},
     headless, launch,
     model::{InterviewStatus, RunPhase, RunSummary, StopReason},
-    store::{OpenRun, RunReader},
+    store::{OpenRun, RunReader, StoreError, StoredBatch},
 };
 use std::{
     fmt,
@@ -63,6 +64,7 @@ pub(super) fn go_on(
                 done: counts.answered(),
                 failed,
                 refused: counts.get(InterviewStatus::Refused),
+                in_batches: 0,
                 seconds: 0.0,
             };
             let end = &RunPhase::Finished;
@@ -85,8 +87,11 @@ pub(super) fn go_on(
     if !args.display.json {
         let found = if died { "its last process was killed; " } else { "" };
         let name = &info.name;
+        let batches = under_way(&reader).map_err(store_problem)?;
         let next = if summary_is_due { "; their summary is not made yet" } else { "" };
-        say(format_args!("{name}: {found}{over} of {total} interviews are over and kept{next}"));
+        say(format_args!(
+            "{name}: {found}{over} of {total} interviews are over and kept{next}{batches}"
+        ));
     }
     let name = info.name.clone();
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
@@ -100,6 +105,19 @@ pub(super) fn go_on(
     }
     let (log_guard, log) = start_log(runs)?;
     Ok(Prepared::Run(Box::new(again(runs, &name, config, open, log)), log_guard))
+}
+
+/// The batches that the provider goes on with, in words.
+fn under_way(reader: &RunReader) -> Result<String, StoreError> {
+    let is_open = |stored: &StoredBatch| {
+        let record: Option<BatchRecord> = serde_json::from_str(&stored.record).ok();
+        record.is_none_or(|record| !matches!(record.step(), Step::Over { .. }))
+    };
+    Ok(match reader.batches()?.iter().filter(|stored| is_open(stored)).count() {
+        0 => String::new(),
+        1 => "; 1 batch is taken up".to_owned(),
+        many => format!("; {many} batches are taken up"),
+    })
 }
 
 /// Says a line; a reader that has gone away has seen what it wanted.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::{RunArgs, SurveyArgs},
-    config::{self, Config, Keys},
+    config::{self, Config, Flags, Keys},
     error::{Exit, Problem},
     personas::{self, ReadError},
 };
@@ -53,7 +53,7 @@ pub(super) fn load(args: &SurveyArgs, keys: Keys) -> Result<Config, Problem> {
         survey: &args.survey,
         dotenv_dir: Path::new("."),
         environment: &|name| std::env::var(name).ok(),
-        flags: &args.limits.flags(&args.endpoint),
+        flags: &Flags { batch: args.batch, ..args.limits.flags(&args.endpoint) },
         keys,
     })
     .map_err(Problem::input)

@@ -65,6 +65,9 @@ fn read(word: &str) -> Result<Order, String> {
         ("retry-failed", None) => Ok(Order::RetryFailed),
         ("stop", None) => Ok(Order::FinishAndStop),
         ("stop-now", None) => Ok(Order::StopNow),
+        ("batch", None | Some("on")) => Ok(Order::SetBatch { on: true }),
+        ("batch", Some("off")) => Ok(Order::SetBatch { on: false }),
+        ("cancel", None) => Ok(Order::CancelBatches),
         ("adapt", Some("on")) => Ok(Order::SetAdaptation { on: true }),
         ("adapt", Some("off")) => Ok(Order::SetAdaptation { on: false }),
         ("slots", Some(value)) => {
@@ -73,8 +76,8 @@ fn read(word: &str) -> Result<Order, String> {
         ("rpm", Some(value)) => set(LimitName::RequestsPerMinute, word, value, rate),
         ("tpm", Some(value)) => set(LimitName::TokensPerMinute, word, value, rate),
         _ => Err(format!(
-            "{word:?} is no order: slots=N, rpm=N, tpm=N, adapt=on, adapt=off, pause, resume, \
-             retry-failed, stop or stop-now"
+            "{word:?} is no order: slots=N, rpm=N, tpm=N, adapt=on, adapt=off, batch, batch=off, \
+             pause, resume, retry-failed, stop, stop-now or cancel"
         )),
     }
 }

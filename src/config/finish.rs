@@ -122,6 +122,16 @@ impl Layers {
         let plan = self.plan.0.map(|(name, _)| name);
         let budget = self.budget.0.map(|(budget, _)| budget);
         let adapt = self.adapt.get().0;
+        let (batch, batch_origin) = self.batch.get().clone();
+        if batch && !ready.iter().any(|ready| ready.settings.kind.has_batches()) {
+            let kinds: Vec<_> = ready.iter().map(|ready| ready.settings.kind.as_str()).collect();
+            let problem = format!(
+                "asks for the Batch API, and no endpoint has one ({} has none): take it out, or \
+                 add an endpoint of kind openai or azure",
+                kinds.join(", ")
+            );
+            return Err(self.source.error_of("batch", &batch_origin, problem));
+        }
         let kept = RunSettings {
             endpoints: ready.iter().map(Ready::kept).collect(),
             retry,
@@ -130,6 +140,7 @@ impl Layers {
             budget,
             adapt,
             cache,
+            batch,
         };
         Ok(Config {
             survey,
@@ -140,6 +151,7 @@ impl Layers {
             budget,
             adapt,
             cache,
+            batch,
             settings,
             warnings,
             key_problems,
@@ -241,6 +253,7 @@ impl Layers {
         show("cache.size_mb", text(self.cache_megabytes.get()));
         show("cache.days", text(self.cache_days.get()));
         show("cache.similar", self.similar.0.as_ref().map_or_else(|| none("off"), text));
+        show("batch", text(self.batch.get()));
         settings
     }
 }

@@ -22,6 +22,8 @@ pub struct RunSettings {
     pub budget: Option<Usd>,
     pub adapt: bool,
     pub cache: CacheSettings,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 /// One endpoint of a run.
@@ -84,6 +86,8 @@ struct Written {
     adapt: bool,
     #[serde(default)]
     cache: CacheSettings,
+    #[serde(default)]
+    batch: bool,
 }
 
 const fn yes() -> bool {
@@ -114,6 +118,7 @@ impl TryFrom<Written> for RunSettings {
             budget: written.budget,
             adapt: written.adapt,
             cache: written.cache,
+            batch: written.batch,
         })
     }
 }

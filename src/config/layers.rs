@@ -49,6 +49,7 @@ pub(super) struct Layers {
     pub(super) cache_megabytes: Layered<u32>,
     pub(super) cache_days: Layered<u32>,
     pub(super) similar: Layered<f32>,
+    pub(super) batch: Layered<bool>,
 }
 
 impl Layers {
@@ -96,6 +97,7 @@ impl Layers {
         self.cache_megabytes.put(file.cache.size_mb, origin);
         self.cache_days.put(file.cache.days, origin);
         self.similar.put(file.cache.similar, origin);
+        self.batch.put(file.batch.map(|switch| switch.0), origin);
         if let Some(Endpoints(endpoints)) = file.endpoints {
             let folder = self.source.file.parent().unwrap_or(Path::new("")).to_owned();
             let layers = |keys| EndpointLayers::from_keys(keys, origin, &folder);
@@ -138,6 +140,7 @@ impl Layers {
         self.cache_megabytes.put(Some(kept.cache.limits.megabytes), origin);
         self.cache_days.put(Some(kept.cache.limits.days), origin);
         self.similar.put(kept.cache.similar, origin);
+        self.batch.put(Some(kept.batch), origin);
         Ok(())
     }
 
@@ -236,6 +239,9 @@ impl Layers {
         }
         if flags.no_cache {
             self.cache_on.put(Some(false), &Origin::Flag("--no-cache"));
+        }
+        if flags.batch {
+            self.batch.put(Some(true), &Origin::Flag("--batch"));
         }
         Ok(())
     }

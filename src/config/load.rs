@@ -21,6 +21,7 @@ pub struct Flags {
     pub budget: Option<String>,
     pub no_adapt: bool,
     pub no_cache: bool,
+    pub batch: bool,
 }
 
 /// Whether there must be keys.

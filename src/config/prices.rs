@@ -19,16 +19,22 @@ pub(super) struct PriceKeys {
     input: PerMillion,
     cached_input: Option<PerMillion>,
     output: PerMillion,
+    batch: Option<Part>,
 }
 
 impl From<PriceKeys> for Price {
     fn from(keys: PriceKeys) -> Self {
         let cached = keys.cached_input.unwrap_or(keys.input);
-        Self { input: keys.input.0, cached_input: cached.0, output: keys.output.0 }
+        Self {
+            input: keys.input.0,
+            cached_input: cached.0,
+            output: keys.output.0,
+            batch_percent: keys.batch.map_or(100, |part| part.0),
+        }
     }
 }
 
-deserialize_checked!([] PerMillion, [] Budget);
+deserialize_checked!([] PerMillion, [] Part, [] Budget);
 
 /// Dollars per million tokens, zero included.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,29 @@ impl Checked for PerMillion {
                 "must be US dollars per million tokens, from 0 to {MOST_PRICE}, such as 0.15, not \
                  {value}"
             )
+        })
+    }
+}
+
+/// What a call in a batch costs, as a part of the same call alone; in per cent.
+#[derive(Clone, Copy, Debug)]
+struct Part(u8);
+
+impl Checked for Part {
+    fn check(value: Scalar<'_>) -> Result<Self, String> {
+        let part: Option<f64> = match &value {
+            Scalar::Whole(number) => number.to_string().parse().ok(),
+            Scalar::Fraction(number) => Some(*number),
+            _ => None,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is from 0 to 100"
+        )]
+        let percent = part.filter(|p| (0.0..=1.0).contains(p)).map(|p| (p * 100.0).round() as u8);
+        percent.map(Self).ok_or_else(|| {
+            format!("must be what a call in a batch costs of one alone, such as 0.5, not {value}")
         })
     }
 }
@@ -152,6 +181,17 @@ mod tests {
         }
         let (_, price) = list_price("gpt-4o-mini").unwrap();
         assert_eq!(price.to_string(), "$0.15 in, $0.075 cached, $0.60 out");
+        assert_eq!(
+            (price.batch_percent, price.in_batch().output.to_string()),
+            (50, "$0.30".into())
+        );
+        let (_, elsewhere) = list_price("claude-haiku-4-5").unwrap();
+        assert_eq!(elsewhere.in_batch(), elsewhere, "what a table does not say costs all of it");
+        for wrong in ["1.5", "-1", "half"] {
+            let text = format!("{{ input: 1, output: 2, batch: {wrong} }}");
+            let error = serde_yaml::from_str::<PriceKeys>(&text).unwrap_err().to_string();
+            assert!(error.contains("such as 0.5"), "{error}");
+        }
         let (_, old) = list_price("gpt-3.5-turbo").unwrap();
         assert_eq!(old.cached_input, old.input);
     }

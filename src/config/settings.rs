@@ -25,6 +25,8 @@ pub struct Config {
     /// Whether limits follow what the provider shows of itself.
     pub adapt: bool,
     pub cache: CacheSettings,
+    /// Whether the calls go out in batches.
+    pub batch: bool,
     /// Every setting with its origin, in the order in which a screen lists them.
     pub settings: Vec<Setting>,
     /// What is allowed but probably not meant; one sentence each.
@@ -151,6 +153,11 @@ impl Config {
         let budget = self.settings.iter().find(|setting| setting.name == "budget");
         let origin = budget.map_or(Origin::Default, |setting| setting.origin.clone());
         self.source.error_of("budget", &origin, problem)
+    }
+
+    /// Whose Batch API takes a run's calls: the first endpoint that has one.
+    pub fn batch_endpoint(&self) -> Option<usize> {
+        self.endpoints.iter().position(|endpoint| endpoint.kind.has_batches())
     }
 
     /// Whether the survey has a list of endpoints.

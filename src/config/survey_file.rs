@@ -49,6 +49,7 @@ pub(super) struct SurveyFile {
     pub endpoints: Option<Endpoints>,
     pub budget: Option<Budget>,
     pub adapt: Option<Switch>,
+    pub batch: Option<Switch>,
     pub review: Option<ReviewWord>,
     pub follow_ups: Option<Whole<0, 5>>,
     pub topics: Option<Topics>,

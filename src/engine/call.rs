@@ -512,7 +512,11 @@ fn outcome<'e>(exchange: &Exchange, failure: Option<&'e Failure>) -> Outcome<'e>
 }
 
 /// Whether the endpoint turned down a part of the request that can be left out.
-fn speaks_otherwise(endpoint: &Endpoint, asked: &Arc<Templates>, unanswered: &Unanswered) -> bool {
+pub(super) fn speaks_otherwise(
+    endpoint: &Endpoint,
+    asked: &Arc<Templates>,
+    unanswered: &Unanswered,
+) -> bool {
     unanswered.unsupported.is_some_and(|part| endpoint.learn(asked, part))
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Endpoint {
     forbidden: AtomicU32,
     /// `None` where nobody knows.
     price: Option<Price>,
+    /// For calls in a batch.
+    batch_price: Option<Price>,
 }
 
 /// A request of each form, in one dialect.
@@ -105,6 +107,7 @@ impl Endpoint {
             understood: AtomicBool::new(false),
             forbidden: AtomicU32::new(0),
             price: settings.price,
+            batch_price: settings.price.map(Price::in_batch),
         })
     }
 
@@ -174,6 +177,17 @@ impl Endpoint {
     pub(super) fn most(&self, prompt: Tokens, output_cap: u32) -> Usd {
         let cap = Tokens(u64::from(output_cap));
         self.price.map_or(Usd::ZERO, |price| price.most(prompt, cap))
+    }
+
+    /// The most that a call in a batch can cost.
+    pub(super) fn most_in_batch(&self, prompt: Tokens, output_cap: u32) -> Usd {
+        let cap = Tokens(u64::from(output_cap));
+        self.batch_price.map_or(Usd::ZERO, |price| price.most(prompt, cap))
+    }
+
+    /// What a call in a batch has cost.
+    pub(super) fn cost_in_batch(&self, usage: &Usage) -> Usd {
+        self.batch_price.map_or(Usd::ZERO, |price| price.cost(usage))
     }
 
     /// What a call has cost.

@@ -2,6 +2,7 @@
 
 use super::{
     analysis::{Given, Piece},
+    batches::BatchFact,
     interview::LeftOff,
     packing::Packed,
     talks::Said,
@@ -18,6 +19,8 @@ pub(super) enum Fact {
     RejoinedLine { persona: PersonaIndex },
     /// A stage of the interview is over, and another one follows.
     Stepped { persona: PersonaIndex, attempt: Option<Box<Attempt>>, steps: NewSteps },
+    /// From the runner of batches.
+    OfBatches(BatchFact),
     /// The interview's task ended.
     Ended {
         persona: PersonaIndex,

@@ -196,9 +196,12 @@ impl Interview<'_> {
             last = attempt;
             let events = match result {
                 Ok(events) => events,
-                Err(ending) => match gave_nothing(stage, &ending) {
-                    Some(event) => vec![event],
-                    None => return (last, steps, ending),
+                Err(ending) => match &ending {
+                    Ending::Settled(fate) => match gave_nothing(stage, fate) {
+                        Some(events) => events,
+                        None => return (last, steps, ending),
+                    },
+                    _ => return (last, steps, ending),
                 },
             };
             steps = self.take(stage, events);
@@ -233,16 +236,14 @@ impl Interview<'_> {
 /// What becomes of a stage after the answer whose call failed. Where the model gave nothing that
 /// can be used, the interview goes on without it, and its persona is flagged. Where it could not be
 /// reached, the interview fails and keeps its steps: asked again, it goes on from here.
-fn gave_nothing(stage: Stage, ending: &Ending) -> Option<StepEvent> {
-    let why = match ending {
+pub(super) fn gave_nothing(stage: Stage, fate: &Fate) -> Option<Vec<StepEvent>> {
+    let why = match fate {
         _ if stage == Stage::Answer => return None,
-        Ending::Settled(Fate::Refused { reason }) => format!("refused: {reason}"),
-        Ending::Settled(Fate::Failed(failure)) if is_the_models(failure.kind) => {
-            failure.to_string()
-        }
+        Fate::Refused { reason } => format!("refused: {reason}"),
+        Fate::Failed(failure) if is_the_models(failure.kind) => failure.to_string(),
         _ => return None,
     };
-    Some(StepEvent::GaveNothing { why })
+    Some(vec![StepEvent::GaveNothing { why }])
 }
 
 const fn is_the_models(kind: FailureKind) -> bool {

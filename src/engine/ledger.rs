@@ -126,6 +126,20 @@ impl Ledger {
         Ok(Reservation { ledger: Arc::clone(&self.0), most })
     }
 
+    /// Sets money aside for what is under way already, whatever the budget says.
+    pub(super) fn reserve_anyway(&self, most: Usd) -> Reservation {
+        let mut books = self.0.books();
+        books.reserved = books.reserved.saturating_add(most);
+        drop(books);
+        Reservation { ledger: Arc::clone(&self.0), most }
+    }
+
+    /// What could be set aside now; `None` without a budget.
+    pub(super) fn room(&self) -> Option<Usd> {
+        let Books { budget, spent, reserved } = self.books();
+        budget.map(|budget| budget.saturating_sub(spent).saturating_sub(reserved))
+    }
+
     /// Resolves when a call has been settled. It must be made before the try whose failure it
     /// waits out.
     pub(super) fn settled(&self) -> Notified<'_> {

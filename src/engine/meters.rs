@@ -8,8 +8,8 @@ use crate::{
         StepEvent, UnixMillis, Usd,
     },
     protocol::{
-        CallSize, Distribution, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter,
-        RateMeter, RateSample, ScoreMeter, SlotMeter, TokenTotals,
+        BatchMeters, CallSize, Distribution, EndpointMeters, FailureTally, LatencySummary, Meters,
+        MoneyMeter, RateMeter, RateSample, ScoreMeter, SlotMeter, TokenTotals,
     },
 };
 use hdrhistogram::Histogram;
@@ -81,6 +81,7 @@ pub(super) struct Moment<'a> {
     pub unsaved: u32,
     pub nothing_since: Option<UnixMillis>,
     pub analysis: Option<AnalysisMeter>,
+    pub batches: &'a BatchMeters,
 }
 
 impl RunMeters {
@@ -141,9 +142,15 @@ impl RunMeters {
             self.tokens.prompt += usage.prompt_tokens;
             self.tokens.completion += usage.completion_tokens;
             self.tokens.cached += usage.cached_tokens;
-            self.counted += 1;
+            // One that was not run says nothing about how large calls are.
+            self.counted += u64::from(usage.prompt_tokens > 0);
         }
         match &attempt.failure {
+            // A line of a batch was on no wire, and its hours in a queue are no latency.
+            None if attempt.timing.on_the_wire.is_zero() => {
+                self.last_success = Some(UnixMillis::now());
+                self.failed_since_success = 0;
+            }
             None => {
                 let ms = u64::try_from(attempt.timing.on_the_wire.as_millis()).unwrap_or(u64::MAX);
                 self.latency.saturating_record(ms.max(1));
@@ -235,7 +242,7 @@ impl RunMeters {
 
     /// All numbers now.
     pub(super) fn read(&self, now: &Moment<'_>) -> Meters {
-        let Moment { limiter, books, over, left, unsaved, nothing_since, analysis } = *now;
+        let Moment { limiter, books, over, left, unsaved, nothing_since, analysis, batches } = *now;
         let per_minute = self.per_minute();
         Meters {
             elapsed: self.elapsed(),
@@ -244,11 +251,13 @@ impl RunMeters {
             nothing_since,
             adapting: limiter.is_adapting(),
             finished_per_minute: per_minute,
-            remaining: (per_minute > 0.0)
+            // Batches come back in one piece, and nobody knows when.
+            remaining: (per_minute > 0.0 && batches.open().next().is_none())
                 .then(|| Duration::try_from_secs_f64(f64::from(left) / per_minute * 60.0).ok())
                 .flatten(),
             unsaved,
             analysis,
+            batches: batches.clone(),
             ..self.totals()
         }
     }

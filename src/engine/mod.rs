@@ -10,13 +10,15 @@
 //! The supervisor is the only one that changes the [`RunState`](run_state::RunState). Interviews
 //! tell it [`Fact`](fact::Fact)s; front ends send it commands; the store tells it what is on disk.
 //! An interview shows as done only after its answer was committed. When all of them are over, the
-//! `analysis` says what the answers come to.
+//! `analysis` says what the answers come to. A run through the Batch API has no interviews as
+//! tasks: the runner of [`batches`] tells the same facts.
 //!
 //! [`view`] shows a run from its file alone, and [`replay()`] plays it again.
 
 mod admission;
 mod analysis;
 mod attempt_log;
+mod batches;
 mod caching;
 mod call;
 mod critique;
@@ -27,6 +29,7 @@ mod fact;
 mod interview;
 mod ledger;
 mod meters;
+mod news;
 mod orders;
 mod packing;
 mod packs;

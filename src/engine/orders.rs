@@ -28,6 +28,8 @@ impl Supervisor {
         let outcome = match order {
             Order::SetLimit { endpoint, limit, to } => self.set_limit(endpoint, limit, to),
             Order::SetAdaptation { on } => self.set_adaptation(on),
+            Order::SetBatch { on } => self.set_batch(on),
+            Order::CancelBatches => self.cancel_batches(),
             Order::Pause => match &self.state.phase {
                 RunPhase::Running => {
                     self.paused_by_user = true;
@@ -79,12 +81,25 @@ impl Supervisor {
                 refused("this run is live: only `voxpop open RUN --replay` has a speed")
             }
             Order::FinishAndStop => {
+                let batches = self.desk.open();
                 self.drain();
-                let in_flight = self.state.in_progress() + self.analysis.at_work();
-                applied(&format!("stopping after {in_flight} in flight"))
+                let left = match batches {
+                    0 => String::new(),
+                    1 => "; 1 batch stays with the provider, and `voxpop resume` goes on with it"
+                        .to_owned(),
+                    many => format!(
+                        "; {many} batches stay with the provider, and `voxpop resume` goes on with \
+                         them"
+                    ),
+                };
+                applied(&format!(
+                    "stopping after {} in flight{left}",
+                    self.state.in_progress() + self.analysis.at_work()
+                ))
             }
             Order::StopNow => {
                 self.drain();
+                self.desk.stop_now();
                 self.break_talks_off();
                 self.state.abort(|_| true);
                 self.analysis.stop(true);
@@ -180,6 +195,7 @@ impl Supervisor {
         }
         self.meters.forget_failed();
         self.analysis.again();
+        self.desk.again();
         if self.ended.take().is_some() {
             self.meters.restart_clock();
             self.resume();
@@ -228,6 +244,7 @@ impl Supervisor {
             });
             self.interviewer.stopping.store(true, Ordering::Release);
             self.limiter.pause();
+            self.desk.stop();
             self.state.abort(|status| status != InterviewStatus::InFlight);
             self.analysis.stop(false);
             self.enter(RunPhase::Draining);

@@ -10,9 +10,9 @@ use crate::{
     limiter::Limiter,
     model::{Analysis, AnalysisMeter, LimitChange, LogLine, LogRing, RunSummary, UnixMillis},
     protocol::{
-        CommandId, CommandOutcome, Conversation, Delta, FrontEndId, HISTORY_SECONDS, LIMIT_CHANGES,
-        LOG_LINES, Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample, RunHeader,
-        Snapshot, Update,
+        BatchMeters, CommandId, CommandOutcome, Conversation, Delta, FrontEndId, HISTORY_SECONDS,
+        LIMIT_CHANGES, LOG_LINES, Meters, Outlet, PROTOCOL_VERSION, PersonaDetail, RateSample,
+        RunHeader, Snapshot, Update,
     },
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -52,6 +52,7 @@ pub(super) struct Sources<'a> {
     pub unsaved: u32,
     /// The alarm.
     pub nothing_since: Option<UnixMillis>,
+    pub batches: &'a BatchMeters,
     /// Set while the run has ended.
     pub summary: Option<&'a RunSummary>,
     pub analysis: Option<&'a Analysis>,
@@ -69,6 +70,7 @@ impl Sources<'_> {
             unsaved: self.unsaved,
             nothing_since: self.nothing_since,
             analysis: self.analysing,
+            batches: self.batches,
         })
     }
 }
@@ -275,6 +277,7 @@ mod tests {
                 unsaved: 0,
                 nothing_since: None,
                 summary: None,
+                batches: &BatchMeters::default(),
                 analysis: None,
                 analysing: None,
             };

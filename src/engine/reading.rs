@@ -16,8 +16,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// What the supervisor asks of the thread.
 pub(super) enum Request {
-    /// Load these personas, which are in order, for their interviews.
-    Fetch(Vec<PersonaIndex>),
+    /// Load these personas, which are in order, for their interviews. `fresh` says that the run
+    /// file has no attempts that must be counted.
+    Fetch { wanted: Vec<PersonaIndex>, fresh: bool },
     /// Load everything about one persona.
     Inspect(PersonaIndex, FrontEndId),
     /// Load the talk with one persona.
@@ -94,13 +95,10 @@ impl Reading {
 
 /// Starts the thread.
 ///
-/// `fresh` says that the run has no attempts from an earlier part, so that none need be counted.
-///
 /// # Errors
 /// Where the system has no room for another thread.
 pub(super) fn spawn(
     reader: RunReader,
-    fresh: bool,
     desk: Desk,
     found: UnboundedSender<Found>,
 ) -> std::io::Result<Reading> {
@@ -109,7 +107,7 @@ pub(super) fn spawn(
         std::thread::Builder::new().name("run-file-reader".to_owned()).spawn(move || {
             for request in asked {
                 let answer = match request {
-                    Request::Fetch(wanted) => match fetch(&reader, &wanted, fresh) {
+                    Request::Fetch { wanted, fresh } => match fetch(&reader, &wanted, fresh) {
                         Ok(personas) => Found::Personas(personas),
                         Err(error) => Found::NotFetched { wanted, error },
                     },
@@ -161,7 +159,7 @@ fn fetch(
 }
 
 /// Where an interview of an earlier part of the run was broken off.
-fn left_off(reader: &RunReader, persona: PersonaIndex) -> Result<LeftOff, StoreError> {
+pub(super) fn left_off(reader: &RunReader, persona: PersonaIndex) -> Result<LeftOff, StoreError> {
     let attempts = reader.attempts_made(persona)?;
     // Who was never asked has no steps either.
     let steps = if attempts == 0 { Vec::new() } else { reader.steps(persona)? };

@@ -219,6 +219,8 @@ impl Player {
             | Order::RetryFailed
             | Order::FinishAndStop
             | Order::StopNow
+            | Order::SetBatch { .. }
+            | Order::CancelBatches
             | Order::OpenTalk { .. }
             | Order::Say { .. }
             | Order::CloseTalk { .. } => Err("a replay changes nothing of the run".to_owned()),

@@ -1,7 +1,8 @@
 //! Setting a run up: from settings and a locked run file to a supervisor that listens.
 
 use super::{
-    analysis::{Desk, Progress},
+    analysis::{self, Progress},
+    batches::Desk,
     caching::Caching,
     distribution,
     endpoint::{Endpoint, EndpointError},
@@ -23,7 +24,7 @@ use crate::{
     cache::{Cache, CacheFile, CacheThreads},
     config::{Config, EndpointSettings},
     limiter::{EndpointSpec, HeadWaited, Limiter, OutputEstimate},
-    model::{LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
+    model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{Form, PromptError, Prompts},
     protocol::{Distribution, Incoming, RunHeader},
     provider::TemplateSettings,
@@ -72,7 +73,11 @@ impl Supervisor {
         let EngineParts { header, config, open, fresh, only_analysis, cache, front_ends, log } =
             parts;
         let reader = RunReader::open(open.path())?;
-        let state = RunState::new(reader.statuses()?);
+        let mut state = RunState::new(reader.statuses()?);
+        let batch_endpoint = config.batch_endpoint().and_then(|at| u16::try_from(at).ok());
+        let run_file = open.path().to_owned();
+        let mut desk = Desk::new(run_file, batch_endpoint.map(EndpointIndex), config.batch);
+        desk.take_up(&reader, &mut state)?;
         let terms = Terms {
             output_cap: config.survey.max_output_tokens,
             cap_is_charged: config.endpoints.iter().any(|endpoint| endpoint.charges_cap),
@@ -82,7 +87,7 @@ impl Supervisor {
         let mut meters = RunMeters::new(terms);
         meters.distribution = Distribution::of(&survey.grid);
         let grid = survey.grid.clone();
-        let desk = Desk::new(survey.summary.mode, &survey.summary.themes);
+        let analysis_desk = analysis::Desk::new(survey.summary.mode, &survey.summary.themes);
         let (facts_out, facts) = mpsc::unbounded_channel();
         let (waits_out, waits) = mpsc::unbounded_channel();
         let (notices_out, notices) = mpsc::unbounded_channel();
@@ -101,7 +106,7 @@ impl Supervisor {
                 let _ = found_out.send(reading::Found::Counted(distribution));
             })?;
         }
-        let reading = reading::spawn(reader, fresh, desk.clone(), found_out)?;
+        let reading = reading::spawn(reader, analysis_desk.clone(), found_out)?;
         let mut supervisor = Self {
             interviewer: Arc::new(interviewer),
             limiter,
@@ -109,7 +114,7 @@ impl Supervisor {
             packs: HashMap::new(),
             state,
             meters,
-            analysis: Progress::new(desk),
+            analysis: Progress::new(analysis_desk),
             only_analysis,
             running_since: UnixMillis::now(),
             nothing_since: None,
@@ -120,6 +125,8 @@ impl Supervisor {
             cache_threads,
             fetched: VecDeque::new(),
             on_the_way: HashSet::new(),
+            fresh,
+            desk,
             cursor: PersonaIndex(0),
             left_off: HashMap::new(),
             unsaved: 0,
@@ -181,6 +188,7 @@ impl Interviewer {
             timeout,
             budget,
             adapt,
+            batch,
             cache: caching,
             ..
         } = config;
@@ -215,7 +223,7 @@ impl Interviewer {
             similar: caching.similar.map(Similar::new),
             endpoints,
             facts,
-            stopping: AtomicBool::new(false),
+            stopping: AtomicBool::new(batch),
         })
     }
 }

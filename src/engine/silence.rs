@@ -17,7 +17,9 @@ impl Supervisor {
             .any(|&count| count > 0)
             || self.meters.failed_since_success() > 0;
         let since = self.meters.last_success().max(Some(self.running_since));
+        // Batches are silent for hours, and that is no alarm.
         let silent = self.state.phase == RunPhase::Running
+            && self.state.counts().get(InterviewStatus::InBatch) == 0
             && asking
             && since.is_some_and(|since| UnixMillis::now().since(since) >= SILENCE);
         // Once raised, it stands until somebody is answered or the run no longer runs: where every

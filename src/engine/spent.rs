@@ -3,7 +3,7 @@
 use super::{endpoint::Endpoint, prompt_bound::PromptBound};
 use crate::{
     config::EndpointSettings,
-    model::{EndpointIndex, LimitChange, LimitName, RunPhase, StopReason, Usd},
+    model::{EndpointIndex, LimitChange, LimitName, RunPhase, StopReason, Usage, Usd},
     prompt::Form,
     store::{RunReader, StoreError},
 };
@@ -65,7 +65,19 @@ impl Prices<'_> {
     fn on_file(&self, reader: &RunReader) -> Result<Usd, StoreError> {
         let at = |index: EndpointIndex| self.endpoints.get(index.as_usize());
         let counted = reader.usage_by_endpoint()?;
-        let counted = counted.iter().filter_map(|(index, usage)| Some(at(*index)?.cost(usage)));
+        let in_batches = reader.usage_in_batches()?;
+        let none = Usage::default();
+        let counted = counted.iter().filter_map(|(index, all)| {
+            let batch =
+                in_batches.iter().find(|(of, _)| of == index).map_or(&none, |(_, usage)| usage);
+            let single = Usage {
+                prompt_tokens: all.prompt_tokens.saturating_sub(batch.prompt_tokens),
+                completion_tokens: all.completion_tokens.saturating_sub(batch.completion_tokens),
+                cached_tokens: all.cached_tokens.saturating_sub(batch.cached_tokens),
+            };
+            let endpoint = at(*index)?;
+            Some(endpoint.cost(&single).saturating_add(endpoint.cost_in_batch(batch)))
+        });
         let uncounted = reader.uncounted_by_endpoint()?;
         let most = self.bound.of(Form::Answer, "");
         let uncounted = uncounted

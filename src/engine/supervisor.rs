@@ -4,11 +4,10 @@
 use super::{
     admission::{self, Occupancy},
     analysis::Progress,
-    detail::detail,
+    batches::Desk,
     fact::{Ending, Fact, NewSteps},
     interview::{Interviewer, LeftOff, Queued},
     meters::RunMeters,
-    packing::alike_first,
     publisher::{Publisher, Sources},
     reading::{Found, Reading, Request},
     run_state::RunState,
@@ -97,6 +96,8 @@ pub(super) struct Supervisor {
     pub(super) fetched: VecDeque<Queued>,
     /// Those in `fetched`, and those asked for.
     pub(super) on_the_way: HashSet<PersonaIndex>,
+    /// The run file has no attempts that a fetch must count.
+    pub(super) fresh: bool,
     /// Everyone before it is fetched, in progress or over.
     pub(super) cursor: PersonaIndex,
     /// Interviews that ended without an answer and may go on from here; the run file may not have
@@ -115,6 +116,8 @@ pub(super) struct Supervisor {
     pub(super) running_since: UnixMillis,
     /// The alarm: calls are made, and none has given an answer since.
     pub(super) nothing_since: Option<UnixMillis>,
+    /// The calls that go out in batches.
+    pub(super) desk: Desk,
     /// Set once somebody asked to stop.
     pub(super) stop: Option<StopReason>,
     /// Set while nothing is left to do.
@@ -139,6 +142,7 @@ impl Supervisor {
             self.fetch_ahead();
             self.admit();
             self.analyse();
+            self.tend_batches();
             if self.is_over() {
                 self.end_run();
                 // Who has asked a persona something and left finds the answer in the run file.
@@ -204,10 +208,11 @@ impl Supervisor {
     /// Nothing more will happen: everyone is through and what the answers come to is known, or the
     /// run was stopped and nothing is in flight; and all that was answered is on disk, or cannot get there.
     fn is_over(&self) -> bool {
-        self.all_is_done()
+        self.all_is_done() && self.desk.open() == 0
             || self.stop.is_some()
                 && self.state.in_progress() == 0
                 && self.analysis.at_work() == 0
+                && self.desk.is_at_rest()
                 && (self.unsaved == 0 || self.stalled)
     }
 
@@ -245,6 +250,7 @@ impl Supervisor {
             done: counts.answered(),
             failed: counts.get(InterviewStatus::Failed),
             refused: counts.get(InterviewStatus::Refused),
+            in_batches: counts.get(InterviewStatus::InBatch),
             seconds: self.meters.elapsed().as_secs_f64(),
         };
         tracing::info!(
@@ -263,7 +269,7 @@ impl Supervisor {
 
     /// Asks for the next personas where few are left.
     fn fetch_ahead(&mut self) {
-        let closed = self.only_analysis || self.stop.is_some();
+        let closed = self.only_analysis || self.stop.is_some() || self.desk.is_on();
         if self.on_the_way.len() > FETCHED_AHEAD / 2 || closed {
             return;
         }
@@ -282,12 +288,15 @@ impl Supervisor {
             return;
         }
         self.on_the_way.extend(&wanted);
-        self.reading.ask(Request::Fetch(wanted));
+        self.reading.ask(Request::Fetch { wanted, fresh: self.fresh });
     }
 
     /// Starts as many interviews as there is room for.
     fn admit(&mut self) {
-        if self.state.phase != RunPhase::Running || self.unsaved >= UNSAVED_MOST {
+        if self.state.phase != RunPhase::Running
+            || self.unsaved >= UNSAVED_MOST
+            || self.desk.is_on()
+        {
             return;
         }
         let (by_others, off_by_others) = self.asked_by_others();
@@ -343,6 +352,7 @@ impl Supervisor {
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
+            Fact::OfBatches(fact) => self.take_from_batches(fact),
             Fact::Said(said) => self.said(*said),
             Fact::Packed(packed) => self.unpack(*packed),
             Fact::PieceEnded { piece, last, given } => self.piece_ended(piece, last, given),
@@ -378,9 +388,9 @@ impl Supervisor {
         }
     }
 
-    /// While the run stops, nobody waits for another attempt.
+    /// While the run stops or moves to batches, nobody waits for another attempt.
     pub(super) fn put_back_what_waits(&mut self) {
-        if self.stop.is_some() {
+        if self.stop.is_some() || self.desk.is_on() {
             self.state.abort(|status| status != InterviewStatus::InFlight);
         }
     }
@@ -455,92 +465,11 @@ impl Supervisor {
         self.state.line_waits_for(status);
     }
 
-    fn take_notice(&mut self, notice: Notice) {
-        match notice {
-            Notice::Committed(ended) => {
-                for (persona, status) in ended.into_iter().filter(|(_, status)| status.is_over()) {
-                    if let Some(piece) = persona.piece() {
-                        self.analysis.committed(piece);
-                        self.publisher.touch();
-                        continue;
-                    }
-                    self.unsaved = self.unsaved.saturating_sub(1);
-                    self.meters.ended(persona);
-                    self.state.set_status(persona, status);
-                }
-            }
-            Notice::Stalled { message } => {
-                tracing::error!("the run file cannot be written: {message}");
-                self.stalled = true;
-                self.pause(PauseReason::CannotStore { message });
-            }
-            Notice::Recovered => {
-                tracing::info!("the run file can be written again");
-                self.stalled = false;
-                if matches!(
-                    self.state.phase,
-                    RunPhase::Paused { reason: PauseReason::CannotStore { .. } }
-                ) {
-                    if self.paused_by_user {
-                        self.enter(RunPhase::Paused { reason: PauseReason::User });
-                    } else {
-                        self.go_on();
-                    }
-                }
-            }
-        }
-    }
-
-    /// The store's thread has died: what it has not committed will not be.
-    fn lose_writer(&mut self) {
-        self.writer_is_gone = true;
-        let message = "the thread that writes has stopped; start again with `voxpop resume`";
-        self.take_notice(Notice::Stalled { message: message.to_owned() });
-    }
-
-    fn take_found(&mut self, found: Found) {
-        match found {
-            Found::Counted(distribution) => self.meters.distribution.add(&distribution),
-            Found::Personas(mut personas) => {
-                if self.interviewer.stages.survey.pack > 1 {
-                    alike_first(&mut personas);
-                }
-                self.fetched.extend(personas);
-            }
-            Found::Record(Some(record), to) => {
-                let persona = record.persona.index;
-                let status = self.state.status(persona).unwrap_or_default();
-                let activity = self.state.activity(persona);
-                let prompts = &self.interviewer.stages.prompts;
-                self.publisher.detail(to, detail(*record, status, activity, prompts));
-            }
-            Found::Record(None, _) | Found::Talk(None, _) => {}
-            Found::Talk(Some(record), to) => {
-                let talk = self.talks.opened(*record, to);
-                self.publisher.talk(to, talk);
-            }
-            Found::NotFetched { wanted, error } => {
-                tracing::error!("personas cannot be read: {error}");
-                for persona in wanted {
-                    self.on_the_way.remove(&persona);
-                    self.cursor = self.cursor.min(persona);
-                }
-                self.pause(PauseReason::CannotRead { message: error.to_string() });
-            }
-            Found::Got(got) => self.take_got(got),
-            Found::NotAnalysed(error) => {
-                tracing::error!("the answers cannot be read: {error}");
-                self.analysis_not_read();
-                self.pause(PauseReason::CannotRead { message: error.to_string() });
-            }
-            Found::NotInspected(error) => tracing::error!("a persona cannot be shown: {error}"),
-        }
-    }
-
     pub(super) fn enter(&mut self, phase: RunPhase) {
         if phase == RunPhase::Running {
             self.running_since = UnixMillis::now();
         }
+        self.desk.running(phase == RunPhase::Running);
         self.writer.write(Record::PhaseChanged(phase.clone()));
         self.state.phase = phase;
         self.publisher.touch();
@@ -563,6 +492,7 @@ impl Supervisor {
             limiter: &self.limiter,
             ledger: &self.interviewer.ledger,
             nothing_since: self.nothing_since,
+            batches: &self.desk.meters,
             unsaved: u32::try_from(self.unsaved).unwrap_or(u32::MAX),
             summary: self.ended.as_ref(),
             analysis: self.analysis.result(),
@@ -575,7 +505,8 @@ impl Supervisor {
     async fn finish(mut self) -> Result<RunEnd, EngineError> {
         self.break_talks_off();
         self.end_run();
-        let Self { ended: Some(summary), state, writer, reading, cache_threads, .. } = self else {
+        let Self { ended: Some(summary), state, writer, reading, cache_threads, desk, .. } = self
+        else {
             unreachable!("end_run has just set it")
         };
         let close = move || {
@@ -583,6 +514,7 @@ impl Supervisor {
             if let Some(threads) = cache_threads {
                 threads.end();
             }
+            desk.end();
             writer.close(CLOSE_WITHIN)
         };
         tokio::task::spawn_blocking(close)

@@ -139,6 +139,7 @@ impl Talker {
             | Fact::Stepped { .. }
             | Fact::Packed(_)
             | Fact::PieceEnded { .. }
+            | Fact::OfBatches(_)
             | Fact::Ended { .. } => None,
         }
     }

@@ -120,6 +120,8 @@ pub async fn view(
             Order::FinishAndStop | Order::StopNow => break,
             Order::SetLimit { .. }
             | Order::SetAdaptation { .. }
+            | Order::SetBatch { .. }
+            | Order::CancelBatches
             | Order::Pause
             | Order::Resume
             | Order::ChangeSpeed { .. }

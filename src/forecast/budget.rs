@@ -111,7 +111,12 @@ mod tests {
 
     #[test]
     fn one_call_costs_its_prompt_and_its_cap() {
-        let price = Price { input: usd("0.15"), cached_input: usd("0.075"), output: usd("0.60") };
+        let price = Price {
+            input: usd("0.15"),
+            cached_input: usd("0.075"),
+            output: usd("0.60"),
+            ..Price::FREE
+        };
         assert_eq!(one_call_at_most(&price, Tokens(1_000), 600), usd("0.00051"));
         assert_eq!(one_call_at_most(&Price::FREE, Tokens(1_000), 600), Usd::ZERO);
     }

@@ -18,7 +18,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    pub(super) fn of(work: &Work, price: &Price) -> Self {
+    /// What some work costs at a price.
+    pub fn of(work: &Work, price: &Price) -> Self {
         let kept = if work.shared_tokens >= PRICED_PREFIX && price.cached_input < price.input {
             work.requests.saturating_sub(1).saturating_mul(work.shared_tokens.0)
         } else {
@@ -59,7 +60,12 @@ mod tests {
 
     #[test]
     fn the_range_goes_from_short_answers_to_the_cap() {
-        let price = |cached| Price { input: usd("2"), cached_input: usd(cached), output: usd("8") };
+        let price = |cached| Price {
+            input: usd("2"),
+            cached_input: usd(cached),
+            output: usd("8"),
+            ..Price::FREE
+        };
         for (what, shared, price, low) in [
             // 1,000 requests of 1,500 tokens: 3 USD; answers: 1.2, 2.8 and 4.8 USD.
             ("nothing is kept", 1_000, price("0.5"), "4.2"),

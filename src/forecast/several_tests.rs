@@ -40,7 +40,8 @@ fn in_group(weight: u32, endpoint: Sharer) -> Sharer {
 
 fn priced(input: &str, endpoint: Sharer) -> Sharer {
     let usd = |text: &str| text.parse::<Usd>().unwrap();
-    let price = Price { input: usd(input), cached_input: usd(input), output: Usd::ZERO };
+    let price =
+        Price { input: usd(input), cached_input: usd(input), output: Usd::ZERO, ..Price::FREE };
     Sharer { terms: Terms { price: Some(price), ..endpoint.terms }, ..endpoint }
 }
 

@@ -10,7 +10,9 @@ use crate::{
         Analysis, InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, RunSummary, Service,
         StatusCounts, UnixMillis, Usd,
     },
-    protocol::{CommandOutcome, Distribution, EndpointMeters, MoneyMeter, RateMeter, Snapshot},
+    protocol::{
+        BatchMeter, CommandOutcome, Distribution, EndpointMeters, MoneyMeter, RateMeter, Snapshot,
+    },
 };
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -62,6 +64,7 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
             "similar": meters.similar,
             "endpoints": meters.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
             "money": meters.money.as_ref().map(money),
+            "batches": meters.batches.on || !meters.batches.shown.is_empty(),
             "alarm": situation.and_then(|situation| situation.alarm()).map(|alarm| json!({
                 "since_ms": alarm.since,
                 "seconds": now.since(alarm.since).as_secs(),
@@ -145,6 +148,24 @@ fn distribution(spread: &Distribution) -> Value {
     })
 }
 
+/// Where a batch is now.
+pub(super) fn batch(out: &mut impl Write, batch: &BatchMeter, now: UnixMillis) -> io::Result<()> {
+    line(
+        out,
+        &json!({
+            "event": "batch_changed",
+            "batch": batch.number,
+            "state": batch.standing.as_str(),
+            "calls": batch.lines,
+            "completed": batch.counts.completed,
+            "failed": batch.counts.failed,
+            "prompt_tokens": batch.tokens,
+            "seconds": batch.over_at.unwrap_or(now).since(batch.made_at).as_secs(),
+            "note": batch.note,
+        }),
+    )
+}
+
 /// In dollars. They are exact in the run file; a program that adds them up adds up floats.
 fn money(money: &MoneyMeter) -> Value {
     json!({
@@ -206,6 +227,7 @@ pub(super) fn finished(out: &mut impl Write, summary: &RunSummary) -> io::Result
             "done": summary.done,
             "failed": summary.failed,
             "refused": summary.refused,
+            "in_batches": summary.in_batches,
             "seconds": rounded(summary.seconds),
             "run_file": summary.run_file,
         }),

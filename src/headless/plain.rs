@@ -5,12 +5,12 @@ use super::{
     run::{endpoint_name, situation},
 };
 use crate::{
-    advice::{self, Cost, Load, Rate, short_clock},
+    advice::{self, BatchLoad, Cost, Load, Rate, short_clock},
     model::{
         Analysis, InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, Service, StatusCounts,
         UnixMillis, strip_controls,
     },
-    protocol::{CommandOutcome, Snapshot},
+    protocol::{BatchMeter, CommandOutcome, Snapshot},
 };
 use std::io::{self, Write};
 
@@ -25,10 +25,18 @@ pub(super) fn started(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
         all => strip_controls(&format!(" with {}", all.join(", "))),
     };
     if over == 0 {
-        writeln!(out, "asking {total} personas{model}")
+        writeln!(out, "asking {total} personas{model}")?;
     } else {
-        writeln!(out, "asking {} of {total} personas{model}, {over} are over", total - over)
+        writeln!(out, "asking {} of {total} personas{model}, {over} are over", total - over)?;
     }
+    if run.meters.batches.on {
+        writeln!(
+            out,
+            "in batches: each stage may take up to 24 h; it goes on where it was after a \
+                       stop or a crash"
+        )?;
+    }
+    Ok(())
 }
 
 /// How far the run is, and what there is to say about it, a line each.
@@ -51,7 +59,10 @@ pub(super) fn progress(out: &mut impl Write, run: &Snapshot, now: UnixMillis) ->
     if run.meters.similar > 0 {
         write!(out, ", {} verdicts as for answers alike", run.meters.similar)?;
     }
-    if !run.meters.endpoints.is_empty() {
+    let batches = BatchLoad::of(&run.meters.batches);
+    if run.meters.batches.on || batches.batches > 0 {
+        write!(out, "; {}", batches.words())?;
+    } else if !run.meters.endpoints.is_empty() {
         let load = Load::of_all(&run.meters.endpoints);
         write!(out, "; {} requests/min", used(&load.requests))?;
         if load.tokens.limit.is_some() {
@@ -107,6 +118,20 @@ fn used(rate: &Rate) -> String {
         words.push_str(" (found)");
     }
     words
+}
+
+/// Where a batch is now.
+pub(super) fn batch(out: &mut impl Write, batch: &BatchMeter) -> io::Result<()> {
+    let BatchMeter { number, standing, lines, counts, .. } = batch;
+    let state = standing.as_str().replace('_', " ");
+    write!(out, "batch {number}: {state}, {} of {lines} calls done", counts.completed)?;
+    if counts.failed > 0 {
+        write!(out, ", {} failed", counts.failed)?;
+    }
+    match &batch.note {
+        Some(note) => writeln!(out, "; {}", strip_controls(note)),
+        None => writeln!(out),
+    }
 }
 
 /// The alarm, or that it is over.

@@ -61,8 +61,9 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
                 summary.total,
                 summary.refused,
                 summary.failed,
-                summary.left()
-            ) + &why(reason)
+                summary.left() - summary.in_batches
+            ) + &in_batches(summary)
+                + &why(reason)
         }
         _ => format!(
             "{}: finished in {took}: {} of {} done, {} refused, {} failed",
@@ -88,6 +89,14 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
     lines
 }
 
+/// Who is left with the provider.
+fn in_batches(summary: &RunSummary) -> String {
+    match summary.in_batches {
+        0 => String::new(),
+        many => format!(", {many} in batches that go on at the provider"),
+    }
+}
+
 fn why(reason: &StopReason) -> String {
     match reason {
         StopReason::Asked => String::new(),
@@ -109,6 +118,7 @@ mod tests {
             done: 6,
             failed: 1,
             refused: 1,
+            in_batches: 0,
             seconds: 61.4,
         };
         let spent = crate::model::Usd::ZERO;

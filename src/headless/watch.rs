@@ -4,9 +4,10 @@ use super::{json, plain};
 use crate::{
     link::FrontEndLink,
     model::{Analysis, LimitChange, LimitSetBy, LogLine, PauseReason, RunPhase, UnixMillis},
-    protocol::{CommandOutcome, Order, Snapshot, Update},
+    protocol::{BatchMeter, BatchStanding, CommandOutcome, Order, Snapshot, Update},
 };
 use std::{
+    collections::HashMap,
     io::{self, Write},
     time::Duration,
 };
@@ -61,6 +62,8 @@ struct Watcher {
     adapted: Vec<LimitChange>,
     /// What the answers come to, as far as it has been told.
     analysis: Option<Box<Analysis>>,
+    /// The batches as they were told last.
+    batches: HashMap<u32, (BatchStanding, Option<String>)>,
     /// Whether the alarm is on, as far as it has been told.
     alarmed: bool,
     /// Somebody still reads.
@@ -76,6 +79,7 @@ enum Line<'a> {
     Phase,
     Alarm,
     Limits(&'a [LimitChange]),
+    Batch(&'a BatchMeter),
     Log(&'a LogLine),
     Outcome(&'a CommandOutcome),
     Analysis(&'a Analysis),
@@ -83,13 +87,14 @@ enum Line<'a> {
 }
 
 impl Watcher {
-    const fn new(format: Format) -> Self {
+    fn new(format: Format) -> Self {
         Self {
             format,
             snapshot: None,
             last_change: None,
             adapted: Vec::new(),
             analysis: None,
+            batches: HashMap::new(),
             alarmed: false,
             writing: true,
             steers: true,
@@ -119,6 +124,7 @@ impl Watcher {
                 }
                 self.watch_analysis(first, out);
                 self.watch_alarm(out);
+                self.watch_batches(out);
             }
             Update::Delta(delta) => {
                 let Some(snapshot) = &mut self.snapshot else { return };
@@ -130,6 +136,7 @@ impl Watcher {
                     self.write(out, Line::Log(line));
                 }
                 self.limits_changed(changes, out);
+                self.watch_batches(out);
                 if phase != phase_before && !ended {
                     self.write(out, Line::Phase);
                     if self.steers && needs_a_person(&phase) {
@@ -193,6 +200,22 @@ impl Watcher {
         }
     }
 
+    /// Tells every batch that is not as it was told last.
+    fn watch_batches(&mut self, out: &mut impl Write) {
+        let Some(run) = &self.snapshot else { return };
+        let changed: Vec<BatchMeter> = (run.meters.batches.shown.iter())
+            .filter(|batch| {
+                let told = self.batches.get(&batch.number);
+                told.is_none_or(|told| told.0 != batch.standing || told.1 != batch.note)
+            })
+            .cloned()
+            .collect();
+        for batch in changed {
+            self.write(out, Line::Batch(&batch));
+            self.batches.insert(batch.number, (batch.standing, batch.note));
+        }
+    }
+
     fn write(&mut self, out: &mut impl Write, line: Line<'_>) {
         let Some(snapshot) = self.snapshot.as_deref().filter(|_| self.writing) else { return };
         let now = UnixMillis::now();
@@ -202,6 +225,8 @@ impl Watcher {
             (Format::Plain, Line::Phase) => plain::phase(out, &snapshot.phase),
             (Format::Plain, Line::Alarm) => plain::alarm(out, snapshot, now),
             (Format::Plain, Line::Limits(changes)) => plain::limits_changed(out, snapshot, changes),
+            (Format::Plain, Line::Batch(batch)) => plain::batch(out, batch),
+            (Format::Json, Line::Batch(batch)) => json::batch(out, batch, now),
             (Format::Plain, Line::Log(line)) => plain::log(out, line),
             (Format::Plain, Line::Outcome(outcome)) => plain::outcome(out, outcome),
             (Format::Plain, Line::Analysis(analysis)) => plain::analysis(out, analysis),
@@ -232,6 +257,7 @@ const fn needs_a_person(phase: &RunPhase) -> bool {
                 | PauseReason::BudgetSpent { .. }
                 | PauseReason::Unreachable { .. }
                 | PauseReason::CannotRead { .. }
+                | PauseReason::Batch { .. }
         }
     )
 }

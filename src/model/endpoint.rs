@@ -119,6 +119,15 @@ impl EndpointKind {
         }
     }
 
+    /// Whether it takes batches of calls (`/v1/files`, `/v1/batches`). Of a server that is none of
+    /// these nobody knows, and asking tells.
+    pub const fn has_batches(self) -> bool {
+        match self {
+            Self::OpenAi | Self::Azure | Self::Compatible => true,
+            Self::Vllm | Self::Ollama | Self::LlamaCpp | Self::Gemini | Self::Anthropic => false,
+        }
+    }
+
     /// The base URL of the kind's documentation, for messages.
     pub const fn usual_base_url(self) -> &'static str {
         match self {

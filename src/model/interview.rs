@@ -18,6 +18,8 @@ pub enum InterviewStatus {
     WaitingForTokens = 3,
     InFlight = 4,
     BackingOff = 5,
+    /// Its call is a line of a batch that is not over.
+    InBatch = 11,
     /// Answered and on disk, and nothing was sent for it: every reply came from the cache.
     Cached = 6,
     /// Answered, and the answer is on disk.
@@ -31,7 +33,7 @@ pub enum InterviewStatus {
 
 impl InterviewStatus {
     /// How many different statuses there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     /// Every status, in the order of an interview's life.
     pub const ALL: [Self; Self::COUNT] = [
@@ -41,6 +43,7 @@ impl InterviewStatus {
         Self::WaitingForTokens,
         Self::InFlight,
         Self::BackingOff,
+        Self::InBatch,
         Self::Cached,
         Self::Done,
         Self::Flagged,
@@ -67,11 +70,12 @@ impl InterviewStatus {
             Self::WaitingForTokens => 3,
             Self::InFlight => 4,
             Self::BackingOff => 5,
-            Self::Cached => 6,
-            Self::Done => 7,
-            Self::Flagged => 8,
-            Self::Refused => 9,
-            Self::Failed => 10,
+            Self::InBatch => 6,
+            Self::Cached => 7,
+            Self::Done => 8,
+            Self::Flagged => 9,
+            Self::Refused => 10,
+            Self::Failed => 11,
         }
     }
 
@@ -99,6 +103,7 @@ impl InterviewStatus {
             Self::WaitingForTokens => "waiting for tokens/min",
             Self::InFlight => "in flight",
             Self::BackingOff => "backing off",
+            Self::InBatch => "in a batch",
             Self::Cached => "done, from the cache",
             Self::Done => "done",
             Self::Flagged => "done with flags",
@@ -116,6 +121,7 @@ impl InterviewStatus {
             Self::WaitingForTokens => "waiting_for_tokens",
             Self::InFlight => "in_flight",
             Self::BackingOff => "backing_off",
+            Self::InBatch => "in_batch",
             Self::Cached => "cached",
             Self::Done => "done",
             Self::Flagged => "flagged",

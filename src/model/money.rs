@@ -147,11 +147,38 @@ pub struct Price {
     /// For the part of a prompt that came from the provider's cache.
     pub cached_input: Usd,
     pub output: Usd,
+    /// What a call in a batch costs, in per cent of the same call alone.
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    pub batch_percent: u8,
+}
+
+const fn all() -> u8 {
+    100
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_all(percent: &u8) -> bool {
+    *percent == 100
 }
 
 impl Price {
     /// A server of one's own.
-    pub const FREE: Self = Self { input: Usd::ZERO, cached_input: Usd::ZERO, output: Usd::ZERO };
+    pub const FREE: Self =
+        Self { input: Usd::ZERO, cached_input: Usd::ZERO, output: Usd::ZERO, batch_percent: 100 };
+
+    /// The price of a call in a batch.
+    pub fn in_batch(self) -> Self {
+        let part = |price: Usd| {
+            let picos = (u128::from(price.0) * u128::from(self.batch_percent)).div_ceil(100);
+            Usd(u64::try_from(picos).unwrap_or(u64::MAX))
+        };
+        Self {
+            input: part(self.input),
+            cached_input: part(self.cached_input),
+            output: part(self.output),
+            batch_percent: 100,
+        }
+    }
 
     /// What a call has cost.
     pub fn cost(&self, usage: &Usage) -> Usd {
@@ -248,7 +275,12 @@ mod tests {
 
     #[test]
     fn a_call_costs_to_the_last_token() {
-        let price = Price { input: usd("0.15"), cached_input: usd("0.075"), output: usd("0.60") };
+        let price = Price {
+            input: usd("0.15"),
+            cached_input: usd("0.075"),
+            output: usd("0.60"),
+            ..Price::FREE
+        };
         let usage = Usage { prompt_tokens: 1_500, completion_tokens: 300, cached_tokens: 1_024 };
         // 476 x 0.15 + 1024 x 0.075 + 300 x 0.60 = 328.2 dollars a million.
         assert_eq!(price.cost(&usage), usd("0.0003282"));
@@ -272,7 +304,12 @@ mod tests {
 
     #[test]
     fn money_on_file_is_exact() {
-        let price = Price { input: usd("0.15"), cached_input: usd("0.075"), output: usd("0.60") };
+        let price = Price {
+            input: usd("0.15"),
+            cached_input: usd("0.075"),
+            output: usd("0.60"),
+            ..Price::FREE
+        };
         let text = serde_json::to_string(&price).unwrap();
         assert_eq!(text, r#"{"input":"0.15","cached_input":"0.075","output":"0.60"}"#);
         assert_eq!(serde_json::from_str::<Price>(&text).unwrap(), price);

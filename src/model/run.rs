@@ -37,6 +37,8 @@ pub enum PauseReason {
     BudgetSpent { spent: Usd, budget: Usd },
     /// The run file cannot be written, as on a full disk. Answers are held in memory.
     CannotStore { message: String },
+    /// A batch was refused or lost, or cannot be made; somebody must look before more are.
+    Batch { message: String },
     /// The next personas cannot be read from the run file.
     CannotRead { message: String },
 }
@@ -55,6 +57,7 @@ impl fmt::Display for PauseReason {
                     "{spent} of the budget of {budget} are spent: the next call could go beyond"
                 )
             }
+            Self::Batch { message } => f.write_str(message),
             Self::CannotStore { message } => write!(f, "answers cannot be stored: {message}"),
             Self::CannotRead { message } => write!(f, "personas cannot be read: {message}"),
         }
@@ -82,6 +85,9 @@ pub struct RunSummary {
     pub done: u32,
     pub failed: u32,
     pub refused: u32,
+    /// Of those who are not over: in batches that the provider goes on with.
+    #[serde(default)]
+    pub in_batches: u32,
     /// Wall time of this process's part of the run.
     pub seconds: f64,
 }

@@ -23,6 +23,10 @@ pub enum Order {
     SetLimit { endpoint: Option<EndpointIndex>, limit: LimitName, to: LimitValue },
     /// Let limits adapt to what the providers say, or hold them where they were set.
     SetAdaptation { on: bool },
+    /// Let the rest of the run go out in batches, or cancel them and go on with single calls.
+    SetBatch { on: bool },
+    /// Cancel the batches under way and stop: what is done by then is kept.
+    CancelBatches,
     /// Send nothing new; what is in flight goes on.
     Pause,
     /// Go on after a pause, and ask again the endpoints that are out of service: somebody says

@@ -2,7 +2,8 @@
 
 use super::Distribution;
 use crate::model::{
-    AnalysisMeter, FailureKind, PerMinute, PersonaIndex, Service, Speed, UnixMillis, Usd,
+    AnalysisMeter, BatchCounts, BatchState, FailureKind, PerMinute, PersonaIndex, Service, Speed,
+    UnixMillis, Usd,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Meters {
     /// Whether limits adapt to what the providers say.
     pub adapting: bool,
     pub calls: CallSize,
+    #[serde(default)]
+    pub batches: BatchMeters,
     /// How the answers that are on disk are spread over the grid.
     pub distribution: Distribution,
     /// How far the analysis is; `None` before it has begun.
@@ -68,6 +71,84 @@ pub enum ReplayState {
     Paused,
     /// All that is on record was played.
     Over,
+}
+
+/// The batches of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchMeters {
+    /// Whether the calls go out in batches; where they do not, those that are left are being
+    /// cancelled.
+    pub on: bool,
+    /// Those that are under way and the last that are over, by their numbers.
+    pub shown: Vec<BatchMeter>,
+}
+
+/// One batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchMeter {
+    /// From 1, in the order in which they were planned.
+    pub number: u32,
+    pub standing: BatchStanding,
+    /// How many lines it has.
+    pub lines: u32,
+    /// As the provider counts them.
+    pub counts: BatchCounts,
+    /// What its prompts have about.
+    pub tokens: u64,
+    pub made_at: UnixMillis,
+    pub over_at: Option<UnixMillis>,
+    /// What there is to say about it, such as why it waits.
+    pub note: Option<String>,
+}
+
+/// Where a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchStanding {
+    /// Its file is on this disk.
+    Written,
+    /// And with the provider.
+    Uploaded,
+    /// It is about to be created, or was: nobody knows.
+    Creating,
+    /// The provider has it, and said this last.
+    AtProvider(BatchState),
+    /// Over: its results were read.
+    Read,
+    /// Over: the provider refused it, and ran none of its lines.
+    Refused,
+    /// Over: it was cancelled before it was created.
+    NotCreated,
+    /// Over: the provider does not know it any more.
+    Lost,
+}
+
+impl BatchStanding {
+    /// A word or two for people, and for programs with an underscore.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Uploaded => "uploaded",
+            Self::Creating => "creating",
+            Self::AtProvider(state) => state.as_str(),
+            Self::Read => "read",
+            Self::Refused => "refused",
+            Self::NotCreated => "not_created",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// Whether nothing more comes of it.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Read | Self::Refused | Self::NotCreated | Self::Lost)
+    }
+}
+
+impl BatchMeters {
+    /// Those that are under way.
+    pub fn open(&self) -> impl Iterator<Item = &BatchMeter> {
+        self.shown.iter().filter(|batch| !batch.standing.is_over())
+    }
 }
 
 /// What the run costs, as far as it is known.

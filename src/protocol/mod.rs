@@ -26,8 +26,8 @@ pub use detail::{Activity, PersonaDetail};
 pub use distribution::{Distribution, ScoreMeter};
 pub use hello::{Farewell, FromEngine, FromFrontEnd, Hello, Role, Welcome};
 pub use meters::{
-    CallSize, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, RateMeter,
-    RateSample, Replay, ReplayState, SlotMeter, TokenTotals,
+    BatchMeter, BatchMeters, BatchStanding, CallSize, EndpointMeters, FailureTally, LatencySummary,
+    Meters, MoneyMeter, RateMeter, RateSample, Replay, ReplayState, SlotMeter, TokenTotals,
 };
 pub use outlet::{FrontEndId, Incoming, Outlet};
 pub use snapshot::{Delta, RunHeader, Snapshot, StatusChange, Statuses};

@@ -153,7 +153,7 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T> {
 }
 
 /// A column that holds one of an enum's names.
-fn word<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T> {
+pub(super) fn word<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T> {
     let name: value::StrDeserializer<'_, value::Error> = text(row, at)?.into_deserializer();
     T::deserialize(name).map_err(|e| unreadable(at, e))
 }

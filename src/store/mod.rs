@@ -15,6 +15,7 @@
 //! `connection.rs`.
 
 mod analysis;
+mod batches;
 mod connection;
 mod decode;
 mod error;
@@ -38,6 +39,7 @@ mod spending;
 mod writer;
 
 pub use analysis::{Counted, DigestOnFile};
+pub use batches::{BatchLine, StoredBatch};
 pub use error::StoreError;
 pub use files::{EXTENSION, run_path};
 pub use import::{Import, NewRun};

@@ -1,6 +1,6 @@
 //! What the writer is told, and what it tells.
 
-use super::{Kept, Spending};
+use super::{Kept, Spending, StoredBatch};
 use crate::model::{
     Analysis, Attempt, Digest, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase,
     RunSummary, Step, Turn,
@@ -51,22 +51,44 @@ pub enum Record {
         spending: Spending,
         kept: Kept,
     },
+    /// The run was moved to the Batch API or back: a run that goes on later goes on so.
+    BatchSwitched {
+        on: bool,
+    },
+    /// Batches as they are now, all in one commit; [`Notice::Kept`] gives the ticket back. Without
+    /// batches it says that all that was written before is on disk.
+    Batches {
+        kept: Vec<StoredBatch>,
+        ticket: u64,
+    },
+    /// All of these in one commit.
+    Together(Vec<Self>),
     PhaseChanged(RunPhase),
     Ended(RunSummary),
 }
 
 impl Record {
-    /// The status that this record leaves a persona in, where it changes one. A piece of the
+    /// The statuses that this record leaves personas in, where it changes any. A piece of the
     /// analysis is done like a persona, so that whoever waits for it hears of it.
-    pub(super) const fn status(&self) -> Option<(PersonaIndex, InterviewStatus)> {
+    pub(super) fn statuses(&self, into: &mut Vec<(PersonaIndex, InterviewStatus)>) {
         match self {
-            Self::Finished { persona, fate, .. } => Some((*persona, fate.status())),
-            Self::Requeued { persona } => Some((*persona, InterviewStatus::Queued)),
+            Self::Finished { persona, fate, .. } => into.push((*persona, fate.status())),
+            Self::Requeued { persona } => into.push((*persona, InterviewStatus::Queued)),
             Self::Digested(digest) => {
-                Some((PersonaIndex::of_piece(digest.number), InterviewStatus::Done))
+                into.push((PersonaIndex::of_piece(digest.number), InterviewStatus::Done));
             }
-            Self::Analysed(_) => Some((PersonaIndex::of_piece(0), InterviewStatus::Done)),
-            _ => None,
+            Self::Analysed(_) => into.push((PersonaIndex::of_piece(0), InterviewStatus::Done)),
+            Self::Together(records) => records.iter().for_each(|record| record.statuses(into)),
+            _ => {}
+        }
+    }
+
+    /// Whether an interview is over with it.
+    pub(super) fn ends_interview(&self) -> bool {
+        match self {
+            Self::Finished { .. } => true,
+            Self::Together(records) => records.iter().any(Self::ends_interview),
+            _ => false,
         }
     }
 }
@@ -77,6 +99,8 @@ pub enum Notice {
     /// One commit is on disk; these personas' statuses changed with it, in the order of the
     /// records. Empty where only attempts and the like were committed.
     Committed(Vec<(PersonaIndex, InterviewStatus)>),
+    /// The commit with these batches is on disk, and all before it.
+    Kept { ticket: u64 },
     /// Nothing can be written for now; all records are kept and tried again. Sent once for each
     /// different message.
     Stalled { message: String },

@@ -1,6 +1,6 @@
 //! A batch of records as rows: one transaction, prepared statements, one reused buffer.
 
-use super::{Record, json::AnswerAsJson, queue::Entry};
+use super::{Record, batches, json::AnswerAsJson, queue::Entry};
 use crate::model::{
     Analysis, Attempt, Digest, Fate, InterviewStatus, LimitChange, PersonaIndex, RunPhase,
     RunSummary, Step, Turn, UnixMillis,
@@ -23,8 +23,8 @@ pub(super) fn commit<'e>(
     let mut rows = Rows::prepare(&transaction, buffer)?;
     let mut changes = Vec::new();
     for entry in entries {
-        rows.write(entry)?;
-        changes.extend(entry.record.status());
+        rows.write(&entry.record, entry.at)?;
+        entry.record.statuses(&mut changes);
     }
     drop(rows);
     transaction.commit()?;
@@ -59,28 +59,35 @@ impl<'c> Rows<'c> {
         })
     }
 
-    fn write(&mut self, entry: &Entry) -> rusqlite::Result<()> {
-        match &entry.record {
+    fn write(&mut self, record: &Record, at: Instant) -> rusqlite::Result<()> {
+        match record {
             Record::Attempted(attempt) => self.attempted(attempt),
             Record::Stepped { persona, number, step } => self.stepped(*persona, *number, step),
             Record::Packed { persona, personas } => self.packed(*persona, *personas),
             Record::Talked { persona, number, turn } => self.talked(*persona, *number, turn),
             Record::Finished { persona, fate, attempts } => {
-                self.finished(*persona, fate, *attempts, self.wall_clock(entry))
+                self.finished(*persona, fate, *attempts, self.wall_clock(at))
             }
             Record::Requeued { persona } => self.requeued(*persona),
-            Record::Digested(digest) => self.digested(digest, self.wall_clock(entry)),
-            Record::Analysed(analysis) => self.analysed(analysis, self.wall_clock(entry)),
+            Record::Digested(digest) => self.digested(digest, self.wall_clock(at)),
+            Record::Analysed(analysis) => self.analysed(analysis, self.wall_clock(at)),
             Record::LimitChanged(change) => self.limit_changed(change),
-            Record::AdaptationSwitched { on } => self.adaptation_switched(*on),
             Record::MaySpend { spending, .. } => spending.write(self.connection),
-            Record::PhaseChanged(phase) => self.phase_changed(phase, self.wall_clock(entry)),
+            Record::AdaptationSwitched { on } => self.switched("$.adapt", *on),
+            Record::PhaseChanged(phase) => self.phase_changed(phase, self.wall_clock(at)),
+            Record::BatchSwitched { on } => self.switched("$.batch", *on),
+            Record::Batches { kept, .. } => {
+                kept.iter().try_for_each(|batch| batches::keep(self.connection, batch))
+            }
+            Record::Together(records) => {
+                records.iter().try_for_each(|record| self.write(record, at))
+            }
             Record::Ended(summary) => self.ended(summary),
         }
     }
 
-    fn wall_clock(&self, entry: &Entry) -> UnixMillis {
-        let ago = self.now.0.saturating_duration_since(entry.at).as_millis();
+    fn wall_clock(&self, at: Instant) -> UnixMillis {
+        let ago = self.now.0.saturating_duration_since(at).as_millis();
         UnixMillis(self.now.1.0.saturating_sub(i64::try_from(ago).unwrap_or(i64::MAX)))
     }
 
@@ -240,12 +247,13 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
-    fn adaptation_switched(&self, on: bool) -> rusqlite::Result<()> {
+    /// A switch of the settings.
+    fn switched(&self, path: &str, on: bool) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE run SET settings = json_set(settings, '$.adapt', json(?)) WHERE id = 1",
+                "UPDATE run SET settings = json_set(settings, ?, json(?)) WHERE id = 1",
             )?
-            .execute([if on { "true" } else { "false" }])?;
+            .execute([path, if on { "true" } else { "false" }])?;
         Ok(())
     }
 

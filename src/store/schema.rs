@@ -89,7 +89,9 @@ CREATE TABLE phase_change (
 /// said to a persona after its answer, and what it said; `packed` those that answered in one call
 /// with others, and how many they were; `digest`, `insight` and `analysis` are what the answers
 /// come to, their lists in JSON. An attempt of a digest or of the summary has, in the place of a
-/// persona, the number that `PersonaIndex::of_piece` gives it.
+/// persona, the number that `PersonaIndex::of_piece` gives it. `batch` has the batches of calls,
+/// each with what is on file of its life, in JSON; `batch_line` has their lines in the order of
+/// their files, so that an attempt with the persona and the number of a line is what came of it.
 pub(super) const ADDED_IN_2: &str = "
 CREATE TABLE step (
     persona INTEGER NOT NULL,
@@ -109,6 +111,25 @@ CREATE TABLE flag (
     number INTEGER NOT NULL,
     issue TEXT NOT NULL,
     PRIMARY KEY (persona, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE batch (
+    batch INTEGER PRIMARY KEY,
+    made_at INTEGER NOT NULL,
+    endpoint INTEGER NOT NULL,
+    most_picousd INTEGER NOT NULL,
+    record TEXT NOT NULL
+) STRICT;
+CREATE TABLE batch_line (
+    batch INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    persona INTEGER NOT NULL,
+    stage TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    repaired INTEGER NOT NULL,
+    cap_raised INTEGER NOT NULL,
+    PRIMARY KEY (batch, line)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE digest (
     number INTEGER PRIMARY KEY,

@@ -132,12 +132,16 @@ impl<N: Fn(Notice)> Job<N> {
                     if said.is_some() {
                         (self.notify)(Notice::Recovered);
                     }
+                    (self.notify)(Notice::Committed(changes));
                     for entry in batch.drain(..count) {
-                        if let Record::MaySpend { kept, .. } = entry.record {
-                            kept.tell();
+                        match entry.record {
+                            Record::MaySpend { kept, .. } => kept.tell(),
+                            Record::Batches { ticket, .. } => {
+                                (self.notify)(Notice::Kept { ticket });
+                            }
+                            _ => {}
                         }
                     }
-                    (self.notify)(Notice::Committed(changes));
                     return Ok(());
                 }
                 Err(error) => {
@@ -148,7 +152,7 @@ impl<N: Fn(Notice)> Job<N> {
                         said = Some(message);
                     }
                     if !self.queue.wait_to_retry(RETRY) {
-                        let over = |r: &Record| matches!(r, Record::Finished { .. });
+                        let over = Record::ends_interview;
                         let answers = batch.iter().filter(|e| over(&e.record)).count()
                             + self.queue.count(over);
                         return Err(StoreError::Unsaved { answers, why: Box::new(error) });

@@ -26,6 +26,7 @@ pub enum Action {
     MoreTokens,
     FewerTokens,
     ToggleAdaptation,
+    ToggleBatch,
     TogglePause,
     Faster,
     Slower,
@@ -45,6 +46,7 @@ pub enum Action {
     Quit,
     Detach,
     FinishAndStop,
+    CancelBatches,
     StopNow,
     Interrupt,
     Suspend,
@@ -53,7 +55,7 @@ pub enum Action {
 
 impl Action {
     /// Every action: the key table must name each of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::MoveUp,
         Self::MoveDown,
         Self::MoveLeft,
@@ -73,6 +75,7 @@ impl Action {
         Self::MoreTokens,
         Self::FewerTokens,
         Self::ToggleAdaptation,
+        Self::ToggleBatch,
         Self::TogglePause,
         Self::Faster,
         Self::Slower,
@@ -92,6 +95,7 @@ impl Action {
         Self::Quit,
         Self::Detach,
         Self::FinishAndStop,
+        Self::CancelBatches,
         Self::StopNow,
         Self::Interrupt,
         Self::Suspend,

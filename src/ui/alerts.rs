@@ -102,6 +102,7 @@ pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudnes
                     format!("{}, then {retry} resumes", mending(failure.kind))
                 }
                 PauseReason::CannotRead { .. }
+                | PauseReason::Batch { .. }
                 | PauseReason::BudgetSpent { .. }
                 | PauseReason::User => format!("once mended, {retry} resumes"),
             };
@@ -200,6 +201,7 @@ fn pause_words(reason: &PauseReason) -> String {
         PauseReason::ProviderRefuses { failure } => format!("the provider refuses: {failure}"),
         PauseReason::Unreachable { failure } => format!("nothing can be reached: {failure}"),
         PauseReason::BudgetSpent { .. } => reason.to_string(),
+        PauseReason::Batch { message } => message.clone(),
         PauseReason::CannotRead { message } => format!("cannot read the run file: {message}"),
         PauseReason::CannotStore { message } => format!("cannot write the run file: {message}"),
     })

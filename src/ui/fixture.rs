@@ -117,6 +117,7 @@ pub fn meters() -> Meters {
             budget: Some(usd("5")),
         }),
         nothing_since: None,
+        batches: crate::protocol::BatchMeters::default(),
         adapting: true,
         from_cache: 0,
         similar: 0,
@@ -309,6 +310,7 @@ pub fn last_delta(phase: RunPhase) -> Delta {
         done: 1_190,
         failed: 1,
         refused: 3,
+        in_batches: 0,
         seconds: 761.0,
     };
     Delta { phase, summary: Some(summary), ..delta(&[]) }

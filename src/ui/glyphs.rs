@@ -31,7 +31,7 @@ pub struct Glyphs {
 impl Glyphs {
     /// For terminals that show UTF-8.
     pub const UNICODE: Self = Self {
-        statuses: ['·', '◇', '△', '▽', '●', '↻', '□', '■', '▣', '⊘', '✗'],
+        statuses: ['·', '◇', '△', '▽', '●', '↻', '▤', '□', '■', '▣', '⊘', '✗'],
         shades: ['░', '▒', '▓'],
         border: border::PLAIN,
         border_focused: border::THICK,
@@ -49,7 +49,7 @@ impl Glyphs {
 
     /// For everything else.
     pub const ASCII: Self = Self {
-        statuses: ['.', ':', '%', '$', 'o', 'r', 'c', '#', '!', '-', 'x'],
+        statuses: ['.', ':', '%', '$', 'o', 'r', 'b', 'c', '#', '!', '-', 'x'],
         shades: [',', '+', '*'],
         border: ASCII_BORDER,
         border_focused: ASCII_BORDER_FOCUSED,

@@ -15,6 +15,7 @@ pub const ENTRIES: [(InterviewStatus, &str); InterviewStatus::COUNT] = [
     // Here it is the one that the smallest screen has no room for.
     (InterviewStatus::Cached, "cached"),
     (InterviewStatus::BackingOff, "backing off"),
+    (InterviewStatus::InBatch, "in a batch"),
     (InterviewStatus::WaitingForSlot, "slot wait"),
     (InterviewStatus::WaitingForRequests, "req wait"),
     (InterviewStatus::WaitingForTokens, "tok wait"),

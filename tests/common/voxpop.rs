@@ -87,6 +87,11 @@ impl Running {
         self.child.id()
     }
 
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        self.out.text()
+    }
+
     /// Waits until standard output has a line with `words`, and returns that line.
     pub fn wait_for_line(&self, words: &str) -> String {
         let deadline = Instant::now() + PATIENCE;

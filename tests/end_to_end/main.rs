@@ -12,6 +12,7 @@ mod answers;
 mod asking;
 mod attach;
 mod bad_input;
+mod batches;
 mod cache;
 mod calls;
 mod critique;

@@ -1,6 +1,7 @@
 //! What the run file promises: nothing that was shown as done is ever lost.
 
 mod analysis;
+mod batches;
 mod cached;
 mod export;
 mod faults;

@@ -242,7 +242,16 @@ fn a_list_counts_what_is_over_however_the_run_ended() {
 
 fn summary(done: u32, failed: u32) -> RunSummary {
     let run_file = "elsewhere.voxpop".into();
-    RunSummary { run: "parking".into(), run_file, total: 6, done, failed, refused: 0, seconds: 1.0 }
+    RunSummary {
+        run: "parking".into(),
+        run_file,
+        total: 6,
+        done,
+        failed,
+        refused: 0,
+        in_batches: 0,
+        seconds: 1.0,
+    }
 }
 
 #[test]

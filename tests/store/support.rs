@@ -150,6 +150,7 @@ pub fn make_first_version(path: &Path) {
         "DROP TABLE step; DROP TABLE flag; DROP TABLE spending; \
          DROP TABLE talk; DROP TABLE packed; \
          DROP TABLE digest; DROP TABLE insight; DROP TABLE analysis; \
+         DROP TABLE batch; DROP TABLE batch_line; \
          ALTER TABLE attempt DROP COLUMN from_cache; PRAGMA user_version = 1",
     )
     .unwrap();

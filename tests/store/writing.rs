@@ -47,6 +47,7 @@ fn everything_comes_back_as_it_was_written() {
         done: 1,
         failed: 1,
         refused: 1,
+        in_batches: 0,
         seconds: 1.5,
     };
     writer.write(Record::PhaseChanged(RunPhase::Running));

@@ -16,6 +16,12 @@ pub(super) fn object(outlook: &Outlook) -> Value {
         "output_tokens": {"low": set.output.low, "high": set.output.high, "cap": set.output.cap},
         "cost_usd": set.cost.as_ref().map(cost),
         "budget": outlook.budget.as_ref().map(budget),
+        "in_batches": outlook.in_batches.as_ref().map(|batches| json!({
+            "endpoint": batches.endpoint,
+            "on": batches.on,
+            "percent_of_price": batches.percent,
+            "cost_usd": batches.cost.as_ref().map(cost),
+        })),
         "counted_personas": outlook.counted,
         "vocabulary_is_the_models_own": outlook.uncounted.is_empty(),
         "latency_seconds": outlook.latency.get().as_secs_f64(),

@@ -7,6 +7,7 @@
 
 mod advice;
 mod assumptions;
+mod batches;
 mod json;
 mod layout;
 mod outlook;

@@ -1,6 +1,7 @@
 //! What a plan says, before it is put into words: the work, and a forecast for every set of limits.
 
 use super::{
+    batches::InBatches,
     layout::names,
     sample::Sample,
     work::{forms, work},
@@ -37,6 +38,8 @@ pub(super) struct Outlook {
     /// The first one is for the limits that are set, all endpoints together; plans are for one key.
     pub rows: Vec<Row>,
     pub budget: Option<Budget>,
+    /// `None` where no endpoint has a Batch API.
+    pub in_batches: Option<InBatches>,
     /// Whether some limits are guesses that will follow the provider.
     pub follows: bool,
     /// What is probably not meant; one sentence each.
@@ -125,6 +128,7 @@ impl Outlook {
         uncounted.sort_unstable();
         uncounted.dedup();
         warnings.extend(doubts(&config.endpoints, &work));
+        let in_batches = InBatches::of(&config, &work);
         let is_listed = config.is_listed();
         let guessed = |e: &EndpointSettings| e.guessed != Guessed::default();
         let follows = config.adapt && config.endpoints.iter().any(guessed);
@@ -154,6 +158,7 @@ impl Outlook {
                 .collect(),
             rows,
             budget,
+            in_batches,
             follows,
             warnings,
             notes: sample.notes,

@@ -3,6 +3,7 @@
 use super::{
     advice::{advice, budget},
     assumptions::assumptions,
+    batches::in_batches,
     layout::{
         Side::{Left, Right},
         money, names, paragraph, range, room_for_first, span, table,
@@ -42,6 +43,9 @@ pub(super) fn page(outlook: &Outlook) -> String {
     page += &format!("{}\n", paragraph(&advice(&outlook.endpoints), ""));
     if let Some(budget) = budget(outlook) {
         page += &format!("{}\n", paragraph(&budget, "budget: "));
+    }
+    if let Some(batches) = in_batches(outlook) {
+        page += &format!("{}\n", paragraph(&batches, "batches: "));
     }
     page += "Taken for granted:\n";
     page.extend(assumptions(outlook).iter().map(|text| paragraph(text, "- ")));
@@ -243,7 +247,12 @@ endpoints:
             ..large.work
         };
         let usd = |text: &str| text.parse().unwrap();
-        let price = Price { input: usd("2.5"), cached_input: usd("1.25"), output: usd("10") };
+        let price = Price {
+            input: usd("2.5"),
+            cached_input: usd("1.25"),
+            output: usd("10"),
+            ..Price::FREE
+        };
         let with = |limits| Terms {
             limits,
             latency: Duration::from_secs(100),

@@ -39,7 +39,7 @@ use piece::Order;
 use plan::{Next, SUMMARY};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 use tokio::task::AbortHandle;
 
@@ -187,6 +187,10 @@ impl Supervisor {
         let begun = goes_on && self.stop.is_none() && self.interviews_are_over();
         if self.analysis.is_over() || !begun {
             return;
+        }
+        if self.desk.is_on() && self.analysis.standing == Standing::Idle {
+            // Interviews in batches make no calls of their own; what follows them does.
+            self.interviewer.stopping.store(false, Ordering::Release);
         }
         match self.analysis.standing {
             Standing::Idle => self.plan(),

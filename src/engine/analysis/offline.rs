@@ -59,7 +59,7 @@ pub fn summarize_by_words(
         while to_commit > 0 {
             match notices.recv() {
                 Ok(Notice::Committed(pieces)) => to_commit -= pieces.len().min(to_commit),
-                Ok(Notice::Recovered) => {}
+                Ok(Notice::Recovered | Notice::Kept { .. }) => {}
                 // The close says what is wrong.
                 Ok(Notice::Stalled { .. }) | Err(_) => {
                     drop(reader);

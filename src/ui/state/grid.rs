@@ -279,7 +279,7 @@ impl GridView {
 }
 
 /// Which status a bucket shows: the first of these that somebody in it has.
-pub const WORST_FIRST: [InterviewStatus; 7] = [
+pub const WORST_FIRST: [InterviewStatus; 8] = [
     InterviewStatus::Failed,
     InterviewStatus::Refused,
     InterviewStatus::BackingOff,
@@ -287,6 +287,7 @@ pub const WORST_FIRST: [InterviewStatus; 7] = [
     InterviewStatus::WaitingForTokens,
     InterviewStatus::WaitingForRequests,
     InterviewStatus::WaitingForSlot,
+    InterviewStatus::InBatch,
 ];
 
 /// Failed before refused before backing off, and so on; a bucket where nothing happens shows how

@@ -92,6 +92,7 @@ impl UiState {
             Action::Slower => self.change_speed(false, effects),
             Action::Retry => self.retry(effects),
             Action::ToggleAdaptation => self.toggle_adaptation(effects),
+            Action::ToggleBatch => self.toggle_batch(effects),
             Action::History => self.overlay = Overlay::History { scroll: 0 },
             Action::Summary => self.overlay = Overlay::Summary { scroll: 0 },
             Action::Help => self.overlay = Overlay::Help { scroll: 0 },
@@ -106,6 +107,7 @@ impl UiState {
             Action::Erase
             | Action::EraseWord
             | Action::FinishAndStop
+            | Action::CancelBatches
             | Action::StopNow
             | Action::Detach
             | Action::Interrupt
@@ -172,6 +174,11 @@ impl UiState {
         match action {
             Action::FinishAndStop => self.stop(Stopping::Finishing, effects),
             Action::StopNow => self.stop(Stopping::Now, effects),
+            Action::CancelBatches => {
+                self.stop(Stopping::Finishing, effects);
+                effects.pop();
+                effects.push(Effect::Send(Order::CancelBatches));
+            }
             Action::Detach if self.attachment != Attachment::InProcess => {
                 effects.push(Effect::Leave(Exit::Detached));
             }

@@ -119,6 +119,11 @@ impl Mirror {
         fits
     }
 
+    /// Whether its calls go out in batches, or some of them still are in one.
+    pub fn in_batches(&self) -> bool {
+        !self.ended() && (self.meters.batches.on || self.meters.batches.open().next().is_some())
+    }
+
     /// How many personas there are.
     pub fn total(&self) -> u32 {
         u32::try_from(self.statuses.len()).unwrap_or(u32::MAX)

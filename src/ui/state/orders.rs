@@ -49,6 +49,8 @@ pub struct Orders {
     pause: Option<bool>,
     /// Adaptation on or off, likewise.
     adaptation: Option<bool>,
+    /// Batches or single calls, likewise.
+    batch: Option<bool>,
 }
 
 impl Orders {
@@ -126,6 +128,13 @@ impl Orders {
         Order::SetAdaptation { on }
     }
 
+    /// Batches or single calls, likewise.
+    pub fn toggle_batch(&mut self, in_batches: bool) -> Order {
+        let on = !self.batch.unwrap_or(in_batches);
+        self.batch = Some(on);
+        Order::SetBatch { on }
+    }
+
     /// The link took an order.
     pub fn sent(&mut self, id: CommandId, order: Order) {
         if let Order::SetLimit { endpoint: Some(endpoint), limit, .. } = order
@@ -160,6 +169,7 @@ impl Orders {
             Some(Order::SetAdaptation { .. }) if !self.waits_for(is_adapting) => {
                 self.adaptation = None;
             }
+            Some(Order::SetBatch { .. }) if !self.waits_for(is_moving) => self.batch = None,
             // What the screen asks for on its own account needs no word, unless it failed.
             Some(
                 Order::Inspect { .. }
@@ -203,6 +213,10 @@ const fn is_pausing(order: &Order) -> bool {
 
 const fn is_adapting(order: &Order) -> bool {
     matches!(order, Order::SetAdaptation { .. })
+}
+
+const fn is_moving(order: &Order) -> bool {
+    matches!(order, Order::SetBatch { .. })
 }
 
 /// One step from what was asked for, or else from what holds: down from the limit in force, so

@@ -65,6 +65,14 @@ impl UiState {
         effects.push(Effect::Send(self.orders.toggle_adaptation(adapting)));
     }
 
+    pub(super) fn toggle_batch(&mut self, effects: &mut Vec<Effect>) {
+        if !self.can_order() {
+            return;
+        }
+        let on = self.run.as_ref().is_some_and(|run| run.meters.batches.on);
+        effects.push(Effect::Send(self.orders.toggle_batch(on)));
+    }
+
     pub(super) fn retry(&mut self, effects: &mut Vec<Effect>) {
         let Some(run) = &self.run else { return };
         let failed = run.counts.get(InterviewStatus::Failed);

@@ -112,6 +112,10 @@ pub fn ends(run: &Mirror, state: &UiState, look: &Look, roomy: bool) -> Option<S
     if replay || run.ended() || !matches!(run.phase, RunPhase::Running) {
         return None;
     }
+    if run.in_batches() {
+        let long = "in batches: up to 24 h a stage";
+        return Some(if roomy { long } else { "in batches" }.to_owned());
+    }
     Some(match run.meters.remaining {
         None => "ends in --:--".to_owned(),
         Some(left) if !roomy => format!("ends in {}", format::short_clock(left)),

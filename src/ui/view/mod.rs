@@ -1,6 +1,7 @@
 //! One file a panel, each with `draw(frame, area, &state, &look)`. Nothing here changes anything:
 //! a view reads the state and writes cells.
 
+mod batches;
 mod counters;
 mod endpoints;
 mod errors;
@@ -72,7 +73,11 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
         Tier::Switched => {
             header::draw(frame, places.header, state, look);
             progress::draw(frame, places.progress, state, look);
-            rates::draw_strip(frame, places.rates, state, look);
+            if batches::instead_of_rates(state) {
+                batches::draw_strip(frame, places.rates, state, look);
+            } else {
+                rates::draw_strip(frame, places.rates, state, look);
+            }
             grid::draw(frame, places.grid, state, look);
             lower(frame, state, look);
         }
@@ -81,8 +86,12 @@ pub fn draw(frame: &mut Buffer, state: &UiState, look: &Look) {
             progress::draw(frame, places.progress, state, look);
             grid::draw(frame, places.grid, state, look);
             lower(frame, state, look);
-            requests::draw(frame, places.requests, state, look);
-            tokens::draw(frame, places.tokens, state, look);
+            if batches::instead_of_rates(state) {
+                batches::draw(frame, places.requests.union(places.tokens), state, look);
+            } else {
+                requests::draw(frame, places.requests, state, look);
+                tokens::draw(frame, places.tokens, state, look);
+            }
             slots::draw(frame, places.slots, state, look);
             latency::draw(frame, places.latency, state, look);
             errors::draw(frame, places.errors, state, look);
@@ -113,6 +122,9 @@ fn lower(frame: &mut Buffer, state: &UiState, look: &Look) {
     match state.lower() {
         Lower::Persona => persona::draw(frame, area, state, look),
         Lower::Panel(Panel::Grid) => grid::draw(frame, area, state, look),
+        Lower::Panel(Panel::Rates) if batches::instead_of_rates(state) => {
+            batches::draw(frame, area, state, look);
+        }
         Lower::Panel(Panel::Rates) => rates::draw(frame, area, state, look),
         Lower::Panel(Panel::Endpoints) => endpoints::draw(frame, area, state, look),
         Lower::Panel(Panel::Errors) => errors::draw(frame, area, state, look),
@@ -130,5 +142,7 @@ fn to_ascii(frame: &mut Buffer) {
     }
 }
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(test)]
 mod tests;

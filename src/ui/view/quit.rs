@@ -4,6 +4,7 @@ use super::Look;
 use crate::{
     model::InterviewStatus,
     ui::{
+        action::Action,
         format,
         keymap::Context,
         layout::centered,
@@ -18,7 +19,11 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// Draws the menu over what is there.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let mut lines: Vec<Vec<Piece>> = Vec::new();
+    let batches = state.run.as_ref().is_some_and(|run| run.meters.batches.open().next().is_some());
     for binding in look.keys.section(Context::Quit) {
+        if binding.run == Action::CancelBatches && !batches {
+            continue;
+        }
         let keys = text::pad(&binding.keys(), 6, look.glyphs.ellipsis);
         lines.push(vec![(Role::Key, format!(" {keys}")), (Role::Text, binding.desc.clone())]);
     }

@@ -25,13 +25,13 @@ use std::fmt::Write;
 
 const SIZES: [(u16, u16); 5] = [(200, 60), (120, 40), (80, 24), (60, 16), (40, 10)];
 
-fn drawn(state: &UiState, look: &Look) -> Buffer {
+pub(super) fn drawn(state: &UiState, look: &Look) -> Buffer {
     let mut frame = Buffer::empty(Rect::new(0, 0, state.size.width, state.size.height));
     draw(&mut frame, state, look);
     frame
 }
 
-fn text(frame: &Buffer) -> String {
+pub(super) fn text(frame: &Buffer) -> String {
     let mut text = String::new();
     for y in 0..frame.area.height {
         let mut line = String::new();
@@ -493,14 +493,14 @@ fn where_nothing_changes_no_byte_is_written() {
 fn no_state_is_told_by_colour_alone() {
     for glyphs in [Glyphs::UNICODE, Glyphs::ASCII] {
         let look = fixture::look(glyphs, theme::MONO);
-        let mut snapshot = fixture::snapshot(11);
+        let mut snapshot = fixture::snapshot(12);
         snapshot.statuses.0 = S::ALL.to_vec();
         let mut state = UiState::new(Size { width: 120, height: 40 }, NOW, true);
         state.apply(Input::Update(Update::Snapshot(Box::new(snapshot))));
         let frame = drawn(&state, &look);
-        let cells = crate::ui::legend::split(state.places.grid, 11).0;
+        let cells = crate::ui::legend::split(state.places.grid, 12).0;
         let faces: std::collections::BTreeSet<String> =
-            (0..11).map(|n| frame[(cells.x + n, cells.y)].symbol().to_owned()).collect();
+            (0..12).map(|n| frame[(cells.x + n, cells.y)].symbol().to_owned()).collect();
         assert_eq!(faces.len(), S::COUNT);
     }
 }

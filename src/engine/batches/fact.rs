@@ -1,0 +1,52 @@
+//! What the runner of batches and the supervisor say to each other.
+
+use crate::{
+    engine::fact::NewSteps,
+    model::{Attempt, Fate, PauseReason, PersonaIndex},
+    protocol::BatchMeter,
+    store::StoredBatch,
+};
+
+/// What the runner tells. Facts are past, but for [`Self::Keep`], which is waited for.
+pub(in crate::engine) enum BatchFact {
+    /// Batches as they are now, to be put on disk in one commit.
+    Keep { kept: Vec<StoredBatch>, ticket: u64 },
+    /// Something came of a line.
+    Line(Box<LineRead>),
+    /// These are in a batch now.
+    Joined(Vec<PersonaIndex>),
+    /// These are in none any more, and not over.
+    Left(Vec<PersonaIndex>),
+    /// A batch as it is to be shown.
+    Shown(BatchMeter),
+    /// The run cannot go on so.
+    Pause(PauseReason),
+    /// Nothing is under way here any more: it was stopped, or all is cancelled.
+    AtRest,
+}
+
+/// What came of a line.
+pub(in crate::engine) struct LineRead {
+    pub persona: PersonaIndex,
+    pub weight: Option<f64>,
+    /// `None` where the persona could not be asked.
+    pub attempt: Option<Box<Attempt>>,
+    pub steps: NewSteps,
+    /// How the interview ended, and after how many attempts.
+    pub end: Option<(Fate, u32)>,
+}
+
+/// What the supervisor orders.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ToRunner {
+    /// Put everybody who is not over into batches.
+    Begin,
+    /// Cancel all, and plan no more.
+    CancelAll,
+    /// Ask nothing more of anybody.
+    Stop,
+    /// Whether anything new may be sent.
+    Running(bool),
+    /// What has this ticket is on disk.
+    Kept(u64),
+}
