@@ -70,7 +70,9 @@ fn by_model(
     drop(reader);
     let (_log_guard, log) = start_log(runs)?;
     open.forget_analysis().map_err(store_problem)?;
-    let run = launch::PreparedRun { only_analysis: true, ..again(runs, &name, config, open, log) };
+    // Who wants a summary anew does not want the kept one.
+    let again = again(runs, &name, config, open, log);
+    let run = launch::PreparedRun { only_analysis: true, cache: None, ..again };
     launch::summarize(run).map(|_| ())
 }
 

@@ -2,7 +2,7 @@
 
 use super::endpoint::Endpoint;
 use crate::{
-    cache::{Cache, CacheKey, CachedReply},
+    cache::{Cache, CacheKey, CachedReply, Repeat},
     model::EndpointIndex,
     prompt::Form,
     provider::Question,
@@ -38,8 +38,11 @@ impl Caching {
         endpoints: &[Endpoint],
         form: Form,
         question: &Question<'_>,
+        repeat: Repeat,
     ) -> Vec<CacheKey> {
-        let key = |first: &EndpointIndex| endpoints[first.as_usize()].cache_key(form, question);
+        let key = |first: &EndpointIndex| {
+            endpoints[first.as_usize()].cache_key(form, question, repeat)
+        };
         self.sorts.iter().map(key).collect()
     }
 

@@ -215,7 +215,8 @@ impl<'a, T> Call<'a, T> {
     pub(super) async fn kept(&mut self) -> Option<(Box<Attempt>, T)> {
         let interviewer = self.interviewer;
         let caching = interviewer.caching.as_ref().filter(|_| self.keys.is_empty())?;
-        self.keys = caching.keys(&interviewer.endpoints, self.asked.form, &self.question());
+        let Asked { form, repeat, .. } = *self.asked;
+        self.keys = caching.keys(&interviewer.endpoints, form, &self.question(), repeat);
         let (endpoint, reply) = caching.look_up(&self.keys).await?;
         let parsing = Instant::now();
         // One that cannot be read any more is as good as none.

@@ -55,7 +55,7 @@ pub async fn critique(config: Config) -> Result<Critiqued, CritiqueError> {
     let interviewer =
         Interviewer::start("critique", config, Found::default(), facts_out, waits_out)?;
     let prompt = interviewer.stages.prompts.critiqued()?;
-    let asked = Asked { stage: Stage::Critique, form: Form::Critique, prompt };
+    let asked = Asked::new(Stage::Critique, Form::Critique, prompt);
     let (mut attempts, mut sent) = (0, false);
     let (read, persona) = (&prompt::read_critique, PersonaIndex(0));
     let call = Call::new(&interviewer, persona, &asked, read, &mut attempts, &mut sent);

@@ -113,7 +113,12 @@ impl Endpoint {
 
     /// What a request is known by. It is the same in every dialect: which fields a server knows
     /// is found out anew by each run, and bears on the form of a reply, which was found good.
-    pub(super) fn cache_key(&self, form: Form, question: &Question<'_>) -> CacheKey {
+    pub(super) fn cache_key(
+        &self,
+        form: Form,
+        question: &Question<'_>,
+        repeat: Repeat,
+    ) -> CacheKey {
         let (reply, problem) =
             question.repair.map_or(("", ""), |repair| (repair.reply, repair.problem));
         self.keys[form.ordinal()].key(
@@ -123,7 +128,7 @@ impl Endpoint {
                 reply.as_bytes(),
                 problem.as_bytes(),
             ],
-            Repeat(0),
+            repeat,
         )
     }
 

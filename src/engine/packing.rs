@@ -63,7 +63,7 @@ impl Interviewer {
         let (mut attempts, mut sent) = (0, false);
         let (last, result) = match self.stages.prompts.packed(&personas) {
             Ok(prompt) => {
-                let asked = Asked { stage: Stage::Packed, form: Form::Packed, prompt };
+                let asked = Asked::new(Stage::Packed, Form::Packed, prompt);
                 let read =
                     |reply: &str| prompt::read_packed(&self.stages.survey, personas.len(), reply);
                 let call = Call::new(self, first, &asked, &read, &mut attempts, &mut sent);

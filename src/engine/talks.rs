@@ -235,7 +235,7 @@ impl Interviewer {
     /// One call of a talk, and tells what came of it.
     async fn talk(&self, persona: PersonaIndex, prompt: String, attempts: u32) {
         let mut report = Report { interviewer: self, said: None, persona, attempts };
-        let asked = Asked { stage: Stage::Chat, form: Form::Chat, prompt };
+        let asked = Asked::new(Stage::Chat, Form::Chat, prompt);
         let (mut attempts, mut sent) = (attempts, false);
         let call = Call::new(self, persona, &asked, &prompt::read_said, &mut attempts, &mut sent);
         let (last, result) = call.ask().await;

@@ -166,6 +166,7 @@ impl Waiting {
             return Some(Taken::Delta(delta));
         }
         (self.detail.take().map(Update::Detail))
+            .or_else(|| self.talk.take().map(Update::Talk))
             .or_else(|| std::mem::take(&mut self.reconnecting).then_some(Update::Reconnecting))
             .map(Taken::Update)
     }

@@ -191,16 +191,22 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// The text of a survey; `more` is further lines of it.
-/// Answers are not reviewed unless it says so: most tests count calls.
+/// Answers are neither reviewed nor summed up by the model unless it says so: most tests count
+/// calls.
 pub fn survey(base_url: &str, more: &str) -> String {
-    let review = if more.contains("review:") { "" } else { "review: off\n" };
+    let usual = match (more.contains("review:"), more.contains("summary:")) {
+        (false, _) => "review: off\n",
+        // With reviews, the model is asked for a summary as well.
+        (true, false) => "summary: off\n",
+        (true, true) => "",
+    };
     format!(
         "name: parking\n\
          question: Should the council stop requiring car spaces?\n\
          domain: civic-policy\n\
          grid: {{ support: Support for the proposal, impacts: [Housing, Public transport] }}\n\
          base_url: {base_url}\n\
-         {review}{more}\n"
+         {usual}{more}\n"
     )
 }
 

@@ -106,7 +106,7 @@ fn numbers(list: &Value) -> Vec<u64> {
 fn a_run_over_the_simulator_ends_in_a_summary_that_cites_its_groups() {
     let latency = Duration::from_millis(1);
     let simulator = Simulator::start(Options { latency, ..Options::default() }).unwrap();
-    let place = place(&simulator.base_url(), 60, 8, "review: fused");
+    let place = place(&simulator.base_url(), 60, 8, "review: fused\nsummary: model");
     let outcome = place.ask(&["--json"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let said = analysis(&outcome.out);

@@ -97,7 +97,7 @@ impl Interviewer {
                 return (None, Err(Ending::Settled(Fate::Failed(failure))));
             }
         };
-        let asked = Asked { stage, form, prompt };
+        let asked = Asked::new(stage, form, prompt);
         let subject = PersonaIndex::of_piece(piece.number);
         let cap = self.stages.survey.max_output_tokens.max(FOR_FINDINGS + room);
         let mut sent = false;

@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub(super) fn ask(prompts: &Prompts, persona: &Persona) -> Result<Asked, PromptError> {
-    Ok(Asked { stage: Stage::Answer, form: Form::Answer, prompt: prompts.user(persona)? })
+    Ok(Asked::new(Stage::Answer, Form::Answer, prompts.user(persona)?))
 }
 
 pub(super) fn read(survey: &Survey, reply: &str) -> Result<Vec<StepEvent>, AnswerError> {

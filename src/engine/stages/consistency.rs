@@ -24,7 +24,7 @@ pub(super) fn ask(
     persona: &Persona,
     answer: &Answer,
 ) -> Result<Asked, PromptError> {
-    Ok(Asked { stage, form: Form::Consistency, prompt: prompts.judged(persona, answer)? })
+    Ok(Asked::new(stage, Form::Consistency, prompts.judged(persona, answer)?))
 }
 
 pub(super) fn read(

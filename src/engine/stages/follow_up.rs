@@ -13,7 +13,7 @@ pub(super) fn ask(
     missing: &[String],
 ) -> Result<Asked, PromptError> {
     let prompt = prompts.follow_up(persona, answer, missing)?;
-    Ok(Asked { stage: Stage::FollowUp, form: Form::Answer, prompt })
+    Ok(Asked::new(Stage::FollowUp, Form::Answer, prompt))
 }
 
 pub(super) fn read(

@@ -32,6 +32,7 @@ pub(super) use coverage::Coverage;
 pub(super) use standing::Standing;
 
 use crate::{
+    cache::Repeat,
     model::{Answer, Fate, Persona, Review, ReviewMode, Stage, StepEvent, Survey},
     prompt::{AnswerError, Form, PromptError, Prompts},
 };
@@ -64,6 +65,21 @@ pub(super) struct Asked {
     pub stage: Stage,
     pub form: Form,
     pub prompt: String,
+    /// Which of several answers to the same request it is: who is asked again is not to be
+    /// answered with what was of no use before.
+    pub repeat: Repeat,
+}
+
+impl Asked {
+    /// One that asks for the first time.
+    pub(super) fn new(stage: Stage, form: Form, prompt: String) -> Self {
+        Self { stage, form, prompt, repeat: Repeat::default() }
+    }
+
+    /// The same after so many of its kind.
+    fn after(self, times: u8) -> Self {
+        Self { repeat: Repeat(times.into()), ..self }
+    }
 }
 
 impl Stages {
@@ -102,9 +118,11 @@ impl Stages {
             }
             Stage::FollowUp => {
                 follow_up::ask(&self.prompts, persona, answer, &self.coverage.missing(answer))
+                    .map(|asked| asked.after(standing.follow_ups()))
             }
             Stage::Relevance => relevance::ask(&self.prompts, persona, answer),
-            Stage::Mend => relevance::mend(&self.prompts, persona, answer, standing.open_issues()),
+            Stage::Mend => relevance::mend(&self.prompts, persona, answer, standing.open_issues())
+                .map(|asked| asked.after(standing.mends())),
             Stage::Review => review::ask(&self.prompts, persona, answer),
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn ask(
     answer: &Answer,
 ) -> Result<Asked, PromptError> {
     let prompt = prompts.judged(persona, answer)?;
-    Ok(Asked { stage: Stage::Relevance, form: Form::Relevance, prompt })
+    Ok(Asked::new(Stage::Relevance, Form::Relevance, prompt))
 }
 
 pub(super) fn read(
@@ -45,5 +45,5 @@ pub(super) fn mend(
     issues: &[String],
 ) -> Result<Asked, PromptError> {
     let prompt = prompts.mend(persona, answer, issues)?;
-    Ok(Asked { stage: Stage::Mend, form: Form::Answer, prompt })
+    Ok(Asked::new(Stage::Mend, Form::Answer, prompt))
 }

@@ -24,7 +24,7 @@ pub(super) fn ask(
     answer: &Answer,
 ) -> Result<Asked, PromptError> {
     let prompt = prompts.judged(persona, answer)?;
-    Ok(Asked { stage: Stage::Review, form: Form::Review, prompt })
+    Ok(Asked::new(Stage::Review, Form::Review, prompt))
 }
 
 /// `asked` says how often the critic has spoken before: what it corrects in its last word is kept
