@@ -97,6 +97,7 @@ fn over_ssh_what_the_other_end_has_not_acknowledged_is_waited_for() {
 }
 
 #[test]
+#[ignore = "takes two to four minutes: every buffer on the way has to be full twice"]
 fn a_line_is_found_to_be_thin_when_writes_have_to_wait() {
     let (_provider, place) = busy();
     let mut terminal = dashboard(&place, Line::Thin(THIN), &[]);
