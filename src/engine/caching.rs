@@ -40,9 +40,8 @@ impl Caching {
         question: &Question<'_>,
         repeat: Repeat,
     ) -> Vec<CacheKey> {
-        let key = |first: &EndpointIndex| {
-            endpoints[first.as_usize()].cache_key(form, question, repeat)
-        };
+        let key =
+            |first: &EndpointIndex| endpoints[first.as_usize()].cache_key(form, question, repeat);
         self.sorts.iter().map(key).collect()
     }
 

@@ -44,7 +44,7 @@ pub fn answer(
     }
     let again;
     let messages = match task {
-        Task::Answer => &request.messages,
+        Task::Answer | Task::Digest => &request.messages,
         Task::Judge { .. } | Task::FollowUp { .. } | Task::Mend => {
             again = without_answers(&request.messages);
             &again

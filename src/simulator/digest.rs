@@ -3,13 +3,23 @@
 
 use super::{
     form::Form,
-    request::{ChatRequest, Role, Wanted},
+    request::{ChatRequest, Message, Role, Wanted},
 };
 use serde_json::{Map, Value, json};
 
 /// Findings of a sort, and personas that one cites.
 const MOST_FINDINGS: usize = 5;
 const MOST_CITED: usize = 5;
+
+/// Whether a request is one for a digest or a summary.
+pub fn is_wanted(request: &ChatRequest) -> bool {
+    let has = |role, words: &[&str]| {
+        let of_role = |message: &&Message| message.role == role;
+        let has_any = |message: &Message| words.iter().any(|word| message.text.contains(word));
+        request.messages.iter().filter(of_role).any(has_any)
+    };
+    has(Role::Instructions, &["\"conflicts\""]) && has(Role::User, &["<answers>", "<digests>"])
+}
 
 /// The content of the reply to a request that holds many answers, or their digests; `None` for any
 /// other.

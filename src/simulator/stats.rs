@@ -54,6 +54,8 @@ pub struct AskedFor {
     pub verdicts: u64,
     pub follow_ups: u64,
     pub mends: u64,
+    /// Summaries of digests as well.
+    pub digests: u64,
 }
 
 impl Stats {
@@ -146,6 +148,7 @@ impl Counts {
             Task::Judge { .. } => &mut asked_for.verdicts,
             Task::FollowUp { .. } => &mut asked_for.follow_ups,
             Task::Mend => &mut asked_for.mends,
+            Task::Digest => &mut asked_for.digests,
         } += 1;
     }
 

@@ -5,6 +5,7 @@
 //! answer.
 
 use super::{
+    digest,
     form::Form,
     request::{ChatRequest, Message, Role, Wanted},
 };
@@ -21,6 +22,8 @@ pub enum Task {
     FollowUp { given: Given, topics: Vec<String> },
     /// An answer in the place of one that missed the question.
     Mend,
+    /// What many answers come to, or digests of them.
+    Digest,
 }
 
 /// What a critic is to judge.
@@ -49,6 +52,10 @@ impl Given {
 
 impl Task {
     pub fn of(request: &ChatRequest) -> Self {
+        // It holds answers too.
+        if digest::is_wanted(request) {
+            return Self::Digest;
+        }
         let user = request.messages.iter().filter(|message| message.role == Role::User);
         let found = user.clone().find_map(|message| Some((message, answer_in(&message.text)?)));
         if let Some(scope) = scope(request) {

@@ -39,7 +39,7 @@ fn asking(simulator: &Simulator, personas: usize, about: &str) -> Place {
     let (base_url, limits) = (simulator.base_url(), limits(12));
     place.write(
         "survey.yaml",
-        format!("name: a-survey\n{about}\nbase_url: {base_url}\nlimits: {limits}\n"),
+        format!("name: a-survey\n{about}\nsummary: off\nbase_url: {base_url}\nlimits: {limits}\n"),
     );
     let lines = EXAMPLE_PERSONAS.lines().take(1 + personas);
     place.write("people.csv", lines.collect::<Vec<_>>().join("\n"));
