@@ -110,10 +110,14 @@ fn phrases(question: &str) -> Vec<String> {
     let mut runs = runs(question);
     let first_word = question.split(' ').next().unwrap_or_default().to_lowercase();
     let is_passive = runs.get(1).is_some_and(|second| second.is_statement);
-    if ASKING_WORDS.contains(&first_word.as_str()) && !is_passive && runs.len() > 1 {
-        let words = &mut runs[0].words;
-        let verb = words.iter().position(|word| word.ends_with("ing"));
-        words.drain(..verb.map_or(words.len(), |at| at + 1));
+    if ASKING_WORDS.contains(&first_word.as_str()) && !is_passive {
+        let is_all = runs.len() == 1;
+        if let Some(Run { words, .. }) = runs.first_mut() {
+            let verb = words.iter().position(|word| word.ends_with("ing"));
+            // Where nothing else follows, a run without such a word is all there is to speak of.
+            let nothing = if is_all { 0 } else { words.len() };
+            words.drain(..verb.map_or(nothing, |at| at + 1));
+        }
     }
     let says_something = |run: &Run<'_>| {
         let last = run.words.last().map(|word| word.to_lowercase()).unwrap_or_default();
@@ -166,6 +170,7 @@ mod tests {
                  of car spaces in new apartment buildings? Answer in JSON.",
                 vec!["car spaces", "new apartment buildings"],
             ),
+            ("Should the council stop requiring car spaces?", vec!["car spaces"]),
             (
                 "Should we build a new tram line to the airport?",
                 vec!["a new tram line", "the airport"],

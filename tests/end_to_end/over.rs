@@ -2,6 +2,7 @@
 
 use crate::{
     asking::{Asked, Provider, answer_of, assert_own_answer},
+    attach::wait_until,
     common::provider::{Gate, Reply},
     place::{Place, RUN, name},
 };
@@ -74,8 +75,10 @@ fn a_finished_run_stays_finished_when_the_terminal_goes() {
     let pid = Pid::from_raw(terminal.pid().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::HUP).unwrap();
     terminal.exit_code();
-    let info = place.reader().run().unwrap();
-    assert_eq!(info.phase, Some(RunPhase::Finished));
+    // The screen says so a moment before the disk does.
+    let phase = || place.reader().run().unwrap().phase;
+    wait_until("the run is not running any more", || phase() != Some(RunPhase::Running));
+    assert_eq!(phase(), Some(RunPhase::Finished));
 }
 
 /// What was tuned holds for the rest of the run, also in another process.

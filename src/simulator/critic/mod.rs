@@ -183,7 +183,9 @@ fn misses(narrative: &str, facts: &Facts) -> Option<String> {
             && (said.0.iter().any(|other| same_stem(word, other))
                 || SYNONYMS.iter().any(|s| meant(&s)))
     });
-    (some && !spoken_of)
+    // Of a question that gives nothing to name, an answer can only say "this proposal".
+    let can_be_named = !facts.topic.phrases.is_empty();
+    (some && can_be_named && !spoken_of)
         .then(|| format!("The narrative says nothing of what was asked: {}?", facts.topic.question))
 }
 
