@@ -517,7 +517,7 @@ const fn to_be_mended(phase: &RunPhase) -> Option<&PauseReason> {
 pub fn ending(run: &Mirror) -> String {
     use crate::model::{InterviewStatus as S, RunPhase, StopReason};
     let (done, failed, refused) =
-        (run.counts.get(S::Done), run.counts.get(S::Failed), run.counts.get(S::Refused));
+        (run.counts.answered(), run.counts.get(S::Failed), run.counts.get(S::Refused));
     let how = match &run.phase {
         RunPhase::Stopped { reason: StopReason::Asked } => "stopped",
         RunPhase::Stopped { reason: StopReason::Crashed } => "cut short by a crash",
