@@ -22,6 +22,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+/// One question and its answer, as the other runners ask it: no critic, no summary.
 const SURVEY: &str = "\
 name: bench
 question: Should the council stop requiring a minimum number of car spaces in new buildings?
@@ -29,6 +30,7 @@ domain: civic-policy
 grid: { support: Support for the proposal, impacts: [Housing, Transport, Community] }
 model: gpt-4o-mini
 review: off
+summary: off
 max_output_tokens: 600
 ";
 

@@ -6,33 +6,30 @@
 //! found where it stands as it was listed, or nearly so. Whether something is said or denied makes
 //! no difference: who says "I have no car" has spoken of transport.
 
-use crate::model::Topic;
-use rust_stemmers::{Algorithm, Stemmer};
-use std::collections::HashMap;
-use unicode_segmentation::UnicodeSegmentation;
+mod stems;
 
-/// Words whose stem is that of another word, which means something else: "business" is not "busy".
-const ONLY_THEMSELVES: [&str; 6] =
-    ["business", "businesses", "university", "universities", "organ", "organs"];
+use crate::model::Topic;
+use std::collections::HashMap;
+use stems::{Stem, Stems};
 
 /// Categories, ready to be looked for.
 pub struct Lexicon {
-    stemmer: Stemmer,
+    stems: Stems,
     names: Vec<String>,
     /// By the stem of its first word: the stems that must follow it, and whose phrase it is.
-    phrases: HashMap<String, Vec<(Vec<String>, usize)>>,
+    phrases: HashMap<Stem, Vec<(Vec<Option<Stem>>, usize)>>,
 }
 
 impl Lexicon {
     /// Each category is found by its name and by its words.
     pub fn new(categories: &[Topic]) -> Self {
-        let stemmer = Stemmer::create(Algorithm::English);
-        let mut phrases: HashMap<String, Vec<(Vec<String>, usize)>> = HashMap::new();
+        let mut stems = Stems::default();
+        let mut phrases: HashMap<Stem, Vec<(Vec<Option<Stem>>, usize)>> = HashMap::new();
         for (category, topic) in categories.iter().enumerate() {
             for phrase in std::iter::once(&topic.name).chain(&topic.words) {
-                let mut stems = stems(&stemmer, phrase).into_iter();
-                let Some(first) = stems.next() else { continue };
-                let phrase = (stems.collect(), category);
+                let mut phrase = stems.learn(phrase).into_iter();
+                let Some(first) = phrase.next() else { continue };
+                let phrase = (phrase.map(Some).collect(), category);
                 let of_first = phrases.entry(first).or_default();
                 if !of_first.contains(&phrase) {
                     of_first.push(phrase);
@@ -40,7 +37,7 @@ impl Lexicon {
             }
         }
         let names = categories.iter().map(|topic| topic.name.clone()).collect();
-        Self { stemmer, names, phrases }
+        Self { stems, names, phrases }
     }
 
     /// How often each category is spoken of, in the order in which they were given. No phrase
@@ -51,11 +48,13 @@ impl Lexicon {
             return counts;
         }
         for text in texts {
-            let said = stems(&self.stemmer, text);
+            let said = self.stems.of(text);
             for (at, first) in said.iter().enumerate() {
-                let rest = &said[at + 1..];
-                for (phrase, category) in self.phrases.get(first).into_iter().flatten() {
-                    counts[*category] += u32::from(rest.starts_with(phrase));
+                let Some(phrases) = first.as_ref().and_then(|first| self.phrases.get(first)) else {
+                    continue;
+                };
+                for (phrase, category) in phrases {
+                    counts[*category] += u32::from(said[at + 1..].starts_with(phrase));
                 }
             }
         }
@@ -78,19 +77,6 @@ impl Lexicon {
         let missing = self.names.iter().zip(counts).filter(|(_, count)| *count == 0);
         missing.map(|(name, _)| name.as_str()).collect()
     }
-}
-
-/// The words of a text, as what all their forms have in common.
-fn stems(stemmer: &Stemmer, text: &str) -> Vec<String> {
-    let stem = |word: &str| {
-        let word = word.to_lowercase().replace('\u{2019}', "'");
-        if ONLY_THEMSELVES.contains(&word.as_str()) {
-            return word;
-        }
-        stemmer.stem(&word).into_owned()
-    };
-    // An underscore is a part of a word for Unicode, and none of ours.
-    text.split('_').flat_map(UnicodeSegmentation::unicode_words).map(stem).collect()
 }
 
 #[cfg(test)]
