@@ -37,8 +37,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error.rs", &["model"]),
     ("logging.rs", &["model"]),
     ("signals.rs", &["model"]),
-    ("cli.rs", &["config", "model", "simulator"]),
-    ("cli", &["config", "simulator"]),
+    ("cli.rs", &[]),
+    ("cli", &["config", "model", "simulator"]),
 ];
 
 /// These put everything together and see every layer.

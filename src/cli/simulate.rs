@@ -1,6 +1,6 @@
 //! The flags of `voxpop simulate`, and its long help.
 
-use super::parse_time;
+use super::units::parse_time;
 use crate::simulator::{self, Change, FaultKind};
 use clap::Args;
 use std::time::Duration;
