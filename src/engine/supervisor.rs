@@ -1,26 +1,34 @@
 //! The one task that owns a run: it starts interviews, takes in facts, commands and the store's
 //! notices, and has the result published. It never waits for a front end, a disk or a provider.
+//!
+//! Here is what it has and its loop. `queue` brings personas to their interviews, `facts` is what
+//! it hears of them, and `run_end` when and how it is over. The rest of what it does has a file
+//! beside this one: `setup` starts it, `orders` and `talk_orders` are what front ends ask for,
+//! `news` what it hears of the run file, and `packs`, `silence`, `analysis` and `batches` do what
+//! their names say.
+
+mod facts;
+mod queue;
+mod run_end;
+
+pub use run_end::RunEnd;
 
 use super::{
-    admission::{self, Occupancy},
     analysis::Progress,
     batches::Desk,
-    fact::{Ending, Fact, NewSteps},
+    fact::Fact,
     interview::{Interviewer, LeftOff, Queued},
     meters::RunMeters,
     publisher::{Publisher, Sources},
-    reading::{Found, Reading, Request},
+    reading::{Found, Reading},
     run_state::RunState,
     setup::{EngineError, EngineParts},
     talks::Talks,
 };
 use crate::{
     cache::CacheThreads,
-    limiter::{Constraint, HeadWaited, Limiter},
-    model::{
-        Attempt, FailureKind, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase,
-        RunSummary, StopReason, UnixMillis,
-    },
+    limiter::{HeadWaited, Limiter},
+    model::{PersonaIndex, RunPhase, RunSummary, StopReason, UnixMillis},
     protocol::{FrontEndId, Incoming, RateSample, RunHeader},
     store::{Notice, Record, Writer},
 };
@@ -36,25 +44,6 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Publishing ticks in a second.
 const TICKS_PER_SECOND: u32 = 10;
-
-/// Personas loaded ahead of their interviews.
-const FETCHED_AHEAD: usize = 1024;
-
-/// Answers that may wait for the disk before no new interview starts. At 2 KB each they are 40 MB.
-const UNSAVED_MOST: usize = 20_000;
-
-/// How long closing the run file may take where the disk is full.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
-
-/// Without an answer for this long, a call that cannot connect means that nobody can.
-const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
-
-/// How a run ended.
-#[derive(Clone, Debug)]
-pub struct RunEnd {
-    pub summary: RunSummary,
-    pub phase: RunPhase,
-}
 
 /// Runs until every interview is over or a stop was asked for.
 ///
@@ -205,266 +194,6 @@ impl Supervisor {
         }
     }
 
-    /// Nothing more will happen: everyone is through and what the answers come to is known, or the
-    /// run was stopped and nothing is in flight; and all that was answered is on disk, or cannot get there.
-    fn is_over(&self) -> bool {
-        self.all_is_done() && self.desk.open() == 0
-            || self.stop.is_some()
-                && self.state.in_progress() == 0
-                && self.analysis.at_work() == 0
-                && self.desk.is_at_rest()
-                && (self.unsaved == 0 || self.stalled)
-    }
-
-    fn all_is_done(&self) -> bool {
-        self.interviews_are_over() && self.analysis.is_over()
-    }
-
-    /// Nobody is left to ask, or nobody is to be asked.
-    pub(super) fn interviews_are_over(&self) -> bool {
-        self.only_analysis || self.everyone_is_through()
-    }
-
-    fn everyone_is_through(&self) -> bool {
-        self.state.counts().over() == self.state.total()
-    }
-
-    /// Writes the end down, once.
-    fn end_run(&mut self) {
-        if self.ended.is_some() {
-            return;
-        }
-        let phase = match &self.stop {
-            Some(reason) if !(self.everyone_is_through() && self.analysis.is_over()) => {
-                RunPhase::Stopped { reason: reason.clone() }
-            }
-            None if !self.everyone_is_through() => RunPhase::Stopped { reason: StopReason::Asked },
-            _ => RunPhase::Finished,
-        };
-        self.enter(phase);
-        let counts = self.state.counts();
-        let summary = RunSummary {
-            run: self.header.run.clone(),
-            run_file: self.header.run_file.clone(),
-            total: counts.total(),
-            done: counts.answered(),
-            failed: counts.get(InterviewStatus::Failed),
-            refused: counts.get(InterviewStatus::Refused),
-            in_batches: counts.get(InterviewStatus::InBatch),
-            seconds: self.meters.elapsed().as_secs_f64(),
-        };
-        tracing::info!(
-            run = summary.run,
-            done = summary.done,
-            failed = summary.failed,
-            refused = summary.refused,
-            left = summary.left(),
-            "run ended"
-        );
-        self.writer.write(Record::Ended(summary.clone()));
-        self.meters.stop_clock();
-        self.ended = Some(summary);
-        self.publish_delta();
-    }
-
-    /// Asks for the next personas where few are left.
-    fn fetch_ahead(&mut self) {
-        let closed = self.only_analysis || self.stop.is_some() || self.desk.is_on();
-        if self.on_the_way.len() > FETCHED_AHEAD / 2 || closed {
-            return;
-        }
-        let mut wanted = Vec::new();
-        while wanted.len() + self.on_the_way.len() < FETCHED_AHEAD {
-            let Some(next) = self.state.next_queued(self.cursor) else {
-                self.cursor = PersonaIndex(u32::MAX);
-                break;
-            };
-            self.cursor = PersonaIndex(next.0 + 1);
-            if !self.state.has_task(next) && !self.on_the_way.contains(&next) {
-                wanted.push(next);
-            }
-        }
-        if wanted.is_empty() {
-            return;
-        }
-        self.on_the_way.extend(&wanted);
-        self.reading.ask(Request::Fetch { wanted, fresh: self.fresh });
-    }
-
-    /// Starts as many interviews as there is room for.
-    fn admit(&mut self) {
-        if self.state.phase != RunPhase::Running
-            || self.unsaved >= UNSAVED_MOST
-            || self.desk.is_on()
-        {
-            return;
-        }
-        let (by_others, off_by_others) = self.asked_by_others();
-        let mut room = admission::room(Occupancy {
-            slots: self.limiter.slots_total() as usize,
-            in_progress: self.state.in_progress().saturating_sub(by_others),
-            backing_off: self.state.backing_off().saturating_sub(off_by_others),
-        });
-        while room > 0 {
-            let Some(queued) = self.next_ready() else { return };
-            self.begin(queued);
-            room -= 1;
-        }
-    }
-
-    /// The next persona that is loaded and still in the queue.
-    pub(super) fn next_ready(&mut self) -> Option<Queued> {
-        loop {
-            let mut queued = self.fetched.pop_front()?;
-            let persona = queued.persona.index;
-            self.on_the_way.remove(&persona);
-            if self.state.status(persona) != Some(InterviewStatus::Queued) {
-                continue;
-            }
-            if let Some(left_off) = self.left_off.remove(&persona) {
-                queued.left_off = left_off;
-            }
-            return Some(queued);
-        }
-    }
-
-    fn take_in(&mut self, fact: Fact) {
-        if !self.packs.is_empty() {
-            self.follow_the_first(&fact);
-        }
-        self.analysis.follow(&fact);
-        match fact {
-            Fact::Sent { persona } => {
-                self.state.progress(persona, InterviewStatus::InFlight, None);
-            }
-            Fact::BackedOff { attempt, until } => {
-                self.meters.attempted(&attempt);
-                self.state.progress(attempt.persona, InterviewStatus::BackingOff, Some(until));
-                self.writer.write(Record::Attempted(attempt));
-                self.put_back_what_waits();
-            }
-            Fact::RejoinedLine { persona } => {
-                self.state.rejoin_line(persona);
-                self.put_back_what_waits();
-            }
-            Fact::Stepped { persona, attempt, steps } => {
-                self.keep(persona, attempt, steps);
-                self.state.rejoin_line(persona);
-                self.put_back_what_waits();
-            }
-            Fact::OfBatches(fact) => self.take_from_batches(fact),
-            Fact::Said(said) => self.said(*said),
-            Fact::Packed(packed) => self.unpack(*packed),
-            Fact::PieceEnded { piece, last, given } => self.piece_ended(piece, last, given),
-            Fact::Ended { persona, weight, last, steps, left_off, ending } => {
-                self.keep(persona, last, steps);
-                // Where a stop has put the persona back already, its late answer still counts.
-                self.state.end_task(persona);
-                let ending = self.judge(persona, ending);
-                if let Ending::Settled(fate) = &ending
-                    && let Some(answer) = fate.answer()
-                {
-                    self.meters.answered(persona, weight, answer);
-                }
-                self.end(persona, left_off, ending);
-            }
-        }
-    }
-
-    /// Has an attempt and the steps that came of it written down.
-    pub(super) fn keep(
-        &mut self,
-        persona: PersonaIndex,
-        attempt: Option<Box<Attempt>>,
-        new: NewSteps,
-    ) {
-        if let Some(attempt) = attempt {
-            self.meters.attempted(&attempt);
-            self.writer.write(Record::Attempted(attempt));
-        }
-        self.meters.stepped(&new.steps);
-        for (number, step) in (new.first..).zip(new.steps) {
-            self.writer.write(Record::Stepped { persona, number, step: Box::new(step) });
-        }
-    }
-
-    /// While the run stops or moves to batches, nobody waits for another attempt.
-    pub(super) fn put_back_what_waits(&mut self) {
-        if self.stop.is_some() || self.desk.is_on() {
-            self.state.abort(|status| status != InterviewStatus::InFlight);
-        }
-    }
-
-    /// Whether a failure means that nobody would be answered. A persona that found nobody there
-    /// twice in a row must not keep the others from trying.
-    pub(super) fn judge(&mut self, persona: PersonaIndex, ending: Ending) -> Ending {
-        match ending {
-            Ending::Settled(Fate::Failed(failure))
-                if failure.kind == FailureKind::Connection
-                    && !self.answered_lately()
-                    && self.found_nobody != Some(persona) =>
-            {
-                self.found_nobody = Some(persona);
-                Ending::FoundNobody(failure)
-            }
-            other => other,
-        }
-    }
-
-    pub(super) fn end(&mut self, persona: PersonaIndex, left_off: LeftOff, ending: Ending) {
-        let attempts = left_off.attempts;
-        if !matches!(&ending, Ending::Settled(fate) if fate.status() != InterviewStatus::Failed) {
-            self.left_off.insert(persona, left_off);
-        }
-        match ending {
-            Ending::FoundNobody(failure) => {
-                self.give_back(persona);
-                self.pause(PauseReason::Unreachable { failure });
-            }
-            Ending::Settled(fate) => {
-                if let Fate::Failed(failure) = &fate {
-                    tracing::error!(attempts, "persona {persona} failed: {failure}");
-                    self.meters.failed(failure, persona);
-                }
-                // The status follows when the answer is on disk.
-                self.unsaved += 1;
-                self.writer.write(Record::Finished { persona, fate, attempts });
-            }
-            Ending::GaveBack => self.give_back(persona),
-            Ending::OverBudget { spent, budget } => {
-                self.give_back(persona);
-                self.pause(PauseReason::BudgetSpent { spent, budget });
-            }
-            Ending::ProviderRefused(failure) => {
-                self.give_back(persona);
-                self.pause(PauseReason::ProviderRefuses { failure });
-            }
-        }
-    }
-
-    fn answered_lately(&self) -> bool {
-        let ago = |at| UnixMillis::now().since(at);
-        self.meters.last_success().is_some_and(|at| ago(at) <= UNREACHABLE_AFTER)
-    }
-
-    pub(super) fn give_back(&mut self, persona: PersonaIndex) {
-        self.state.set_status(persona, InterviewStatus::Queued);
-        self.cursor = self.cursor.min(persona);
-    }
-
-    fn head_waited(&mut self, wait: &HeadWaited) {
-        let status = match wait.on {
-            Constraint::Requests => InterviewStatus::WaitingForRequests,
-            Constraint::Tokens => InterviewStatus::WaitingForTokens,
-            // A provider that asked to wait; where the whole run is paused, nobody is to blame.
-            Constraint::Pause if self.state.phase == RunPhase::Running => {
-                InterviewStatus::WaitingForRequests
-            }
-            Constraint::Slot | Constraint::Pause => InterviewStatus::WaitingForSlot,
-        };
-        self.state.line_waits_for(status);
-    }
-
     pub(super) fn enter(&mut self, phase: RunPhase) {
         if phase == RunPhase::Running {
             self.running_since = UnixMillis::now();
@@ -499,27 +228,5 @@ impl Supervisor {
             analysing: self.analysis.meter(),
         };
         (&mut self.publisher, sources)
-    }
-
-    /// Closes the run file, and gives back how the run ended.
-    async fn finish(mut self) -> Result<RunEnd, EngineError> {
-        self.break_talks_off();
-        self.end_run();
-        let Self { ended: Some(summary), state, writer, reading, cache_threads, desk, .. } = self
-        else {
-            unreachable!("end_run has just set it")
-        };
-        let close = move || {
-            reading.end();
-            if let Some(threads) = cache_threads {
-                threads.end();
-            }
-            desk.end();
-            writer.close(CLOSE_WITHIN)
-        };
-        tokio::task::spawn_blocking(close)
-            .await
-            .unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))?;
-        Ok(RunEnd { summary, phase: state.phase })
     }
 }
