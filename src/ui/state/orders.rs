@@ -1,6 +1,7 @@
 //! Orders on their way: what was asked for and not yet answered, so that key presses add up and
 //! every command's outcome is shown.
 
+use super::notice::{Notice, Tone};
 use crate::{
     advice,
     model::{EndpointIndex, LimitName, PerMinute, Slots, UnixMillis},
@@ -8,23 +9,6 @@ use crate::{
     ui::steps,
 };
 use std::collections::{BTreeMap, HashMap};
-
-/// What became of the last command, for the footer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    pub at: UnixMillis,
-    pub tone: Tone,
-    pub text: String,
-}
-
-/// How a notice is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    Applied,
-    /// Nothing changed, and nothing is wrong.
-    Info,
-    Refused,
-}
 
 /// A limit that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
-    model::{InterviewStatus as S, LimitName, PauseReason, RunPhase, StopReason, Usd},
-    protocol::{CommandOutcome, LimitValue},
+    model::{
+        InterviewStatus as S, LimitName, PauseReason, PersonaIndex, RunPhase, StopReason, Usd,
+    },
+    protocol::{CommandOutcome, LimitValue, Snapshot},
     ui::{
         fixture::{self, NOW, delta, last_delta, snapshot},
         keymap::Context,
