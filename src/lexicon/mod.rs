@@ -17,14 +17,17 @@ pub struct Lexicon {
     stems: Stems,
     names: Vec<String>,
     /// By the stem of its first word: the stems that must follow it, and whose phrase it is.
-    phrases: HashMap<Stem, Vec<(Vec<Option<Stem>>, usize)>>,
+    phrases: HashMap<Stem, Vec<Phrase>>,
 }
+
+/// What follows its first word, and the category that it stands for.
+type Phrase = (Vec<Option<Stem>>, usize);
 
 impl Lexicon {
     /// Each category is found by its name and by its words.
     pub fn new(categories: &[Topic]) -> Self {
         let mut stems = Stems::default();
-        let mut phrases: HashMap<Stem, Vec<(Vec<Option<Stem>>, usize)>> = HashMap::new();
+        let mut phrases: HashMap<Stem, Vec<Phrase>> = HashMap::new();
         for (category, topic) in categories.iter().enumerate() {
             for phrase in std::iter::once(&topic.name).chain(&topic.words) {
                 let mut phrase = stems.learn(phrase).into_iter();
