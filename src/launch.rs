@@ -6,7 +6,7 @@ mod engine_process;
 mod kept;
 mod talk;
 
-pub use attached::{Target, attach};
+pub use attached::{Target, attach, tell};
 pub use engine_process::{Ready, Started, Terms, serve, start};
 pub use kept::{kept_config, talk_access};
 pub use talk::{talk_live, talk_over};

@@ -4,7 +4,8 @@ use super::runs_folder::RunsFolder;
 use crate::{
     cli::TellArgs,
     error::{Exit, Problem},
-    link::socket,
+    launch,
+    link::socket::Answers,
     model::{LimitName, PerMinute, Slots},
     protocol::{CommandOutcome, LimitValue, Order},
     store::{RunReader, is_live},
@@ -24,13 +25,8 @@ pub(super) fn tell(args: &TellArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
              {handle}` asks the failed again"
         )));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Problem::could_not_run)?;
-    let outcomes = runtime
-        .block_on(socket::ask(&run_file, orders))
-        .map_err(|error| Problem::could_not_run(format!("the run cannot be told: {error}")))?;
+    let Answers { outcomes, broken_off } = launch::tell(&run_file, orders)?;
+    let answered = outcomes.len();
     let mut out = io::stdout().lock();
     let mut exit = Exit::AllAnswered;
     for (order, outcome) in args.orders.iter().zip(outcomes) {
@@ -50,7 +46,13 @@ pub(super) fn tell(args: &TellArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
             writeln!(out, "{order}: {}{words}", if applied { "" } else { "not done: " })
         };
     }
-    Ok(exit)
+    match broken_off {
+        None => Ok(exit),
+        Some(error) => Err(Problem::could_not_run(format!(
+            "nobody answered {}: {error}",
+            args.orders.get(answered..).unwrap_or_default().join(" ")
+        ))),
+    }
 }
 
 /// What a word orders.

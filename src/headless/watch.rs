@@ -33,7 +33,8 @@ pub async fn watch(link: FrontEndLink, format: Format, out: impl Write) {
     follow(Watcher::new(format), link, out).await;
 }
 
-/// The same for one who only looks, at a run that others steer: nothing is ordered.
+/// The same for one who only looks, at a run that others steer: nothing is ordered, and it is over
+/// when nobody reads any more.
 pub async fn look_on(link: FrontEndLink, format: Format, out: impl Write) {
     follow(Watcher { steers: false, ..Watcher::new(format) }, link, out).await;
 }
@@ -48,6 +49,9 @@ async fn follow(mut watcher: Watcher, link: FrontEndLink, mut out: impl Write) {
                 watcher.take(update, &link, &mut out);
             }
             _ = progress.tick() => watcher.progress(&mut out, Line::Progress),
+        }
+        if !watcher.writing && !watcher.steers {
+            return;
         }
     }
 }

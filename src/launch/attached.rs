@@ -8,10 +8,10 @@ use crate::{
     headless,
     link::{
         self, LocalOutlet,
-        socket::{AttachError, Attachment, Following, follow},
+        socket::{Answers, AttachError, Attachment, Following, follow},
     },
     model::{RunPhase, RunSummary},
-    protocol::{Command, Farewell, Role, RunHeader},
+    protocol::{Command, Farewell, Order, Role, RunHeader},
     store::{self, RunReader},
     ui,
 };
@@ -102,7 +102,7 @@ async fn watch(target: &Target, front_end: FrontEnd, role: Role) -> Result<Seen,
     let followed = followed.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
     let followed = followed.map_err(Problem::could_not_run)?;
     Ok(match followed {
-        Following::Ended(farewell) | Following::Left(Some(farewell)) => match farewell {
+        Following::Ended { farewell, .. } | Following::Left(Some(farewell)) => match farewell {
             Farewell::Ended { summary, phase } => Seen::Ended(Box::new(summary), phase),
             Farewell::Failed { why } => Seen::Failed(why),
         },
@@ -131,6 +131,15 @@ fn screen_problem(why: &dyn std::fmt::Display, target: &Target) -> Problem {
     Problem::could_not_run(format!(
         "the dashboard stopped: {why}; the run goes on: `voxpop attach {handle}` shows it"
     ))
+}
+
+/// Orders something of a live run, without a screen.
+///
+/// # Errors
+/// Where its engine cannot be reached.
+pub fn tell(run_file: &Path, orders: Vec<Order>) -> Result<Answers, Problem> {
+    runtime()?
+        .block_on(async { Ok(connect(run_file, Role::Control, false).await?.ask(orders).await) })
 }
 
 /// Connects; an engine that has only just started gets a moment.
@@ -179,7 +188,8 @@ impl Follower {
         let role = (self.role, self.stays);
         let (outlet, commands) = (&self.outlet, &mut self.commands);
         let followed = follow(attachment, &self.run_file, role, is_live, outlet, commands).await;
-        let died = matches!(followed, Following::Died | Following::Refused(_));
+        // Who has seen the end keeps the picture of it.
+        let show = !matches!(followed, Following::Ended { end_shown: true, .. });
         if look_on && !matches!(followed, Following::Left(_)) {
             let reader = RunReader::open(&self.run_file)?;
             let info = reader.run()?;
@@ -193,9 +203,8 @@ impl Follower {
                 started_at: info.created_at,
                 live: false,
             };
-            // Who has seen the end keeps the picture of it.
             let access = talk_access(&self.run_file, Flags::default());
-            engine::view(header, reader, &self.outlet, &mut self.commands, died, access).await?;
+            engine::view(header, reader, &self.outlet, &mut self.commands, show, access).await?;
         }
         Ok(followed)
     }

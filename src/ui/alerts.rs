@@ -1,6 +1,7 @@
 //! What must not be overlooked: why the run stands still, and what to press.
 
 use super::{
+    Attachment,
     action::Action,
     format,
     keymap::Keymap,
@@ -120,13 +121,12 @@ pub fn alert(state: &UiState, keys: &Keymap, zone: &TimeZone) -> Option<(Loudnes
         }
         RunPhase::Draining => {
             let left = run.counts.get(S::InFlight);
-            (
-                Loudness::Warning,
-                format!(
-                    "STOPPING: waiting for {} in flight. {leave} then stops now",
-                    format::thousands(u64::from(left))
-                ),
-            )
+            let left = format::thousands(u64::from(left));
+            let at_once = match state.attachment {
+                Attachment::ReadOnly => String::new(),
+                _ => format!(". {leave}, then {} stops now", key(Action::StopNow)),
+            };
+            (Loudness::Warning, format!("STOPPING: waiting for {left} in flight{at_once}"))
         }
         RunPhase::Running => {
             let silence = silence(run, state, zone).map(|words| (Loudness::Alert, words));

@@ -98,7 +98,10 @@ pub async fn run(
                 }
             }
         };
-        dashboard.apply(Input::Ticked(UnixMillis::now()));
+        // A frame that has been written is no reason for the next one.
+        if !matches!(happened, Happened::Written(Ok(_))) {
+            dashboard.apply(Input::Ticked(UnixMillis::now()));
+        }
         dashboard.take_in(happened);
         for _ in 0..DRAIN_MOST {
             let Some(event) = arrived(stream).await else { break };

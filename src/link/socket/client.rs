@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     link::LocalOutlet,
+    model::RunPhase,
     protocol::{
         Command, CommandId, CommandOutcome, Farewell, FromEngine, FromFrontEnd, Hello, Order,
         Outlet, PROTOCOL_VERSION, Role, Snapshot, Update, Welcome,
@@ -30,6 +31,12 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(5);
 /// An engine that is about to end has to close the run file within this time.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(15);
 
+/// One that was told to stop gets a moment for it; should it hang, nobody waits for it.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// An engine that is well answers an order within this time.
+const OUTCOME_WITHIN: Duration = Duration::from_secs(10);
+
 /// Between two tries to reach an engine: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -48,7 +55,7 @@ pub enum AttachError {
     Refused(String),
     #[error("the run's socket belongs to user {0}: nothing is said to it")]
     Stranger(u32),
-    #[error("the engine did not answer within {} s", WELCOME_WITHIN.as_secs())]
+    #[error("the engine does not answer: it hangs or is stopped")]
     Silent,
     #[error("the engine is voxpop {version} (protocol {protocol}) and this is voxpop {} (protocol \
              {PROTOCOL_VERSION}): use the voxpop that started the run", env!("CARGO_PKG_VERSION"))]
@@ -131,17 +138,23 @@ enum Relayed {
 }
 
 impl Attachment {
-    /// Carries updates to the front end and commands to the engine until one of them goes.
+    /// Carries updates to the front end and commands to the engine until one of them goes, and
+    /// keeps in mind what the front end has seen and ordered.
     async fn relay(
         &mut self,
         outlet: &LocalOutlet,
         commands: &mut UnboundedReceiver<Command>,
+        known: &mut Known,
     ) -> Relayed {
         let Self { from, to } = self;
+        let Known { end_shown, stop_ordered } = known;
         let reading = async {
             loop {
                 match from.next().await {
-                    Ok(Some(FromEngine::Update(update))) => outlet.publish(update),
+                    Ok(Some(FromEngine::Update(update))) => {
+                        *end_shown = shows_end(&update).unwrap_or(*end_shown);
+                        outlet.publish(update);
+                    }
                     Ok(Some(FromEngine::Farewell(farewell))) => {
                         return Relayed::Farewell(farewell);
                     }
@@ -154,6 +167,7 @@ impl Attachment {
         };
         let writing = async {
             while let Some(command) = commands.recv().await {
+                *stop_ordered |= matches!(command.order, Order::FinishAndStop | Order::StopNow);
                 if say(to, FromFrontEnd::Ordered(command)).await.is_err() {
                     // Whoever reads hears that the engine is gone.
                     std::future::pending::<()>().await;
@@ -167,9 +181,14 @@ impl Attachment {
         }
     }
 
-    /// Leaves a run that is over, and waits for the engine to close the run file, unless it goes
-    /// on for others.
-    async fn part(mut self) -> Option<Farewell> {
+    /// Leaves. Where the run is over, the engine gets time to close the run file, unless it goes on
+    /// for others; where it goes on, nobody waits for it.
+    async fn part(mut self, known: &Known) -> Option<Farewell> {
+        let within = match known {
+            Known { end_shown: true, .. } => FAREWELL_WITHIN,
+            Known { stop_ordered: true, .. } => STOP_WITHIN,
+            Known { .. } => return None,
+        };
         self.say(FromFrontEnd::Leaving).await.ok()?;
         let last = async {
             loop {
@@ -180,7 +199,27 @@ impl Attachment {
                 }
             }
         };
-        timeout(FAREWELL_WITHIN, last).await.ok().flatten()
+        timeout(within, last).await.ok().flatten()
+    }
+}
+
+/// What a front end has seen of the run it follows, and ordered.
+#[derive(Default)]
+struct Known {
+    /// The picture that it has is that of the run's end.
+    end_shown: bool,
+    stop_ordered: bool,
+}
+
+/// Whether the picture is that of the run's end once this has come; `None` where it stays what it
+/// was.
+fn shows_end(update: &Update) -> Option<bool> {
+    match update {
+        Update::Snapshot(snapshot) => Some(snapshot.summary.is_some()),
+        Update::Delta(delta) if delta.summary.is_some() => Some(true),
+        // Somebody has the failed asked again.
+        Update::Delta(delta) if delta.phase == RunPhase::Running => Some(false),
+        _ => None,
     }
 }
 
@@ -189,8 +228,8 @@ impl Attachment {
 pub enum Following {
     /// The front end has left; the engine's last words, where it ended then.
     Left(Option<Farewell>),
-    /// The engine has ended.
-    Ended(Farewell),
+    /// The engine has ended. Who joined in its last moments may have no picture of the end.
+    Ended { farewell: Farewell, end_shown: bool },
     /// The engine is gone without a word.
     Died,
     /// The engine does not want to talk any more.
@@ -207,10 +246,13 @@ pub async fn follow(
     outlet: &LocalOutlet,
     commands: &mut UnboundedReceiver<Command>,
 ) -> Following {
+    let mut known = Known::default();
     loop {
-        match attachment.relay(outlet, commands).await {
-            Relayed::Left => return Following::Left(attachment.part().await),
-            Relayed::Farewell(farewell) => return Following::Ended(farewell),
+        match attachment.relay(outlet, commands, &mut known).await {
+            Relayed::Left => return Following::Left(attachment.part(&known).await),
+            Relayed::Farewell(farewell) => {
+                return Following::Ended { farewell, end_shown: known.end_shown };
+            }
             Relayed::Refused(why) => return Following::Refused(why),
             Relayed::Lost => outlet.publish(Update::Reconnecting),
         }
@@ -251,21 +293,37 @@ async fn refuse_for(
     }
 }
 
-/// Orders something without a screen, and gives back what became of each order.
-///
-/// # Errors
-/// Where the engine cannot be reached, or goes before it has answered.
-pub async fn ask(run_file: &Path, orders: Vec<Order>) -> Result<Vec<CommandOutcome>, AttachError> {
-    let mut attachment = Attachment::connect(run_file, Role::Control, false).await?;
-    let mut outcomes = Vec::with_capacity(orders.len());
-    for (order, number) in orders.into_iter().zip(1..) {
-        let asked = CommandId(number);
-        attachment.say(FromFrontEnd::Ordered(Command { id: asked, order })).await?;
+/// What became of orders.
+#[derive(Debug)]
+pub struct Answers {
+    /// Of the first orders, in their order.
+    pub outcomes: Vec<CommandOutcome>,
+    /// Why there is none of the others.
+    pub broken_off: Option<AttachError>,
+}
+
+impl Attachment {
+    /// Orders something without a screen.
+    pub async fn ask(mut self, orders: Vec<Order>) -> Answers {
+        let mut outcomes = Vec::with_capacity(orders.len());
+        for (order, number) in orders.into_iter().zip(1..) {
+            let command = Command { id: CommandId(number), order };
+            let outcome = timeout(OUTCOME_WITHIN, self.outcome(command)).await;
+            match outcome.unwrap_or(Err(AttachError::Silent)) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => return Answers { outcomes, broken_off: Some(error) },
+            }
+        }
+        Answers { outcomes, broken_off: None }
+    }
+
+    async fn outcome(&mut self, command: Command) -> Result<CommandOutcome, AttachError> {
+        let asked = command.id;
+        self.say(FromFrontEnd::Ordered(command)).await?;
         loop {
-            match attachment.from.next().await? {
+            match self.from.next().await? {
                 Some(FromEngine::Update(Update::Applied { id, outcome })) if id == asked => {
-                    outcomes.push(outcome);
-                    break;
+                    return Ok(outcome);
                 }
                 Some(FromEngine::Refused { why }) => return Err(AttachError::Refused(why)),
                 Some(FromEngine::Farewell(_)) | None => return Err(AttachError::NotThere),
@@ -273,7 +331,6 @@ pub async fn ask(run_file: &Path, orders: Vec<Order>) -> Result<Vec<CommandOutco
             }
         }
     }
-    Ok(outcomes)
 }
 
 /// What one look at a live run shows.

@@ -17,6 +17,6 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{AttachError, Attachment, Following, Looked, ask, follow, look};
+pub use client::{Answers, AttachError, Attachment, Following, Looked, follow, look};
 pub use place::{PlaceError, socket_name};
 pub use server::{ServeError, Server};

@@ -112,7 +112,9 @@ async fn a_front_end_far_away_sees_and_orders_as_one_that_is_near() {
     let end = farewell.clone();
     tokio::task::spawn_blocking(move || server.end(end)).await.unwrap();
     assert_eq!(near.next().await, None);
-    assert!(matches!(followed.await.unwrap(), Following::Ended(f) if f == farewell));
+    assert!(
+        matches!(followed.await.unwrap(), Following::Ended { farewell: f, .. } if f == farewell)
+    );
     let gone = Attachment::connect(&file, Role::Watch, false).await;
     assert!(matches!(gone, Err(AttachError::NotThere)));
 }

@@ -174,7 +174,7 @@ impl UiState {
         match action {
             Action::FinishAndStop => self.stop(Stopping::Finishing, effects),
             Action::StopNow => self.stop(Stopping::Now, effects),
-            Action::CancelBatches => {
+            Action::CancelBatches if self.has_open_batches() => {
                 self.stop(Stopping::Finishing, effects);
                 effects.pop();
                 effects.push(Effect::Send(Order::CancelBatches));

@@ -282,6 +282,11 @@ impl UiState {
         (elsewhere && !self.reconnecting && unheard >= UNHEARD).then_some(unheard)
     }
 
+    /// Whether batches are under way, which can be cancelled.
+    pub fn has_open_batches(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.meters.batches.open().next().is_some())
+    }
+
     fn fit_grid(&mut self) {
         if let Some(run) = &self.run {
             self.grid.fit(&run.statuses, legend::cells(self.places.grid, run.total()));

@@ -2,7 +2,7 @@
 //! one persona's detail, a talk, and the outcome of a command.
 
 use super::{Effect, Frozen, Mirror, Orders, Stopping, Tone, UiState, watch::to_be_mended};
-use crate::protocol::{Delta, Order, PROTOCOL_VERSION, Snapshot, Update};
+use crate::protocol::{CommandOutcome, Delta, Order, PROTOCOL_VERSION, Snapshot, Update};
 
 impl UiState {
     pub(super) fn update(&mut self, update: Update, effects: &mut Vec<Effect>) {
@@ -17,7 +17,11 @@ impl UiState {
             }
             Update::Talk(talk) => self.talked(*talk),
             Update::Applied { id, outcome } => {
+                let refused = matches!(outcome, CommandOutcome::Refused { .. });
                 let (order, notice) = self.orders.answered(id, outcome, self.now);
+                if refused && order.as_ref().is_some_and(stops) {
+                    self.stopping = Stopping::No;
+                }
                 if let (Some(order), Some(notice)) = (&order, &notice) {
                     self.talk_refused(order, &notice.text);
                 }
@@ -33,6 +37,7 @@ impl UiState {
                 self.reconnecting = true;
                 // What was on its way may never be answered.
                 self.orders = Orders::default();
+                self.stopping = Stopping::No;
             }
         }
     }
@@ -122,4 +127,8 @@ impl UiState {
             self.take_in(delta, effects);
         }
     }
+}
+
+const fn stops(order: &Order) -> bool {
+    matches!(order, Order::FinishAndStop | Order::StopNow | Order::CancelBatches)
 }

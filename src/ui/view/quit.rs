@@ -19,7 +19,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// Draws the menu over what is there.
 pub fn draw(frame: &mut Buffer, area: Rect, state: &UiState, look: &Look) {
     let mut lines: Vec<Vec<Piece>> = Vec::new();
-    let batches = state.run.as_ref().is_some_and(|run| run.meters.batches.open().next().is_some());
+    let batches = state.has_open_batches();
     for binding in look.keys.section(Context::Quit) {
         if binding.run == Action::CancelBatches && !batches {
             continue;
