@@ -40,7 +40,7 @@ pub use digest::{driver, read_digest, read_summary};
 pub use error::{AnswerError, PromptError};
 pub use follow_up::read_added;
 pub use form::Form;
-pub use packed::read_packed;
+pub use packed::{read_packed, read_packed_review};
 pub use schema::{answer_schema, answer_to_wire};
 pub use talk::read_said;
 pub use template::Prompts;
