@@ -54,9 +54,4 @@ impl Lead {
             }
         }
     }
-
-    /// Real time since the start.
-    pub fn took(&self) -> Duration {
-        self.real.elapsed()
-    }
 }

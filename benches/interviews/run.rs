@@ -11,7 +11,7 @@ use voxpop::{
     config::{Config, EXAMPLE_SURVEY, Flags, Keys, RateFlag, Sources, load_text},
     engine::{self, EngineParts},
     link::{self, FrontEndLink},
-    model::{InterviewStatus, LogRing, PersonaIndex, Stage, Step, UnixMillis},
+    model::{InterviewStatus, LogRing, Persona, PersonaIndex, Stage, Step, UnixMillis},
     personas,
     protocol::{LOG_LINES, RunHeader, Update},
     simulator::{Conduct, Options, Simulator},
@@ -76,8 +76,30 @@ impl Held {
     }
 }
 
-/// Puts the example survey with `keys` in the place of its own to all example personas.
-pub fn hold(pace: Pace, keys: &[(&str, &str)], conduct: Conduct) -> Held {
+/// Who is asked.
+#[derive(Clone, Copy)]
+pub enum People {
+    /// The example personas.
+    Example,
+    /// As many, of which so many are different: those come round again under other ids.
+    Different(usize),
+}
+
+impl People {
+    fn personas(self) -> Vec<Persona> {
+        let mut personas = personas::example();
+        if let Self::Different(different) = self {
+            for place in different..personas.len() {
+                let attributes = personas[place % different].attributes.clone();
+                personas[place].attributes = attributes;
+            }
+        }
+        personas
+    }
+}
+
+/// Puts the example survey, with `keys` in the place of its own, to these people.
+pub fn hold(pace: Pace, keys: &[(&str, &str)], conduct: Conduct, people: People) -> Held {
     let simulator = Simulator::start(Options {
         seed: SEED,
         latency: LATENCY / pace.speed,
@@ -89,7 +111,7 @@ pub fn hold(pace: Pace, keys: &[(&str, &str)], conduct: Conduct) -> Held {
     let run_file = run_path(folder.path(), RUN);
     let config = config(pace, &survey(keys), simulator.base_url());
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
-    let took = runtime.expect("a runtime starts").block_on(go_on(pace, config, &run_file));
+    let took = runtime.expect("a runtime starts").block_on(go_on(pace, config, &run_file, people));
     let reader = RunReader::open(&run_file).expect("the run can be read");
     let (interviews, calls) = on_file(&reader);
     let asked_for = simulator.stats().asked_for;
@@ -132,8 +154,8 @@ fn config(pace: Pace, survey: &str, url: String) -> Config {
 }
 
 /// Carries the run through, and says how long it took.
-async fn go_on(pace: Pace, config: Config, run_file: &Path) -> Duration {
-    let open = import(run_file, &config);
+async fn go_on(pace: Pace, config: Config, run_file: &Path, people: People) -> Duration {
+    let open = import(run_file, &config, people);
     let (link, front_ends) = link::in_process(false);
     let parts = EngineParts {
         header: header(run_file.to_owned(), &config),
@@ -206,17 +228,18 @@ fn on_file(reader: &RunReader) -> (Vec<Interview>, BTreeMap<&'static str, u64>) 
 /// A stage as the lines below the table name it.
 const fn name(stage: Stage) -> &'static str {
     match stage {
-        Stage::Packed => "pack",
+        Stage::Packed => "packed answers",
+        Stage::PackedReview => "packed reviews",
         stage => stage.as_str(),
     }
 }
 
-fn import(run_file: &Path, config: &Config) -> OpenRun {
+fn import(run_file: &Path, config: &Config, people: People) -> OpenRun {
     let settings = serde_json::to_value(config.run_settings()).expect("settings are plain");
     let run =
         NewRun { name: RUN, survey: &config.survey, settings: &settings, personas_from: "bench" };
     let mut import = Import::create(run_file, &run).expect("there is room");
-    for persona in personas::example() {
+    for persona in people.personas() {
         import.add(&persona).expect("there is room");
     }
     import.finish().expect("there is room")

@@ -1,6 +1,6 @@
 //! Contradictions found and mended by whole runs, and false alarms.
 
-use crate::run::{Held, Interview, Pace, hold};
+use crate::run::{Held, Interview, Pace, People, hold};
 use voxpop::{
     model::{InterviewStatus, Stage, StepEvent, Verdict},
     simulator::{Conduct, Share},
@@ -15,8 +15,8 @@ pub fn verdicts(pace: Pace) {
     let contradicting = Conduct { contradictions: Share::percent(100), ..Conduct::default() };
     for mode in ["separate", "fused"] {
         let keys = [("review", mode)];
-        let bad = hold(pace, &keys, contradicting);
-        let clean = hold(pace, &keys, Conduct::default());
+        let bad = hold(pace, &keys, contradicting, People::Example);
+        let clean = hold(pace, &keys, Conduct::default(), People::Example);
         println!(
             "  {:<20} {:>12} {:>12} {:>12} {:>14}",
             format!("review: {mode}"),
