@@ -20,8 +20,9 @@
 //! is the engine's limiter alone, and the column of requests a minute shows that it does.
 //!
 //! What the simulator's thread computes takes its time on the real clock, most of all a critic of
-//! five answers in a debug build: so packs are led more slowly, and a row is marked `HELD UP` where
-//! less than 95 % of what the limiter allows was sent. Then a lower `speed` gives the true figure.
+//! five answers in a debug build: so packs are led more slowly, and where less than 95 % of what the
+//! limiter allows was sent, the run is made again at half the speed, twice at the most. A row that
+//! was held up all the same is marked `HELD UP`: a lower `speed` gives its true figure.
 //!
 //! All counts are those of the run file, and are compared with what the simulator has counted.
 //! `summary: off`, or digests and a summary would be among the calls; no cache of whole requests.
