@@ -26,6 +26,8 @@
 //! knows whom it was asked about. With `VOXPOP_REFERENCE` (host:port) `watch` asks that server
 //! instead, as `benches/program.rs` does. Linux only: figures of processes come from /proc.
 
+#[path = "clock.rs"]
+mod clock;
 #[path = "attached/hour.rs"]
 mod hour;
 #[path = "attached/join.rs"]

@@ -1,12 +1,10 @@
 //! Memory over an hour of a run, on tokio's paused clock.
 //!
 //! The whole engine runs, with its run file, its log, its socket, one front end that reads and one
-//! that does not, against a server in the same runtime: limiter, retries, meters, publisher and
-//! provider client live on the paused clock. Threads that sleep or wait for the disk do not: the
-//! run file's writer, the log's, the socket's. So the clock does not jump where nothing is ready,
-//! as it would by itself, but is led: some paused seconds a real one, in steps of 10 ms.
+//! that does not, against a server in the same runtime, while `clock` leads the time.
 
 use crate::{
+    clock::Lead,
     place::{Place, SURVEY},
     process::own_memory,
     server::{self, Desk, Manner},
@@ -18,11 +16,7 @@ use std::{
     thread,
     time::Duration,
 };
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::mpsc,
-    time::{Instant, advance},
-};
+use tokio::runtime::{Builder, Runtime};
 use voxpop::{
     config::{Config, Flags, Keys, Sources, load_text},
     engine::{self, EngineParts},
@@ -38,10 +32,6 @@ use voxpop::{
 
 const RUN: &str = "hour";
 const MINUTE: Duration = Duration::from_secs(60);
-const STEP: Duration = Duration::from_millis(10);
-
-/// The clock is led on so often.
-const BEAT: Duration = Duration::from_millis(1);
 
 /// How fast the hour goes by, and what happens in it.
 #[derive(Clone, Copy)]
@@ -93,10 +83,8 @@ async fn go_on(pace: Pace) {
     look_on(run_file.clone(), true);
     look_on(run_file, false);
 
-    // As long as a blocking task is there, the clock does not jump.
-    let (over, wait_for_end) = std::sync::mpsc::channel::<()>();
-    let holder = tokio::task::spawn_blocking(move || wait_for_end.recv());
     println!("  {:>6}  {:>10}  {:>8}", "minute", "requests", "RSS, MiB");
+    let began = std::time::Instant::now();
     let mut lead = Lead::new(pace.speed);
     for minute in 1..=pace.minutes {
         lead.to(minute * MINUTE).await;
@@ -104,46 +92,11 @@ async fn go_on(pace: Pace) {
             println!("  {minute:>6}  {:>10}  {:>8.1}", desk.requests(), own_memory("VmRSS"));
         }
     }
-    println!("  it took {:.0} s", lead.real.elapsed().as_secs_f64());
+    println!("  it took {:.0} s", began.elapsed().as_secs_f64());
     server.order(Order::StopNow);
     tokio::select! {
         _ = engine => {}
         () = lead.to(2 * pace.minutes * MINUTE) => {}
-    }
-    drop(over);
-    let _ = holder.await;
-}
-
-/// Who leads the clock.
-struct Lead {
-    beats: mpsc::UnboundedReceiver<()>,
-    speed: u32,
-    real: std::time::Instant,
-    paused: Instant,
-}
-
-impl Lead {
-    fn new(speed: u32) -> Self {
-        let (beat, beats) = mpsc::unbounded_channel();
-        thread::spawn(move || {
-            while beat.send(()).is_ok() {
-                thread::sleep(BEAT);
-            }
-        });
-        Self { beats, speed, real: std::time::Instant::now(), paused: Instant::now() }
-    }
-
-    /// Leads the clock on to this time after the start.
-    async fn to(&mut self, end: Duration) {
-        while self.paused.elapsed() < end {
-            let _ = self.beats.recv().await;
-            // Beats that came too late are one.
-            while self.beats.try_recv().is_ok() {}
-            let due = end.min(self.real.elapsed() * self.speed);
-            while self.paused.elapsed() < due {
-                advance(STEP).await;
-            }
-        }
     }
 }
 

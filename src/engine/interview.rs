@@ -65,6 +65,16 @@ pub(super) struct LeftOff {
     pub steps: Vec<Step>,
 }
 
+impl LeftOff {
+    /// The end, with the mark of an interview for which nothing was sent.
+    pub(super) fn marked(&self, fate: Fate) -> Fate {
+        match fate {
+            Fate::Answered(answer) if !self.sent => Fate::Cached(answer),
+            fate => fate,
+        }
+    }
+}
+
 /// Tells of an interview whose task panicked: its persona must not be in progress for ever.
 struct CrashReport<'a> {
     interviewer: &'a Interviewer,
@@ -110,7 +120,7 @@ impl Interviewer {
     }
 
     /// The verdict on an answer so near that it holds for this one too.
-    fn near(&self, fingerprint: Option<&Fingerprint>) -> Option<StepEvent> {
+    pub(super) fn near(&self, fingerprint: Option<&Fingerprint>) -> Option<StepEvent> {
         let (donor, similarity) = self.similar.as_ref()?.nearest(fingerprint?)?;
         let by = Judge::Similar { donor, similarity };
         Some(StepEvent::Judged { verdict: Verdict::Holds, by })
@@ -118,7 +128,12 @@ impl Interviewer {
 
     /// Remembers an answer that a critic had no objection to. What was taken over from another
     /// one is not passed on: each would be a little further from what the critic saw.
-    fn learn(&self, of: Option<Fingerprint>, persona: PersonaIndex, events: &[StepEvent]) {
+    pub(super) fn learn(
+        &self,
+        of: Option<Fingerprint>,
+        persona: PersonaIndex,
+        events: &[StepEvent],
+    ) {
         let held = |event: &StepEvent| {
             matches!(event, StepEvent::Judged { verdict: Verdict::Holds, by: Judge::Critic })
         };
@@ -152,7 +167,9 @@ impl Interview<'_> {
         let mut steps = NewSteps::default();
         loop {
             let stage = match stages.next(&self.standing) {
-                Next::End(fate) => return (last, steps, Ending::Settled(self.marked(fate))),
+                Next::End(fate) => {
+                    return (last, steps, Ending::Settled(self.left_off.marked(fate)));
+                }
                 Next::Ask(stage) => stage,
             };
             if last.is_some() || !steps.steps.is_empty() {
@@ -205,14 +222,6 @@ impl Interview<'_> {
                 },
             };
             steps = self.take(stage, events);
-        }
-    }
-
-    /// The end, with the mark of an interview for which nothing was sent.
-    fn marked(&self, fate: Fate) -> Fate {
-        match fate {
-            Fate::Answered(answer) if !self.left_off.sent => Fate::Cached(answer),
-            fate => fate,
         }
     }
 

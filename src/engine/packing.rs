@@ -1,18 +1,16 @@
 //! Several personas in one call (`pack: 5`): which ones go together, and the task that asks them.
 //!
-//! A pack is one call of the answer and nothing more: each gets its answer handed out, or is asked
-//! again alone where its own is missing or doubled, and goes on alone from there.
+//! A pack is one call and nothing more: of the answer, and then one of the critic's first look for
+//! those who have come to it. Each gets its share handed out, or is asked again alone where its own
+//! is missing or doubled; what else it takes, each is asked alone.
 
 use super::{
     call::Call,
     fact::{Ending, Fact},
     interview::{Interviewer, Queued},
-    stages::Asked,
+    stages::{Member, Shares, Standing, Together},
 };
-use crate::{
-    model::{Answer, Attempt, Failure, FailureKind, Fate, Persona, Stage},
-    prompt::{self, Form},
-};
+use crate::model::{Attempt, Failure, FailureKind, Fate, Persona};
 use std::collections::{HashMap, HashSet};
 
 /// Puts personas into an order in which neighbours are alike: by the attributes that most share,
@@ -38,6 +36,7 @@ pub(super) fn alike_first(queued: &mut [Queued]) {
 
 /// A pack that was asked.
 pub(super) struct Packed {
+    pub together: Together,
     /// The first of them stands for all while they are asked.
     pub members: Vec<Queued>,
     pub given: Given,
@@ -45,41 +44,57 @@ pub(super) struct Packed {
 
 /// What asking it gave.
 pub(super) struct Given {
-    /// Attempts that were made, all of them the first one's.
+    /// Attempts that the first one has made by now: those of the pack are its own.
     pub attempts: u32,
     /// Whether any of them was sent, and not all answered by the cache.
     pub sent: bool,
     pub last: Option<Box<Attempt>>,
-    /// One for each member; `None` where it has to be asked alone.
-    pub result: Result<Vec<Option<Answer>>, Ending>,
+    /// One for each member.
+    pub result: Result<Shares, Ending>,
 }
 
 impl Interviewer {
     /// Asks a pack, and tells what came of it.
-    pub(super) async fn ask_pack(&self, members: Vec<Queued>) {
-        let mut report = Report { interviewer: self, given: None, members };
-        let personas: Vec<_> = report.members.iter().map(|one| &one.persona).collect();
-        let Some(first) = personas.first().map(|first| first.index) else { return };
-        let (mut attempts, mut sent) = (0, false);
-        let (last, result) = match self.stages.prompts.packed(&personas) {
-            Ok(prompt) => {
-                let asked = Asked::new(Stage::Packed, Form::Packed, prompt);
-                let read =
-                    |reply: &str| prompt::read_packed(&self.stages.survey, personas.len(), reply);
+    pub(super) async fn ask_pack(&self, together: Together, members: Vec<Queued>) {
+        let mut report = Report { interviewer: self, together, given: None, members };
+        let Some(first) = report.members.first() else { return };
+        let (first, mut attempts, mut sent) = (first.persona.index, first.left_off.attempts, false);
+        let members: Vec<_> = report.members.iter().map(member).collect();
+        let (last, result) = match self.stages.ask_together(together, &members) {
+            Ok(asked) => {
+                let read = |reply: &str| self.stages.read_together(together, &members, reply);
                 let call = Call::new(self, first, &asked, &read, &mut attempts, &mut sent);
-                let many = u32::try_from(personas.len()).unwrap_or(u32::MAX);
+                let many = u32::try_from(members.len()).unwrap_or(u32::MAX);
                 call.with_room_for(many).ask().await
             }
             // Which of them it is shows when each is asked alone.
-            Err(_) => (None, Ok(vec![None; personas.len()])),
+            Err(_) => (None, Ok(vec![None; members.len()])),
         };
+        if let Ok(shares) = &result {
+            self.learn_from(together, &members, shares);
+        }
+        drop(members);
         report.given = Some(Given { attempts, sent, last, result });
     }
+
+    /// Remembers the answers that the critic had no objection to.
+    fn learn_from(&self, together: Together, members: &[Member<'_>], shares: &Shares) {
+        let Some(similar) = &self.similar else { return };
+        for (Member { persona, standing }, events) in members.iter().zip(shares) {
+            let fingerprint = similar.fingerprint(together.stage(), standing, persona);
+            self.learn(fingerprint, persona.index, events.as_deref().unwrap_or_default());
+        }
+    }
+}
+
+fn member(queued: &Queued) -> Member<'_> {
+    Member { persona: &queued.persona, standing: Standing::of(&queued.left_off.steps) }
 }
 
 /// Tells how a pack ended, even where its task panicked: then each is asked alone.
 struct Report<'a> {
     interviewer: &'a Interviewer,
+    together: Together,
     given: Option<Given>,
     members: Vec<Queued>,
 }
@@ -91,13 +106,15 @@ impl Drop for Report<'_> {
                 let failure = Failure::new(FailureKind::Cancelled, "the call of a pack crashed");
                 tracing::error!("{failure}");
                 let result = Err(Ending::Settled(Fate::Failed(failure)));
-                Given { attempts: 0, sent: false, last: None, result }
+                let attempts = self.members.first().map_or(0, |first| first.left_off.attempts);
+                Given { attempts, sent: false, last: None, result }
             })
         });
         // One that was broken off has been put back already.
         let Some(given) = given else { return };
         let members = std::mem::take(&mut self.members);
-        self.interviewer.tell(Fact::Packed(Box::new(Packed { members, given })));
+        let together = self.together;
+        self.interviewer.tell(Fact::Packed(Box::new(Packed { together, members, given })));
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     fact::{Ending, Fact, NewSteps},
     interview::Queued,
     packing::{Given, Packed},
-    stages::{Next, Standing},
+    stages::{Next, Standing, Together},
     supervisor::Supervisor,
 };
 use crate::{
@@ -29,12 +29,18 @@ impl Supervisor {
                 None => break,
             }
         }
-        if members.len() == 1 {
+        self.start_pack(Together::Answer, members);
+    }
+
+    /// Starts the call of several; one of them is no pack.
+    fn start_pack(&mut self, together: Together, members: Vec<Queued>) {
+        if members.len() < 2 {
             return members.into_iter().for_each(|one| self.start_alone(one));
         }
         let indexes: Vec<_> = members.iter().map(|one| one.persona.index).collect();
         let interviewer = Arc::clone(&self.interviewer);
-        let task = tokio::spawn(Box::pin(async move { interviewer.ask_pack(members).await }));
+        let task =
+            tokio::spawn(Box::pin(async move { interviewer.ask_pack(together, members).await }));
         for &persona in &indexes {
             self.state.start(persona, task.abort_handle());
         }
@@ -79,9 +85,11 @@ impl Supervisor {
         }
     }
 
-    /// Hands the answers of a pack out. Each goes on from there alone, or is asked alone.
+    /// Hands out what a pack was given. Those who have come to their first review go through it
+    /// together; each of the others goes on alone, or is asked alone.
     pub(super) fn unpack(&mut self, packed: Packed) {
-        let Packed { mut members, given: Given { attempts, sent, last, result } } = packed;
+        let Packed { together, mut members, given: Given { attempts, sent, last, result } } =
+            packed;
         for member in &mut members {
             member.left_off.sent |= sent;
         }
@@ -94,8 +102,8 @@ impl Supervisor {
             self.state.end_task(member.persona.index);
         }
         let many = members.len();
-        let answers = match result {
-            Ok(answers) => answers,
+        let shares = match result {
+            Ok(shares) => shares,
             Err(ending) => match self.judge(first, ending) {
                 ending @ (Ending::GaveBack
                 | Ending::ProviderRefused(_)
@@ -111,35 +119,70 @@ impl Supervisor {
                 Ending::Settled(_) | Ending::OverBudget { .. } => vec![None; many],
             },
         };
-        for (member, answer) in members.into_iter().zip(answers) {
-            self.go_on_alone(member, answer, many);
+        let mut to_review = Vec::new();
+        for (mut member, share) in members.into_iter().zip(shares) {
+            let Some(events) = share else {
+                self.go_on_alone(member);
+                continue;
+            };
+            self.take_share(together, &mut member, events, many);
+            let standing = Standing::of(&member.left_off.steps);
+            match self.interviewer.stages.next(&standing) {
+                Next::End(fate) => {
+                    let Queued { persona, left_off } = member;
+                    let fate = left_off.marked(fate);
+                    if let Some(answer) = fate.answer() {
+                        self.meters.answered(persona.index, persona.weight, answer);
+                    }
+                    self.end(persona.index, left_off, Ending::Settled(fate));
+                }
+                next if self.is_reviewed_together(&next, &member, &standing) => {
+                    to_review.push(member);
+                }
+                Next::Ask(_) => self.go_on_alone(member),
+            }
         }
+        self.start_pack(Together::Review, to_review);
         self.put_back_what_waits();
     }
 
-    fn go_on_alone(
+    /// Takes in what one of a pack was given.
+    fn take_share(
         &mut self,
-        mut member: Queued,
-        answer: Option<crate::model::Answer>,
+        together: Together,
+        member: &mut Queued,
+        events: Vec<StepEvent>,
         many: usize,
     ) {
         let persona = member.persona.index;
-        if let Some(answer) = answer {
+        if together == Together::Answer {
             let personas = u32::try_from(many).unwrap_or(u32::MAX);
             self.writer.write(Record::Packed { persona, personas });
-            let event = StepEvent::Answered { answer };
-            let step = Step { at: UnixMillis::now(), stage: Stage::Answer, event };
-            if self.interviewer.stages.survey.review.mode != ReviewMode::Off {
-                self.keep(persona, None, NewSteps { first: 0, steps: vec![step.clone()] });
-            }
-            member.left_off.steps.push(step);
-            let standing = Standing::of(&member.left_off.steps);
-            if let Next::End(fate) = self.interviewer.stages.next(&standing) {
-                return self.end(persona, member.left_off, Ending::Settled(fate));
-            }
         }
+        let (at, stage) = (UnixMillis::now(), together.stage());
+        let steps: Vec<_> = events.into_iter().map(|event| Step { at, stage, event }).collect();
+        if self.interviewer.stages.survey.review.mode != ReviewMode::Off {
+            let first = u32::try_from(member.left_off.steps.len()).unwrap_or(u32::MAX);
+            self.keep(persona, None, NewSteps { first, steps: steps.clone() });
+        }
+        member.left_off.steps.extend(steps);
+    }
+
+    /// Whether the critic looks at an answer together with others. One that takes over the verdict
+    /// on an answer near to it does so alone, without a call; nobody is sent for while the run stops.
+    fn is_reviewed_together(&self, next: &Next, member: &Queued, standing: &Standing) -> bool {
+        let interviewer = &self.interviewer;
+        let is_near = || {
+            let similar = interviewer.similar.as_ref();
+            let own = similar.and_then(|s| s.fingerprint(Stage::Review, standing, &member.persona));
+            interviewer.near(own.as_ref()).is_some()
+        };
+        self.stop.is_none() && interviewer.stages.is_reviewed_together(next, standing) && !is_near()
+    }
+
+    fn go_on_alone(&mut self, member: Queued) {
         if self.stop.is_some() {
-            return self.end(persona, member.left_off, Ending::GaveBack);
+            return self.end(member.persona.index, member.left_off, Ending::GaveBack);
         }
         self.start_alone(member);
     }

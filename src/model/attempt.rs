@@ -30,6 +30,8 @@ pub enum Stage {
     Chat,
     /// Several personas answer the survey in one call, kept with the first of them.
     Packed,
+    /// One critic for the answers of several personas in one call, kept with the first of them.
+    PackedReview,
     /// A group of answers is digested.
     Digest,
     /// The digests are summarized.
@@ -51,6 +53,7 @@ impl Stage {
             Self::Critique => "critique",
             Self::Chat => "chat",
             Self::Packed => "packed",
+            Self::PackedReview => "packed_review",
             Self::Digest => "digest",
             Self::Summary => "summary",
         }
@@ -70,6 +73,7 @@ impl Stage {
             Self::Critique => "question critic",
             Self::Chat => "chat",
             Self::Packed => "answers of several in one call",
+            Self::PackedReview => "critic of several in one call",
             Self::Digest => "digest",
             Self::Summary => "summary",
         }

@@ -35,6 +35,10 @@ pub enum TemplateName {
     Packed,
     /// Those personas.
     People,
+    /// What the critic of both is told first that judges several answers in one call.
+    PackedReview,
+    /// Shows it the personas and their answers.
+    PackedJudged,
     /// What the model is told first that digests a group of answers.
     Digest,
     /// Shows it the answers.
@@ -47,7 +51,7 @@ pub enum TemplateName {
 
 impl TemplateName {
     /// Every template, in the order in which settings list them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::System,
         Self::User,
         Self::FollowUp,
@@ -62,6 +66,8 @@ impl TemplateName {
         Self::Said,
         Self::Packed,
         Self::People,
+        Self::PackedReview,
+        Self::PackedJudged,
         Self::Digest,
         Self::DigestAnswers,
         Self::Summary,
@@ -85,6 +91,8 @@ impl TemplateName {
             Self::Said => "said",
             Self::Packed => "packed",
             Self::People => "people",
+            Self::PackedReview => "packed_review",
+            Self::PackedJudged => "packed_judged",
             Self::Digest => "digest",
             Self::DigestAnswers => "digest_answers",
             Self::Summary => "summary",
@@ -109,6 +117,8 @@ impl TemplateName {
             Self::Said => "prompts.said",
             Self::Packed => "prompts.packed",
             Self::People => "prompts.people",
+            Self::PackedReview => "prompts.packed_review",
+            Self::PackedJudged => "prompts.packed_judged",
             Self::Digest => "prompts.digest",
             Self::DigestAnswers => "prompts.digest_answers",
             Self::Summary => "prompts.summary",

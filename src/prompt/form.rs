@@ -3,7 +3,7 @@
 use super::{
     critique::critique_schema,
     digest::{digest_schema, summary_schema},
-    packed::packed_schema,
+    packed::{packed_review_schema, packed_schema},
     schema::{answer_schema, verdict_schema},
 };
 use crate::model::{Survey, TemplateName};
@@ -27,6 +27,8 @@ pub enum Form {
     Chat,
     /// In the roles of several personas, one after the other.
     Packed,
+    /// As the critic of both, of several answers.
+    PackedReview,
     /// Digests a group of answers.
     Digest,
     /// Summarizes digests.
@@ -35,7 +37,7 @@ pub enum Form {
 
 impl Form {
     /// How many forms there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// Every form, in the order of [`Self::ordinal`].
     pub const ALL: [Self; Self::COUNT] = [
@@ -46,6 +48,7 @@ impl Form {
         Self::Critique,
         Self::Chat,
         Self::Packed,
+        Self::PackedReview,
         Self::Digest,
         Self::Summary,
     ];
@@ -65,6 +68,7 @@ impl Form {
             Self::Critique => TemplateName::Critique,
             Self::Chat => TemplateName::Chat,
             Self::Packed => TemplateName::Packed,
+            Self::PackedReview => TemplateName::PackedReview,
             Self::Digest => TemplateName::Digest,
             Self::Summary => TemplateName::Summary,
         }
@@ -80,6 +84,7 @@ impl Form {
             Self::Critique => Some(critique_schema()),
             Self::Chat => None,
             Self::Packed => Some(packed_schema(survey)),
+            Self::PackedReview => Some(packed_review_schema(survey)),
             Self::Digest => Some(digest_schema(survey)),
             Self::Summary => Some(summary_schema()),
         }

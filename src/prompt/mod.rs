@@ -14,8 +14,9 @@
 //! attribute by its name, such as `persona.age` or `persona.address.city`. An attribute that a
 //! persona lacks is blank, and false in an `if`. Templates that speak of an answer see `answer`
 //! too, those that follow up also `missing` (topics) or `issues`, that of a chat `talk` and `said`.
-//! too, those that follow up also `missing` (topics) or `issues`. What digests a group of answers
-//! sees `survey.themes` and, in the user template, `answers`; what summarizes sees `digests`.
+//! What asks several in one call sees `personas`, and what has several judged `judged`, a list of
+//! `persona` and `answer`. What digests a group of answers sees `survey.themes` and, in the user
+//! template, `answers`; what summarizes sees `digests`.
 
 mod answer;
 mod answer_values;
@@ -40,7 +41,7 @@ pub use digest::{driver, read_digest, read_summary};
 pub use error::{AnswerError, PromptError};
 pub use follow_up::read_added;
 pub use form::Form;
-pub use packed::read_packed;
+pub use packed::{read_packed, read_packed_review};
 pub use schema::{answer_schema, answer_to_wire};
 pub use talk::read_said;
 pub use template::Prompts;

@@ -32,6 +32,8 @@ const fn built_in(name: TemplateName) -> &'static str {
         TemplateName::Said => include_str!("../../config/prompts/chat.user.j2"),
         TemplateName::Packed => include_str!("../../config/prompts/packed.system.j2"),
         TemplateName::People => include_str!("../../config/prompts/packed.user.j2"),
+        TemplateName::PackedReview => include_str!("../../config/prompts/packed_review.system.j2"),
+        TemplateName::PackedJudged => include_str!("../../config/prompts/packed_judged.user.j2"),
         TemplateName::Digest => include_str!("../../config/prompts/digest.system.j2"),
         TemplateName::DigestAnswers => include_str!("../../config/prompts/digest.user.j2"),
         TemplateName::Summary => include_str!("../../config/prompts/summary.system.j2"),
@@ -49,8 +51,10 @@ const fn sees(name: TemplateName) -> &'static [&'static str] {
         | TemplateName::Critique
         | TemplateName::Critiqued
         | TemplateName::Chat
-        | TemplateName::Packed => &[],
+        | TemplateName::Packed
+        | TemplateName::PackedReview => &[],
         TemplateName::People => &["personas"],
+        TemplateName::PackedJudged => &["judged"],
         TemplateName::Digest | TemplateName::Summary => &[],
         TemplateName::User => &["persona"],
         TemplateName::FollowUp => &["persona", "answer", "missing"],
@@ -121,6 +125,10 @@ impl Prompts {
                 missing => ["a topic"],
                 issues => ["an issue"],
                 personas => [PersonaValues::sample(&attributes_used)],
+                judged => [judged_value(
+                    PersonaValues::sample(&attributes_used),
+                    AnswerValues::sample(survey),
+                )],
                 talk => talk_value(&sample_talk()),
                 said => "a question",
                 answers => ["{}"],
@@ -227,6 +235,21 @@ impl Prompts {
         render(&self.environment, name, values).map_err(|error| broken(name, &error))
     }
 
+    /// Several personas and their answers, for a critic of all of them in one call.
+    ///
+    /// # Errors
+    /// As [`Self::packed`].
+    pub fn packed_judged(&self, judged: &[(&Persona, &Answer)]) -> Result<String, PromptError> {
+        let judged: Vec<_> = (judged.iter())
+            .map(|(persona, answer)| {
+                judged_value(PersonaValues::of(persona), AnswerValues::of(answer))
+            })
+            .collect();
+        let values = context! { survey => self.survey.clone(), judged => judged };
+        let name = TemplateName::PackedJudged;
+        render(&self.environment, name, values).map_err(|error| broken(name, &error))
+    }
+
     /// Tells a persona what was said last in a talk about its answer.
     ///
     /// # Errors
@@ -303,6 +326,11 @@ impl Prompts {
     }
 }
 
+/// One of several that a critic judges in one call.
+fn judged_value(persona: Value, answer: Value) -> Value {
+    Value::from_pairs([("persona", persona), ("answer", answer)])
+}
+
 /// A talk made up to try a template.
 fn sample_talk() -> [Turn; 2] {
     [TurnBy::Asker, TurnBy::Persona].map(|by| Turn {
@@ -348,6 +376,7 @@ fn check_names(
             || ANSWER_PATHS.contains(&name.as_str()) && seen.contains(&"answer")
             || name.starts_with("answer.impacts.") && seen.contains(&"answer")
             || name.starts_with("personas.") && seen.contains(&"personas")
+            || name.starts_with("judged.") && seen.contains(&"judged")
             || name.starts_with("talk.") && seen.contains(&"talk")
             || name.starts_with("survey.grid.impacts.")
             || environment.globals().any(|(global, _)| global == root)

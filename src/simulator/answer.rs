@@ -38,8 +38,8 @@ pub fn answer(
         if critique::is_wanted(form) {
             return critique::critique(request, topics).to_string();
         }
-        if let Some(one) = packed::wanted(form) {
-            return packed::answers(request, one, seed, conduct, topics).to_string();
+        if let Some(wanted) = packed::wanted(form) {
+            return packed::all(request, wanted, seed, conduct, topics).to_string();
         }
     }
     let again;

@@ -7,6 +7,7 @@
 use super::{
     digest,
     form::Form,
+    packed,
     request::{ChatRequest, Message, Role, Wanted},
 };
 use serde_json::{Deserializer, Map, Value};
@@ -102,7 +103,8 @@ pub fn without_answers(messages: &[Message]) -> Vec<Message> {
 fn scope(request: &ChatRequest) -> Option<Scope> {
     let scope = match &request.wanted {
         Wanted::Form(form) | Wanted::FormInText(form) => {
-            let Form::Object(fields) = &**form else { return None };
+            let of_each = packed::wanted(form).map(|(_, one)| one);
+            let Form::Object(fields) = of_each.as_ref().unwrap_or(form) else { return None };
             let has = |name: &str| fields.iter().any(|(key, _)| key == name);
             let judges = has("issues");
             Scope {

@@ -330,6 +330,7 @@ const fn form_of(stage: Stage) -> Form {
         Stage::Critique => Form::Critique,
         Stage::Chat => Form::Chat,
         Stage::Packed => Form::Packed,
+        Stage::PackedReview => Form::PackedReview,
         Stage::Digest => Form::Digest,
         Stage::Summary => Form::Summary,
         Stage::Consistency | Stage::FinalConsistency => Form::Consistency,

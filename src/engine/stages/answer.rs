@@ -2,7 +2,7 @@
 
 use super::Asked;
 use crate::{
-    model::{Persona, Stage, StepEvent, Survey},
+    model::{Answer, Persona, Stage, StepEvent, Survey},
     prompt::{self, AnswerError, Form, PromptError, Prompts},
 };
 
@@ -11,6 +11,9 @@ pub(super) fn ask(prompts: &Prompts, persona: &Persona) -> Result<Asked, PromptE
 }
 
 pub(super) fn read(survey: &Survey, reply: &str) -> Result<Vec<StepEvent>, AnswerError> {
-    let answer = prompt::read_answer(survey, reply)?;
-    Ok(vec![StepEvent::Answered { answer }])
+    Ok(given(prompt::read_answer(survey, reply)?))
+}
+
+pub(super) fn given(answer: Answer) -> Vec<StepEvent> {
+    vec![StepEvent::Answered { answer }]
 }

@@ -12,6 +12,9 @@
 //!                                    follow-up      mend, up to five times
 //! ```
 //!
+//! With `pack`, several go through the answer in one call, and likewise through the first review
+//! (`together`); each goes on alone from there.
+//!
 //! An interview is a fold: its [`Standing`] is made of the [`Step`]s that are on file, and
 //! [`next`] says from it alone what comes next. So an interview that was broken off anywhere goes
 //! on where it was, and the same table serves a run of single calls and one of batches. Coverage is
@@ -24,12 +27,14 @@ mod follow_up;
 mod relevance;
 mod review;
 mod standing;
+mod together;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use coverage::Coverage;
 pub(super) use standing::Standing;
+pub(super) use together::{Member, Shares, Together};
 
 use crate::{
     cache::Repeat,
@@ -111,6 +116,7 @@ impl Stages {
             | Stage::Critique
             | Stage::Chat
             | Stage::Packed
+            | Stage::PackedReview
             | Stage::Digest
             | Stage::Summary => answer::ask(&self.prompts, persona),
             Stage::Consistency | Stage::FinalConsistency => {
@@ -142,6 +148,7 @@ impl Stages {
             | Stage::Critique
             | Stage::Chat
             | Stage::Packed
+            | Stage::PackedReview
             | Stage::Digest
             | Stage::Summary => false,
         }
@@ -165,6 +172,7 @@ impl Stages {
             | Stage::Critique
             | Stage::Chat
             | Stage::Packed
+            | Stage::PackedReview
             | Stage::Digest
             | Stage::Summary => answer::read(survey, reply),
             Stage::Consistency => consistency::read(survey, answer, reply),

@@ -1,7 +1,9 @@
 //! The critic of consistency and relevance in one call; it is asked again only where it wanted
 //! changes, and its second word is final.
 
-use super::{Asked, MOST_REVIEWS, Standing, consistency::merged};
+pub(super) use super::consistency::merged;
+
+use super::{Asked, MOST_REVIEWS, Standing};
 use crate::{
     model::{Answer, Judge, Persona, Stage, StepEvent, Survey},
     prompt::{self, AnswerError, Form, PromptError, Prompts},

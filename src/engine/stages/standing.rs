@@ -115,6 +115,7 @@ impl Standing {
             | Stage::Critique
             | Stage::Chat
             | Stage::Packed
+            | Stage::PackedReview
             | Stage::Digest
             | Stage::Summary => None,
         }
