@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Answer, Attribute, Dimension, Grid, Persona, PersonaIndex, PromptTemplates, Review, Score,
-    Summarizing, Survey, TemplateName,
+    Summarizing, Survey, TemplateName, Verdict,
 };
 
 fn survey(impacts: &[&str]) -> Survey {
@@ -269,6 +269,36 @@ fn a_wrong_answer_is_told_which_field() {
     .map(|reply| format!("{reply}\n    => {}\n", read_answer(&survey, reply).unwrap_err()))
     .collect();
     insta::assert_snapshot!(told);
+}
+
+fn verdict(form: Form, reply: &str) -> Result<Verdict, AnswerError> {
+    read_verdict(&survey(&["Housing", "Public transport"]), form, &answer(), reply)
+}
+
+#[test]
+fn no_issue_of_a_critic_is_lost_by_its_form() {
+    let issues = |issues: &str| {
+        format!(r#"{{"addresses_question": true, "issues": {issues}, "corrections": {{}}}}"#)
+    };
+    for lost in
+        [r#"[{"issue": "says owns, rents"}]"#, r#"["a", {"issue": "b"}]"#, "[7]", "[[]]", "{}"]
+    {
+        for form in [Form::Review, Form::Consistency] {
+            let error = verdict(form, &issues(lost)).unwrap_err().to_string();
+            assert!(error.starts_with("issues must be a list of texts, not "), "{lost}: {error}");
+        }
+        // Where they do not decide, nobody has to repair them.
+        assert_eq!(verdict(Form::Relevance, &issues(lost)), Ok(Verdict::Holds), "{lost}");
+    }
+    for none in ["[]", "[null]", r#"["", null]"#] {
+        assert_eq!(verdict(Form::Review, &issues(none)), Ok(Verdict::Holds), "{none}");
+    }
+    let Ok(Verdict::NeedsChanges { issues, .. }) =
+        verdict(Form::Review, &issues(r#"["says owns, rents", null]"#))
+    else {
+        panic!("no issue")
+    };
+    assert_eq!(issues, ["says owns, rents"]);
 }
 
 proptest::proptest! {
