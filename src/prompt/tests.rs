@@ -301,6 +301,23 @@ fn no_issue_of_a_critic_is_lost_by_its_form() {
     assert_eq!(issues, ["says owns, rents"]);
 }
 
+#[test]
+fn a_critic_that_corrects_nothing_takes_nothing_away() {
+    for nothing in ["[]", "[null]", r#"[" "]"#, r#"[{"concern": "a"}]"#, "\"\"", "null"] {
+        let reply = format!(
+            r#"{{"addresses_question": true, "issues": [], "corrections": {{"narrative": "",
+            "support_level": null, "key_concerns": {nothing}, "suggested_improvements": {nothing}}}}}"#
+        );
+        assert_eq!(verdict(Form::Review, &reply), Ok(Verdict::Holds), "{nothing}");
+    }
+    let reply = r#"{"issues": ["a"], "corrections": {"key_concerns": ["Rents", null], "suggested_improvements": []}}"#;
+    let Ok(Verdict::NeedsChanges { corrections, .. }) = verdict(Form::Consistency, reply) else {
+        panic!("no corrections")
+    };
+    assert_eq!(corrections.key_concerns, Some(vec!["Rents".to_owned()]));
+    assert_eq!(corrections.suggested_improvements, None);
+}
+
 proptest::proptest! {
     /// Whatever an answer says, it comes back as it went out.
     #[test]

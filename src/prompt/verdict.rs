@@ -80,12 +80,12 @@ fn corrections(survey: &Survey, answer: &Answer, fields: &Map<String, Value>) ->
                 new.support_level = score(value).filter(|new| *new != answer.support_level);
             }
             "key_concerns" => {
-                new.key_concerns = texts(value).filter(|new| *new != answer.key_concerns);
+                new.key_concerns = list(value).filter(|new| *new != answer.key_concerns);
             }
             "suggested_improvements" => {
-                let texts = texts(value);
+                let list = list(value);
                 new.suggested_improvements =
-                    texts.filter(|new| *new != answer.suggested_improvements);
+                    list.filter(|new| *new != answer.suggested_improvements);
             }
             _ => {
                 let known = survey.grid.impacts.iter().any(|dimension| dimension.key == key);
@@ -110,6 +110,12 @@ fn score(value: &Value) -> Option<Score> {
     };
     let whole = number.fract() == 0.0 && (1.0..=5.0).contains(&number);
     whole.then(|| Score::try_from(number as u8).ok()).flatten()
+}
+
+/// A corrected list. An empty one is how many models say that nothing changes: no contradiction is
+/// mended by taking away all that a person has said.
+fn list(value: &Value) -> Option<Vec<String>> {
+    texts(value).filter(|texts| !texts.is_empty())
 }
 
 /// The texts of a list, without what is null or blank; `None` where it is no list, or something in
