@@ -6,7 +6,7 @@ use crate::model::{
     Summarizing, Survey, TemplateName, Verdict,
 };
 
-fn survey(impacts: &[&str]) -> Survey {
+pub(super) fn survey(impacts: &[&str]) -> Survey {
     Survey {
         name: "parking-minimums".into(),
         question: "Should the council stop requiring car spaces?".into(),
@@ -176,7 +176,7 @@ fn the_schema_is_strict() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&schema).unwrap());
 }
 
-fn answer() -> Answer {
+pub(super) fn answer() -> Answer {
     let score = |n: u8| Score::try_from(n).unwrap();
     Answer {
         narrative: "I rent.\nI need my car.".into(),
