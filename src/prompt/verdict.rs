@@ -127,7 +127,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     texts.map(|texts| texts.into_iter().filter(|text| !text.is_empty()).collect())
 }
 
-fn wrong(field: &str, expected: &'static str, found: &Value) -> AnswerError {
+pub(super) fn wrong(field: &str, expected: &'static str, found: &Value) -> AnswerError {
     let found = match found {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
