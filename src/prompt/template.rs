@@ -128,8 +128,9 @@ impl Prompts {
             };
             render(&environment, name, tried).map_err(|error| broken(name, &error))?;
         }
-        // Every name is known to exist now; what this or that persona lacks is blank.
-        environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+        // Every name is known to exist now; what this or that persona lacks is blank, be it an
+        // attribute or the whole group that it would be in.
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         let mut prompts =
             Self { environment, survey: values, systems, frame: None, attributes_used };
         if own.get(TemplateName::User).is_none() {

@@ -107,6 +107,9 @@ fn a_template_of_ones_own_sees_survey_and_persona() {
             "age=34/Age;address.city=Perth/Address city;address.zip=6000/Address zip;Job title=nurse/Job title;",
         ),
         ("[{{ persona.income }}{{ persona.address.street }}]", "[]"),
+        ("[{{ persona.job.title }}{{ persona.job.at.name|upper }}]", "[]"),
+        ("{% if persona.job.title %}{{ persona.job.title }}{% else %}no job{% endif %}", "no job"),
+        ("{% for a in persona.job.list %}x{% endfor %}", ""),
         (
             "{% if persona.income %}Income: {{ persona.income }}{% else %}no income{% endif %}",
             "no income",
