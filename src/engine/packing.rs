@@ -7,11 +7,10 @@ use super::{
     call::Call,
     fact::{Ending, Fact},
     interview::{Interviewer, Queued},
-    stages::Asked,
 };
 use crate::{
-    model::{Answer, Attempt, Failure, FailureKind, Fate, Persona, Stage},
-    prompt::{self, Form},
+    model::{Answer, Attempt, Failure, FailureKind, Fate, Persona},
+    prompt,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -61,17 +60,15 @@ impl Interviewer {
         let personas: Vec<_> = report.members.iter().map(|one| &one.persona).collect();
         let Some(first) = personas.first().map(|first| first.index) else { return };
         let (mut attempts, mut sent) = (0, false);
-        let (last, result) = match self.stages.prompts.packed(&personas) {
-            Ok(prompt) => {
-                let asked = Asked::new(Stage::Packed, Form::Packed, prompt);
+        let (last, result) = match self.stages.ask_packed(&personas) {
+            Some(asked) => {
                 let read =
                     |reply: &str| prompt::read_packed(&self.stages.survey, personas.len(), reply);
                 let call = Call::new(self, first, &asked, &read, &mut attempts, &mut sent);
                 let many = u32::try_from(personas.len()).unwrap_or(u32::MAX);
                 call.with_room_for(many).ask().await
             }
-            // Which of them it is shows when each is asked alone.
-            Err(_) => (None, Ok(vec![None; personas.len()])),
+            None => (None, Ok(vec![None; personas.len()])),
         };
         report.given = Some(Given { attempts, sent, last, result });
     }

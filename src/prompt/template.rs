@@ -335,8 +335,8 @@ fn check_names(
     let mut attributes = Vec::new();
     for name in names {
         let root = name.split('.').next().unwrap_or_default();
-        let hint = if root == "persona" && seen.is_empty() {
-            "the system prompt is the same for all personas; use it in prompts.user".to_owned()
+        let hint = if root == "persona" && !seen.contains(&"persona") {
+            no_persona(seen)
         } else if root == "persona" {
             match name.strip_prefix("persona.") {
                 None | Some("id" | "attributes") => {}
@@ -362,6 +362,17 @@ fn check_names(
         return Err(PromptError::UnknownVariable { template, line, name, hint });
     }
     Ok(attributes)
+}
+
+/// Why a template that sees these has no `persona`.
+fn no_persona(seen: &[&str]) -> String {
+    match seen {
+        [] => "the system prompt is the same for all personas; use it in prompts.user".to_owned(),
+        ["personas", ..] => {
+            "it is of several personas: put it in {% for persona in personas %}".to_owned()
+        }
+        [other, ..] => format!("it is of no single persona; there are survey.* and {other}"),
+    }
 }
 
 fn hint(name: &str) -> String {

@@ -166,6 +166,27 @@ fn a_broken_template_is_told_which_line_and_what() {
 }
 
 #[test]
+fn a_persona_is_not_asked_for_where_there_is_none() {
+    for (name, hint) in [
+        (TemplateName::System, "the system prompt is the same for all personas"),
+        (TemplateName::People, "put it in {% for persona in personas %}"),
+        (TemplateName::DigestAnswers, "there are survey.* and answers"),
+        (TemplateName::SummaryDigests, "there are survey.* and digests"),
+    ] {
+        let prompts = PromptTemplates([(name, "one\n{{ persona.age }}".to_owned())].into());
+        let error = Prompts::compile(&Survey { prompts, ..survey(&[]) });
+        let error = error.err().unwrap_or_else(|| panic!("{name:?} is broken")).to_string();
+        assert!(error.contains("line 2: unknown variable \"persona.age\""), "{error}");
+        assert!(error.contains(hint), "{error}");
+    }
+    let each = "{% for persona in personas %}{{ persona.age }},{% endfor %}";
+    let prompts = PromptTemplates([(TemplateName::People, each.to_owned())].into());
+    let prompts = Prompts::compile(&Survey { prompts, ..survey(&[]) }).unwrap();
+    let (one, other) = (persona(&[("age", "34")]), persona(&[]));
+    assert_eq!(prompts.packed(&[&one, &other]).as_deref(), Ok("34,,"));
+}
+
+#[test]
 fn what_fails_for_one_persona_names_it() {
     let prompts = Prompts::compile(&with_user("\n{{ persona.age|int + 1 }}")).unwrap();
     assert_eq!(prompts.user(&persona(&[("age", "34")])).as_deref(), Ok("\n35"));

@@ -36,6 +36,7 @@ use crate::{
     model::{Answer, Fate, Persona, Review, ReviewMode, Stage, StepEvent, Survey},
     prompt::{AnswerError, Form, PromptError, Prompts},
 };
+use std::sync::Once;
 
 /// Rounds of mending an answer that misses the question.
 const MOST_MENDS: u8 = 5;
@@ -57,6 +58,8 @@ pub(super) struct Stages {
     pub survey: Survey,
     pub prompts: Prompts,
     pub coverage: Coverage,
+    /// Done when it was told that a template does not work for a pack.
+    pack_failed: Once,
 }
 
 /// A call as a stage wants it.
@@ -85,7 +88,7 @@ impl Asked {
 impl Stages {
     pub(super) fn new(survey: Survey, prompts: Prompts) -> Self {
         let coverage = Coverage::new(&survey.review.topics);
-        Self { survey, prompts, coverage }
+        Self { survey, prompts, coverage, pack_failed: Once::new() }
     }
 
     /// The one table: what follows what.
@@ -124,6 +127,23 @@ impl Stages {
             Stage::Mend => relevance::mend(&self.prompts, persona, answer, standing.open_issues())
                 .map(|asked| asked.after(standing.mends())),
             Stage::Review => review::ask(&self.prompts, persona, answer),
+        }
+    }
+
+    /// The call of a pack; `None` where a template of the survey's own does not work for it: for
+    /// whom it does not, shows when each is asked alone. It is told once, since every pack may fare
+    /// alike, and a run without packs costs more than was planned.
+    pub(super) fn ask_packed(&self, personas: &[&Persona]) -> Option<Asked> {
+        match self.prompts.packed(personas) {
+            Ok(prompt) => Some(Asked::new(Stage::Packed, Form::Packed, prompt)),
+            Err(error) => {
+                self.pack_failed.call_once(|| {
+                    tracing::warn!(
+                        "a pack cannot be asked, and each of it is asked alone: {error}"
+                    );
+                });
+                None
+            }
         }
     }
 
