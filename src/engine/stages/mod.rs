@@ -124,8 +124,10 @@ impl Stages {
                     .map(|asked| asked.after(standing.follow_ups()))
             }
             Stage::Relevance => relevance::ask(&self.prompts, persona, answer),
-            Stage::Mend => relevance::mend(&self.prompts, persona, answer, standing.open_issues())
-                .map(|asked| asked.after(standing.mends())),
+            Stage::Mend => {
+                relevance::mend(&self.prompts, persona, answer, standing.off_topic_for())
+                    .map(|asked| asked.after(standing.mends()))
+            }
             Stage::Review => review::ask(&self.prompts, persona, answer),
         }
     }

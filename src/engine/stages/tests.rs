@@ -171,6 +171,35 @@ fn persona(age: &str) -> Persona {
 }
 
 #[test]
+fn who_is_asked_to_mend_is_told_what_missed_the_question_and_no_more() {
+    for (mode, script) in [
+        (
+            ReviewMode::Separate,
+            vec![
+                (Stage::Answer, says("noise")),
+                (Stage::Consistency, wants("says owns, rents", false)),
+                (Stage::Consistency, corrected("noise, I rent")),
+                (Stage::Relevance, wants("beside the point", true)),
+            ],
+        ),
+        (
+            ReviewMode::Fused,
+            vec![(Stage::Answer, says("noise")), (Stage::Review, wants("beside the point", true))],
+        ),
+    ] {
+        let stages = stages(mode, PromptTemplates::default());
+        let mut standing = Standing::default();
+        for (stage, event) in &script {
+            standing.take(*stage, event);
+        }
+        assert_eq!(stages.next(&standing), Next::Ask(Stage::Mend));
+        let asked = stages.ask(Stage::Mend, &persona("34"), &standing).unwrap();
+        assert!(asked.prompt.contains("\n- beside the point\n"), "{}", asked.prompt);
+        assert!(!asked.prompt.contains("says owns"), "{}", asked.prompt);
+    }
+}
+
+#[test]
 fn a_template_that_fails_for_a_pack_is_told_once() {
     let sums = "{% for persona in personas %}{{ persona.age|int + 1 }}{% endfor %}";
     let prompts = PromptTemplates([(TemplateName::People, sums.to_owned())].into());
