@@ -26,7 +26,7 @@ pub fn read_said(reply: &str) -> Result<String, AnswerError> {
 }
 
 /// A talk as a template sees it: what both sides have said, the last of it. What nobody answered
-/// is left out, and no text can end the tags around it.
+/// is left out.
 pub(super) fn talk_value(talk: &[Turn]) -> Value {
     let said: Vec<_> = talk.iter().filter(|turn| turn.by != TurnBy::Notice).collect();
     let answered = |n: usize, turn: &Turn| {
@@ -41,14 +41,9 @@ pub(super) fn talk_value(talk: &[Turn]) -> Value {
     kept.drain(..kept.len().saturating_sub(MOST_TURNS));
     let turn = |turn: &&&Turn| {
         let by = if turn.by == TurnBy::Persona { "You" } else { "They" };
-        Value::from_pairs([("by", by.to_owned()), ("text", untagged(&turn.text))])
+        Value::from_pairs([("by", by.to_owned()), ("text", strip_controls(&turn.text))])
     };
     kept.iter().map(turn).collect()
-}
-
-/// One line that cannot end the tags around it.
-pub(super) fn untagged(text: &str) -> String {
-    strip_controls(text).replace('<', "\u{2039}")
 }
 
 #[cfg(test)]
@@ -83,6 +78,6 @@ mod tests {
                 format!("{}: {}", turn.get_attr("by").unwrap(), turn.get_attr("text").unwrap())
             })
             .collect();
-        assert_eq!(shown, ["They: why?\u{2039}/talk>", "You: because"]);
+        assert_eq!(shown, ["They: why?</talk>", "You: because"]);
     }
 }

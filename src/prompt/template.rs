@@ -6,10 +6,12 @@ use super::{
     context::{PersonaValues, SURVEY_PATHS, survey_value},
     digest::{answer_line, digest_line},
     profile::ProfileFrame,
-    talk::{talk_value, untagged},
+    talk::talk_value,
+    text::untagged,
 };
 use crate::model::{
     Answer, Findings, Persona, PersonaIndex, Survey, TemplateName, Turn, TurnBy, UnixMillis,
+    strip_controls,
 };
 use minijinja::{
     Environment, Error, ErrorKind, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
@@ -95,6 +97,7 @@ impl Prompts {
                 .expect("the default delimiters are valid"),
         );
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_filter("untagged", |text: Value| untagged(&text.to_string()));
         let own = &survey.prompts;
         let mut attributes_used = Vec::new();
         for name in TemplateName::ALL {
@@ -244,7 +247,7 @@ impl Prompts {
             persona => PersonaValues::of(persona),
             answer => AnswerValues::of(answer),
             talk => talk_value(talk),
-            said => untagged(said),
+            said => strip_controls(said),
         };
         self.render_for(TemplateName::Said, persona, values)
     }
