@@ -5,7 +5,7 @@ use crate::{
     cli::TellArgs,
     error::{Exit, Problem},
     link::socket,
-    model::{LimitName, PerMinute, Slots},
+    model::{LimitName, PerMinute, Slots, strip_controls},
     protocol::{CommandOutcome, LimitValue, Order},
     store::{RunReader, is_live},
 };
@@ -47,6 +47,7 @@ pub(super) fn tell(args: &TellArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
             let line = serde_json::json!({ "order": order, "outcome": outcome, "message": words });
             writeln!(out, "{line}")
         } else {
+            let words = strip_controls(&words);
             writeln!(out, "{order}: {}{words}", if applied { "" } else { "not done: " })
         };
     }
