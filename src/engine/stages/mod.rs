@@ -125,7 +125,7 @@ impl Stages {
             }
             Stage::Relevance => relevance::ask(&self.prompts, persona, answer),
             Stage::Mend => {
-                relevance::mend(&self.prompts, persona, answer, standing.off_topic_for())
+                relevance::mend(&self.prompts, persona, answer, standing.off_topic_issues())
                     .map(|asked| asked.after(standing.mends()))
             }
             Stage::Review => review::ask(&self.prompts, persona, answer),
