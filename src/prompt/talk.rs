@@ -1,6 +1,9 @@
 //! What a persona says in a talk about its answer: plain text.
 
-use super::{AnswerError, text::lines};
+use super::{
+    AnswerError,
+    text::{lines, untagged},
+};
 use crate::model::{Turn, TurnBy, strip_controls};
 use minijinja::Value;
 
@@ -26,7 +29,7 @@ pub fn read_said(reply: &str) -> Result<String, AnswerError> {
 }
 
 /// A talk as a template sees it: what both sides have said, the last of it. What nobody answered
-/// is left out.
+/// is left out, and no text can end the tags around it.
 pub(super) fn talk_value(talk: &[Turn]) -> Value {
     let said: Vec<_> = talk.iter().filter(|turn| turn.by != TurnBy::Notice).collect();
     let answered = |n: usize, turn: &Turn| {
@@ -41,9 +44,14 @@ pub(super) fn talk_value(talk: &[Turn]) -> Value {
     kept.drain(..kept.len().saturating_sub(MOST_TURNS));
     let turn = |turn: &&&Turn| {
         let by = if turn.by == TurnBy::Persona { "You" } else { "They" };
-        Value::from_pairs([("by", by.to_owned()), ("text", strip_controls(&turn.text))])
+        Value::from_pairs([("by", by.to_owned()), ("text", one_said(&turn.text))])
     };
     kept.iter().map(turn).collect()
+}
+
+/// One line that cannot end the tags around it, in a template of the survey's own too.
+pub(super) fn one_said(text: &str) -> String {
+    untagged(&strip_controls(text))
 }
 
 #[cfg(test)]
@@ -78,6 +86,6 @@ mod tests {
                 format!("{}: {}", turn.get_attr("by").unwrap(), turn.get_attr("text").unwrap())
             })
             .collect();
-        assert_eq!(shown, ["They: why?</talk>", "You: because"]);
+        assert_eq!(shown, ["They: why?\u{2039}/talk>", "You: because"]);
     }
 }

@@ -6,12 +6,11 @@ use super::{
     context::{PersonaValues, SURVEY_PATHS, survey_value},
     digest::{answer_line, digest_line},
     profile::ProfileFrame,
-    talk::talk_value,
+    talk::{one_said, talk_value},
     text::untagged,
 };
 use crate::model::{
     Answer, Findings, Persona, PersonaIndex, Survey, TemplateName, Turn, TurnBy, UnixMillis,
-    strip_controls,
 };
 use minijinja::{
     Environment, Error, ErrorKind, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
@@ -247,7 +246,7 @@ impl Prompts {
             persona => PersonaValues::of(persona),
             answer => AnswerValues::of(answer),
             talk => talk_value(talk),
-            said => strip_controls(said),
+            said => one_said(said),
         };
         self.render_for(TemplateName::Said, persona, values)
     }
