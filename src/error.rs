@@ -1,6 +1,6 @@
 //! How the program ends.
 
-use crate::model::{PauseReason, RunPhase, RunSummary, StopReason};
+use crate::model::{PauseReason, RunPhase, RunSummary, StopReason, strip_controls_keep_lines};
 use std::{fmt, process::ExitCode};
 
 /// The exit codes that the help names.
@@ -93,8 +93,20 @@ impl Problem {
     }
 }
 
+/// Harmless on a terminal: it may name a file, or cite one, that somebody else has written.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&strip_controls_keep_lines(&self.message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_cannot_reach_the_terminal_as_it_is() {
+        let problem = Problem::input("\u{1b}[2J/runs/a\u{202e}.voxpop: no run\n  remedy");
+        assert_eq!(problem.to_string(), "[2J/runs/a.voxpop: no run\n  remedy");
     }
 }

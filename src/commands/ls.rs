@@ -103,7 +103,10 @@ fn table(rows: &[Row]) -> String {
                     age(UnixMillis::now().since(run.created_at)),
                 );
             }
-            Err(error) => text += &format!("{name:width$}  {:9}  {error}\n", "unusable"),
+            Err(error) => {
+                let error = strip_controls(&error.to_string());
+                text += &format!("{name:width$}  {:9}  {error}\n", "unusable");
+            }
         }
     }
     text
@@ -173,6 +176,17 @@ fn as_json(row: &Row) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_file_cannot_reach_the_terminal_as_it_is() {
+        let name = "a\u{1b}[2J\u{202e}".to_owned();
+        let path = format!("/runs/{name}.voxpop").into();
+        let run = Err(store::StoreError::NotARun { path });
+        let listed = Listed { path: name.clone().into(), name, run };
+        let text = table(&[Row::of_file(listed)]);
+        assert!(text.contains("/runs/a[2J.voxpop is not a voxpop run file"), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+    }
 
     #[test]
     fn an_age_is_told_in_its_largest_unit() {

@@ -10,7 +10,7 @@ use crate::{
     cli::{AgainArgs, EndpointArgs},
     error::{Exit, Problem},
     headless, launch,
-    model::{InterviewStatus, RunPhase, RunSummary, StopReason},
+    model::{InterviewStatus, RunPhase, RunSummary, StopReason, strip_controls},
     store::{OpenRun, RunReader, StoreError, StoredBatch},
 };
 use std::{
@@ -97,7 +97,7 @@ pub(super) fn go_on(
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
     let config = launch::kept_config(info, &reader, &args.limits.flags(&endpoint))?;
     for warning in &config.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", strip_controls(&warning.to_string()));
     }
     drop(reader);
     if failed_too {

@@ -2,6 +2,7 @@
 
 use crate::{
     error::Problem,
+    model::strip_controls,
     store::{self, EXTENSION, StoreError},
 };
 use std::{
@@ -36,7 +37,7 @@ impl RunsFolder {
         let usual = std::env::var_os("VOXPOP_RUNS").map(PathBuf::from);
         match usual.map_or_else(|| Self::find(None), |folder| Ok(Self(folder))) {
             Ok(usual) if usual.0 == self.0 => name.to_owned(),
-            _ => file.display().to_string(),
+            _ => strip_controls(&file.display().to_string()),
         }
     }
 

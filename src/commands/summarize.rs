@@ -9,7 +9,7 @@ use crate::{
     engine,
     error::{Exit, Problem},
     headless, launch,
-    model::{Analysis, SummaryMode},
+    model::{Analysis, SummaryMode, strip_controls},
     store::{OpenRun, RunInfo, RunReader},
 };
 use std::io::{self, Write};
@@ -65,7 +65,7 @@ fn by_model(
     let endpoint = EndpointArgs { base_url: args.base_url.clone(), ..EndpointArgs::default() };
     let config = launch::kept_config(info, &reader, &args.limits.flags(&endpoint))?;
     for warning in &config.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", strip_controls(&warning.to_string()));
     }
     drop(reader);
     let (_log_guard, log) = start_log(runs)?;

@@ -6,7 +6,7 @@ use crate::{
     error::{Exit, Problem},
     launch,
     link::socket::Answers,
-    model::{LimitName, PerMinute, Slots},
+    model::{LimitName, PerMinute, Slots, strip_controls},
     protocol::{CommandOutcome, LimitValue, Order},
     store::{RunReader, is_live},
 };
@@ -43,6 +43,7 @@ pub(super) fn tell(args: &TellArgs, runs: &RunsFolder) -> Result<Exit, Problem> 
             let line = serde_json::json!({ "order": order, "outcome": outcome, "message": words });
             writeln!(out, "{line}")
         } else {
+            let words = strip_controls(&words);
             writeln!(out, "{order}: {}{words}", if applied { "" } else { "not done: " })
         };
     }

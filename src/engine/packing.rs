@@ -61,14 +61,14 @@ impl Interviewer {
         let (first, mut attempts, mut sent) = (first.persona.index, first.left_off.attempts, false);
         let members: Vec<_> = report.members.iter().map(member).collect();
         let (last, result) = match self.stages.ask_together(together, &members) {
-            Ok(asked) => {
+            Some(asked) => {
                 let read = |reply: &str| self.stages.read_together(together, &members, reply);
                 let call = Call::new(self, first, &asked, &read, &mut attempts, &mut sent);
                 let many = u32::try_from(members.len()).unwrap_or(u32::MAX);
                 call.with_room_for(many).ask().await
             }
             // Which of them it is shows when each is asked alone.
-            Err(_) => (None, Ok(vec![None; members.len()])),
+            None => (None, Ok(vec![None; members.len()])),
         };
         if let Ok(shares) = &result {
             self.learn_from(together, &members, shares);

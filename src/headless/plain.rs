@@ -8,7 +8,7 @@ use crate::{
     advice::{self, BatchLoad, Cost, Load, Rate, short_clock},
     model::{
         Analysis, InterviewStatus, LimitChange, LogLevel, LogLine, RunPhase, Service, StatusCounts,
-        UnixMillis, strip_controls,
+        UnixMillis, strip_controls, strip_controls_keep_lines,
     },
     protocol::{BatchMeter, CommandOutcome, Snapshot},
 };
@@ -16,7 +16,8 @@ use std::io::{self, Write};
 
 pub(super) fn started(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
     let header = &run.header;
-    writeln!(out, "run {}: {}", header.run, header.question)?;
+    let question = strip_controls_keep_lines(&header.question);
+    writeln!(out, "run {}: {question}", strip_controls(&header.run))?;
     let (total, over) = (run.statuses.0.len(), over(run));
     let endpoints: Vec<_> =
         run.meters.endpoints.iter().map(|e| format!("{} at {}", e.model, e.name)).collect();
@@ -151,7 +152,7 @@ pub(super) fn limits_changed(
 ) -> io::Result<()> {
     for row in advice::net(changes) {
         let name = endpoint_name(run, row.endpoint);
-        writeln!(out, "{name}: {}", strip_controls(&row.words()))?;
+        writeln!(out, "{}", strip_controls(&format!("{name}: {}", row.words())))?;
     }
     Ok(())
 }
@@ -182,7 +183,11 @@ pub(super) fn failures(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
         writeln!(
             out,
             "  {:>9}  attempts failed: {} ({} personas for good), the last at persona {}: {}",
-            tally.attempts, tally.kind, tally.personas, tally.last_persona, tally.last_message
+            tally.attempts,
+            tally.kind,
+            tally.personas,
+            tally.last_persona,
+            strip_controls(&tally.last_message)
         )?;
     }
     Ok(())
@@ -191,7 +196,9 @@ pub(super) fn failures(out: &mut impl Write, run: &Snapshot) -> io::Result<()> {
 pub(super) fn phase(out: &mut impl Write, phase: &RunPhase) -> io::Result<()> {
     match phase {
         RunPhase::Running => writeln!(out, "running"),
-        RunPhase::Paused { reason } => writeln!(out, "paused: {reason}"),
+        RunPhase::Paused { reason } => {
+            writeln!(out, "paused: {}", strip_controls(&reason.to_string()))
+        }
         RunPhase::Draining => writeln!(out, "finishing what is in flight, then stopping"),
         RunPhase::Finished => writeln!(out, "finished"),
         RunPhase::Stopped { .. } => writeln!(out, "stopped"),
@@ -200,13 +207,17 @@ pub(super) fn phase(out: &mut impl Write, phase: &RunPhase) -> io::Result<()> {
 
 /// Only errors: each retry would be a line, and a run can have thousands.
 pub(super) fn log(out: &mut impl Write, line: &LogLine) -> io::Result<()> {
-    if line.level == LogLevel::Error { writeln!(out, "{}", line.text) } else { Ok(()) }
+    if line.level == LogLevel::Error {
+        writeln!(out, "{}", strip_controls(&line.text))
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn outcome(out: &mut impl Write, outcome: &CommandOutcome) -> io::Result<()> {
     match outcome {
-        CommandOutcome::Applied { what } => writeln!(out, "{what}"),
-        CommandOutcome::Refused { why } => writeln!(out, "refused: {why}"),
+        CommandOutcome::Applied { what } => writeln!(out, "{}", strip_controls(what)),
+        CommandOutcome::Refused { why } => writeln!(out, "refused: {}", strip_controls(why)),
     }
 }
 

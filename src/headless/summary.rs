@@ -4,7 +4,7 @@ use super::{json, plain, watch::Format};
 use crate::{
     advice::short_clock,
     link::FrontEndLink,
-    model::{PauseReason, RunPhase, RunSummary, StopReason, UnixMillis},
+    model::{PauseReason, RunPhase, RunSummary, StopReason, UnixMillis, strip_controls_keep_lines},
     protocol::Update,
 };
 use std::{
@@ -86,7 +86,8 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
     }
     lines.push(format!("  look at it again:         voxpop open {handle}"));
     lines.push(format!("  take the answers out:     voxpop export {handle} --format csv"));
-    lines
+    // A run file and its names may be somebody else's.
+    lines.iter().map(|line| strip_controls_keep_lines(line)).collect()
 }
 
 /// Who is left with the provider.
@@ -137,5 +138,13 @@ mod tests {
           look at it again:         voxpop open parking-7f3a
           take the answers out:     voxpop export parking-7f3a --format csv
         ");
+        let (run, message) = ("a\u{1b}[2J".to_owned(), "b\u{9b}2J".to_owned());
+        let run_file = "/runs/a\u{1b}]0;x\u{7}.voxpop".into();
+        let pause = PauseReason::CannotStore { message };
+        let phase = RunPhase::Stopped { reason: StopReason::Unmended { pause } };
+        let summary = RunSummary { run, run_file, ..summary };
+        let text = closing_lines(&summary, &phase, "a\u{202e}b").join("\n");
+        assert!(text.contains("voxpop open ab") && text.contains("b2J"), "{text}");
+        assert!(!text.contains(|c: char| c != '\n' && c.is_control()), "{text:?}");
     }
 }

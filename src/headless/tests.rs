@@ -1,12 +1,13 @@
 //! What is written, line by line, when a run does this and that.
 
-use super::{Format, watch};
+use super::{Format, plain, watch};
 use crate::{
     link,
     model::*,
     protocol::{
-        Delta, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter, Order, Outlet,
-        PROTOCOL_VERSION, RateMeter, RunHeader, SlotMeter, Snapshot, Statuses, Update,
+        CommandOutcome, Delta, EndpointMeters, FailureTally, LatencySummary, Meters, MoneyMeter,
+        Order, Outlet, PROTOCOL_VERSION, RateMeter, RunHeader, SlotMeter, Snapshot, Statuses,
+        Update,
     },
 };
 use InterviewStatus as S;
@@ -250,6 +251,38 @@ async fn people_read_the_same_in_words_and_adaptation_added_up() {
     ALARM: nothing answered for 01:12: 1 persona under way, last error timeout: no reply within 60 s
     the alarm is over
     ");
+}
+
+#[test]
+fn words_of_a_run_from_elsewhere_are_harmless() {
+    let hostile = "a\u{1b}[2J\u{9b}2J\u{202e}b";
+    let mut run = snapshot();
+    run.header.run = hostile.to_owned();
+    run.header.question = format!("{hostile}\nc");
+    run.meters.endpoints[0].name = hostile.to_owned();
+    run.meters.endpoints[0].model = hostile.to_owned();
+    run.meters.failures.push(FailureTally {
+        kind: FailureKind::Malformed,
+        attempts: 1,
+        personas: 1,
+        last_at: UnixMillis(0),
+        last_persona: PersonaIndex(0),
+        last_message: hostile.to_owned(),
+    });
+    let reason = PauseReason::CannotStore { message: hostile.to_owned() };
+    let line = LogLine { at: UnixMillis(0), level: LogLevel::Error, text: hostile.to_owned() };
+    let mut out = Vec::new();
+    plain::started(&mut out, &run).unwrap();
+    plain::failures(&mut out, &run).unwrap();
+    plain::limits_changed(&mut out, &run, &[change(0, 1, 2, LimitSetBy::User)]).unwrap();
+    plain::phase(&mut out, &RunPhase::Paused { reason }).unwrap();
+    plain::log(&mut out, &line).unwrap();
+    plain::outcome(&mut out, &CommandOutcome::Applied { what: hostile.to_owned() }).unwrap();
+    plain::outcome(&mut out, &CommandOutcome::Refused { why: hostile.to_owned() }).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.matches("a[2J2Jb").count(), 10, "{text}");
+    let obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+    assert!(!text.contains(obeyed), "{text:?}");
 }
 
 #[tokio::test(start_paused = true)]

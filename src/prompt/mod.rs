@@ -14,9 +14,10 @@
 //! attribute by its name, such as `persona.age` or `persona.address.city`. An attribute that a
 //! persona lacks is blank, and false in an `if`. Templates that speak of an answer see `answer`
 //! too, those that follow up also `missing` (topics) or `issues`, that of a chat `talk` and `said`.
-//! What asks several in one call sees `personas`, and what has several judged `judged`, a list of
-//! `persona` and `answer`. What digests a group of answers sees `survey.themes` and, in the user
-//! template, `answers`; what summarizes sees `digests`.
+//! What asks several in one call sees `personas` in the place of `persona`, and what has several
+//! judged `judged`, a list of `persona` and `answer`. What digests a group of answers sees
+//! `survey.themes` and, in the user template, `answers`; what summarizes sees `digests`. What stands
+//! between tags goes through the filter `untagged`, so that no text can end them.
 
 mod answer;
 mod answer_values;

@@ -4,7 +4,7 @@ use super::{
     AnswerError, Form,
     answer::read_answer,
     schema::{answer_schema, verdict_schema},
-    verdict::{object_in, read_verdict},
+    verdict::{object_in, read_verdict, wrong},
 };
 use crate::model::{Answer, Survey, Verdict};
 use serde_json::{Value, json};
@@ -49,7 +49,8 @@ fn list_schema(name: &str, key: &str, mut one: Value) -> Value {
 /// be used, or is there twice: nobody can tell whose it is.
 ///
 /// # Errors
-/// Where there is no list of answers, or none of them can be used.
+/// Where there is no list of answers, none of them can be used, or one has a number that no persona
+/// has: who counts from 0 gives each the answer of its neighbour.
 pub fn read_packed(
     survey: &Survey,
     personas: usize,
@@ -87,13 +88,16 @@ fn read_list<T: Clone>(
     let mut seen = vec![0_u32; personas];
     let mut blame = None;
     for item in items {
-        let number = match item.get("person") {
-            Some(Value::Number(number)) => number.as_u64(),
-            Some(Value::String(number)) => number.trim().parse().ok(),
+        let person = item.get("person").unwrap_or(&Value::Null);
+        let number: Option<f64> = match person {
+            Value::Number(number) => number.as_f64(),
+            Value::String(number) => number.trim().parse().ok(),
             _ => None,
         };
-        let place = number.and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
-        let Some(place) = place.filter(|&place| place < personas) else { continue };
+        let Some(number) = number else { continue };
+        let Some(place) = (0..personas).find(|&place| (place + 1) as f64 == number) else {
+            return Err(wrong("person", "the number of one of the profiles", person));
+        };
         seen[place] += 1;
         match read(place, &item.to_string()) {
             Ok(answer) => answers[place] = Some(answer),
@@ -115,23 +119,7 @@ fn read_list<T: Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Grid, PromptTemplates, Review, Score};
-
-    fn survey() -> Survey {
-        Survey {
-            name: "n".into(),
-            question: "Should it?".into(),
-            domain: "unknown".into(),
-            grid: Grid { support: "S".into(), impacts: Vec::new() },
-            model: "m".into(),
-            temperature: 0.7,
-            max_output_tokens: 600,
-            prompts: PromptTemplates::default(),
-            review: Review::default(),
-            pack: 5,
-            summary: crate::model::Summarizing::default(),
-        }
-    }
+    use crate::{model::Score, prompt::tests::survey};
 
     fn answer(person: Value, narrative: &str) -> Value {
         json!({"person": person, "narrative": narrative, "survey": {"support_level": 4,
@@ -140,13 +128,13 @@ mod tests {
 
     #[test]
     fn each_gets_its_own_and_what_is_missing_or_doubled_is_nobodys() {
-        let survey = survey();
+        let survey = survey(&[]);
         let reply = json!({"answers": [
             answer(json!(3), "third"),
             answer(json!("1"), "first"),
             answer(json!(2), "second"),
             answer(json!(2), "second again"),
-            answer(json!(9), "nobody"),
+            answer(json!("the last"), "nobody"),
             {"person": 4, "narrative": "", "survey": {}},
         ]});
         let answers = read_packed(&survey, 5, &reply.to_string()).unwrap();
@@ -160,7 +148,7 @@ mod tests {
 
     #[test]
     fn each_verdict_is_on_its_own_answer() {
-        let survey = survey();
+        let survey = survey(&[]);
         let told = |level| Answer {
             narrative: "so".into(),
             support_level: Score::try_from(level).unwrap(),
@@ -173,7 +161,7 @@ mod tests {
             json!({"person": person, "addresses_question": true, "issues": [],
                 "corrections": {"support_level": 4}})
         };
-        let reply = json!({"verdicts": [verdict(2), verdict(1), verdict(3)]}).to_string();
+        let reply = json!({"verdicts": [verdict(2), verdict(1)]}).to_string();
         let verdicts = read_packed_review(&survey, &[&one, &other], &reply).unwrap();
         assert_eq!(verdicts[0], Some(Verdict::Holds), "4 is what it has");
         assert!(matches!(&verdicts[1], Some(Verdict::NeedsChanges { corrections, .. })
@@ -181,5 +169,28 @@ mod tests {
         let reply = json!({"verdicts": [verdict(1), verdict(1), verdict(2)]}).to_string();
         assert_eq!(read_packed_review(&survey, &[&one, &other], &reply).unwrap()[0], None);
         assert!(read_packed_review(&survey, &[&one], r#"{"verdicts": []}"#).is_err());
+        let reply = json!({"verdicts": [verdict(0), verdict(1)]}).to_string();
+        assert!(read_packed_review(&survey, &[&one, &other], &reply).is_err());
+    }
+
+    #[test]
+    fn numbers_that_nobody_has_are_not_to_be_trusted() {
+        let survey = survey(&[]);
+        let read = |people: &[Value]| {
+            let answers: Vec<_> = people.iter().map(|n| answer(n.clone(), "so")).collect();
+            read_packed(&survey, 3, &json!({ "answers": answers }).to_string())
+        };
+        for people in [
+            [json!(0), json!(1), json!(2)],
+            [json!("0"), json!("1"), json!("2")],
+            [json!(1), json!(2), json!(4)],
+            [json!(1), json!(-2), json!(3)],
+            [json!(1), json!(2.5), json!(3)],
+        ] {
+            let error = read(&people).unwrap_err().to_string();
+            assert!(error.starts_with("person must be the number of one of"), "{error}");
+        }
+        let all = read(&[json!(2.0), json!(1), json!(" 3 ")]).unwrap();
+        assert!(all.iter().all(Option::is_some), "{all:?}");
     }
 }

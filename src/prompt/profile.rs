@@ -5,7 +5,7 @@
 //! `config/prompts/answer.user.j2`: what stands around the lines is cut out of a rendering, and
 //! used only if it gives the same as the template.
 
-use super::words::push_label;
+use super::{text::untagged, words::push_label};
 use crate::model::{Attribute, Persona, PersonaIndex};
 
 /// What stands around the lines of a profile.
@@ -45,9 +45,15 @@ impl ProfileFrame {
         let mut prompt = String::with_capacity(self.before.len() + lines + self.after.len());
         prompt.push_str(&self.before);
         for attribute in &persona.attributes {
+            let start = prompt.len();
             push_label(&mut prompt, &attribute.name);
             prompt.push_str(": ");
             prompt.push_str(&attribute.value);
+            if prompt[start..].contains('<') {
+                let line = untagged(&prompt[start..]);
+                prompt.truncate(start);
+                prompt.push_str(&line);
+            }
             prompt.push('\n');
         }
         prompt.push_str(&self.after);

@@ -1,6 +1,9 @@
 //! What a persona says in a talk about its answer: plain text.
 
-use super::{AnswerError, text::lines};
+use super::{
+    AnswerError,
+    text::{lines, untagged},
+};
 use crate::model::{Turn, TurnBy, strip_controls};
 use minijinja::Value;
 
@@ -41,14 +44,14 @@ pub(super) fn talk_value(talk: &[Turn]) -> Value {
     kept.drain(..kept.len().saturating_sub(MOST_TURNS));
     let turn = |turn: &&&Turn| {
         let by = if turn.by == TurnBy::Persona { "You" } else { "They" };
-        Value::from_pairs([("by", by.to_owned()), ("text", untagged(&turn.text))])
+        Value::from_pairs([("by", by.to_owned()), ("text", one_said(&turn.text))])
     };
     kept.iter().map(turn).collect()
 }
 
-/// One line that cannot end the tags around it.
-pub(super) fn untagged(text: &str) -> String {
-    strip_controls(text).replace('<', "\u{2039}")
+/// One line that cannot end the tags around it, in a template of the survey's own too.
+pub(super) fn one_said(text: &str) -> String {
+    untagged(&strip_controls(text))
 }
 
 #[cfg(test)]

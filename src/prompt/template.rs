@@ -6,7 +6,8 @@ use super::{
     context::{PersonaValues, SURVEY_PATHS, survey_value},
     digest::{answer_line, digest_line},
     profile::ProfileFrame,
-    talk::{talk_value, untagged},
+    talk::{one_said, talk_value},
+    text::untagged,
 };
 use crate::model::{
     Answer, Findings, Persona, PersonaIndex, Survey, TemplateName, Turn, TurnBy, UnixMillis,
@@ -99,6 +100,7 @@ impl Prompts {
                 .expect("the default delimiters are valid"),
         );
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_filter("untagged", |text: Value| untagged(&text.to_string()));
         let own = &survey.prompts;
         let mut attributes_used = Vec::new();
         for name in TemplateName::ALL {
@@ -136,8 +138,9 @@ impl Prompts {
             };
             render(&environment, name, tried).map_err(|error| broken(name, &error))?;
         }
-        // Every name is known to exist now; what this or that persona lacks is blank.
-        environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+        // Every name is known to exist now; what this or that persona lacks is blank, be it an
+        // attribute or the whole group that it would be in.
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         let mut prompts =
             Self { environment, survey: values, systems, frame: None, attributes_used };
         if own.get(TemplateName::User).is_none() {
@@ -266,7 +269,7 @@ impl Prompts {
             persona => PersonaValues::of(persona),
             answer => AnswerValues::of(answer),
             talk => talk_value(talk),
-            said => untagged(said),
+            said => one_said(said),
         };
         self.render_for(TemplateName::Said, persona, values)
     }
@@ -362,8 +365,8 @@ fn check_names(
     let mut attributes = Vec::new();
     for name in names {
         let root = name.split('.').next().unwrap_or_default();
-        let hint = if root == "persona" && seen.is_empty() {
-            "the system prompt is the same for all personas; use it in prompts.user".to_owned()
+        let hint = if root == "persona" && !seen.contains(&"persona") {
+            no_persona(seen)
         } else if root == "persona" {
             match name.strip_prefix("persona.") {
                 None | Some("id" | "attributes") => {}
@@ -390,6 +393,17 @@ fn check_names(
         return Err(PromptError::UnknownVariable { template, line, name, hint });
     }
     Ok(attributes)
+}
+
+/// Why a template that sees these has no `persona`.
+fn no_persona(seen: &[&str]) -> String {
+    match seen {
+        [] => "the system prompt is the same for all personas; use it in prompts.user".to_owned(),
+        ["personas", ..] => {
+            "it is of several personas: put it in {% for persona in personas %}".to_owned()
+        }
+        [other, ..] => format!("it is of no single persona; there are survey.* and {other}"),
+    }
 }
 
 fn hint(name: &str) -> String {

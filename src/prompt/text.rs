@@ -13,6 +13,11 @@ pub(super) fn one_line(text: String) -> String {
     trimmed(if harmless { text } else { strip_controls(&text) })
 }
 
+/// Text that cannot end the tags around it, nor begin others.
+pub(super) fn untagged(text: &str) -> String {
+    text.replace('<', "\u{2039}")
+}
+
 /// Whether stripping would change nothing, line breaks apart. Most answers are printable ASCII,
 /// where one look at the bytes does; of the others only what is not ASCII goes through the filter
 /// of characters.

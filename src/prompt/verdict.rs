@@ -23,15 +23,6 @@ pub fn read_verdict(
     reply: &str,
 ) -> Result<Verdict, AnswerError> {
     let object = object_in(reply)?;
-    let mut issues = match object.get("issues") {
-        Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
-        Some(Value::String(one)) => vec![one_line(one.clone())],
-        Some(Value::Null) | None if form.judges_relevance() => Vec::new(),
-        Some(other) => return Err(wrong("issues", "a list of texts", other)),
-        None => return Err(AnswerError::Missing { field: "issues".into() }),
-    };
-    issues.retain(|issue: &String| !issue.is_empty());
-    issues.truncate(MOST_ISSUES);
     let off_topic = if form.judges_relevance() {
         match object.get("addresses_question") {
             Some(Value::Bool(addresses)) => !addresses,
@@ -41,13 +32,26 @@ pub fn read_verdict(
     } else {
         false
     };
+    if form == Form::Relevance && !off_topic {
+        return Ok(Verdict::Holds);
+    }
+    let mut issues = match object.get("issues") {
+        Some(items @ Value::Array(_)) => texts(items).ok_or_else(|| AnswerError::Wrong {
+            field: "issues".into(),
+            expected: "a list of texts",
+            found: "a list of other things".into(),
+        })?,
+        Some(Value::String(one)) => vec![one_line(one.clone())],
+        Some(Value::Null) | None if form.judges_relevance() => Vec::new(),
+        Some(other) => return Err(wrong("issues", "a list of texts", other)),
+        None => return Err(AnswerError::Missing { field: "issues".into() }),
+    };
+    issues.retain(|issue| !issue.is_empty());
+    issues.truncate(MOST_ISSUES);
     let corrections = match object.get("corrections") {
         Some(Value::Object(fields)) if form.corrects() => corrections(survey, answer, fields),
         _ => Corrections::default(),
     };
-    if form == Form::Relevance && !off_topic {
-        return Ok(Verdict::Holds);
-    }
     if issues.is_empty() && off_topic {
         issues.push("the answer does not speak to the question".into());
     }
@@ -76,12 +80,12 @@ fn corrections(survey: &Survey, answer: &Answer, fields: &Map<String, Value>) ->
                 new.support_level = score(value).filter(|new| *new != answer.support_level);
             }
             "key_concerns" => {
-                new.key_concerns = texts(value).filter(|new| *new != answer.key_concerns);
+                new.key_concerns = list(value).filter(|new| *new != answer.key_concerns);
             }
             "suggested_improvements" => {
-                let texts = texts(value);
+                let list = list(value);
                 new.suggested_improvements =
-                    texts.filter(|new| *new != answer.suggested_improvements);
+                    list.filter(|new| *new != answer.suggested_improvements);
             }
             _ => {
                 let known = survey.grid.impacts.iter().any(|dimension| dimension.key == key);
@@ -108,15 +112,22 @@ fn score(value: &Value) -> Option<Score> {
     whole.then(|| Score::try_from(number as u8).ok()).flatten()
 }
 
+/// A corrected list. An empty one is how many models say that nothing changes: no contradiction is
+/// mended by taking away all that a person has said.
+fn list(value: &Value) -> Option<Vec<String>> {
+    texts(value).filter(|texts| !texts.is_empty())
+}
+
+/// The texts of a list, without what is null or blank; `None` where it is no list, or something in
+/// it is no text: what a critic says must not be lost because it says it in a form of its own.
 fn texts(value: &Value) -> Option<Vec<String>> {
-    Some(value.as_array()?.iter().filter_map(text).filter(|text| !text.is_empty()).collect())
+    let items = value.as_array()?.iter().filter(|item| !item.is_null());
+    let texts: Option<Vec<_>> =
+        items.map(|item| item.as_str().map(|text| one_line(text.to_owned()))).collect();
+    texts.map(|texts| texts.into_iter().filter(|text| !text.is_empty()).collect())
 }
 
-fn text(value: &Value) -> Option<String> {
-    value.as_str().map(|text| one_line(text.to_owned()))
-}
-
-fn wrong(field: &str, expected: &'static str, found: &Value) -> AnswerError {
+pub(super) fn wrong(field: &str, expected: &'static str, found: &Value) -> AnswerError {
     let found = match found {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),

@@ -5,7 +5,8 @@
 use super::{StoreError, connection, decode, lock};
 use crate::model::{
     Attempt, EndpointIndex, Fate, InterviewStatus, LimitChange, Persona, PersonaIndex, RunPhase,
-    RunSummary, Step, StopReason, Survey, Turn, UnixMillis, Usage,
+    RunSummary, Step, StopReason, Survey, Turn, UnixMillis, Usage, strip_controls,
+    strip_controls_keep_lines,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,22 @@ pub struct RunInfo {
     pub phase: Option<RunPhase>,
     /// Of the last time that the run ended; its `run_file` is the file as it was opened here.
     pub summary: Option<RunSummary>,
+}
+
+impl RunInfo {
+    /// The same without what a terminal would obey in the names that are shown. In a file that
+    /// voxpop has written there is nothing of it.
+    fn harmless(mut self) -> Self {
+        let survey = &mut self.survey;
+        let one_line = [&mut self.name, &mut self.personas_from, &mut self.voxpop_version]
+            .into_iter()
+            .chain([&mut survey.name, &mut survey.domain, &mut survey.grid.support])
+            .chain(survey.grid.impacts.iter_mut().map(|impact| &mut impact.label))
+            .chain(self.summary.iter_mut().map(|summary| &mut summary.run));
+        one_line.for_each(|text| *text = strip_controls(text));
+        survey.question = strip_controls_keep_lines(&survey.question);
+        self
+    }
 }
 
 /// One interview that is over.
@@ -80,7 +97,8 @@ impl RunReader {
         self.total
     }
 
-    /// The run's own row, with its phase.
+    /// The run's own row, with its phase. Its names are harmless on a terminal, whoever wrote the
+    /// file.
     ///
     /// # Errors
     /// A file that is damaged or cannot be read, as for every method here.
@@ -95,7 +113,7 @@ impl RunReader {
                     rusqlite::types::ValueRef::Null => None,
                     _ => Some(RunSummary { run_file: self.path.clone(), ..decode::json(row, 6)? }),
                 };
-                Ok(RunInfo {
+                let info = RunInfo {
                     name: row.get(0)?,
                     survey: decode::json(row, 1)?,
                     settings: decode::json(row, 2)?,
@@ -104,7 +122,8 @@ impl RunReader {
                     voxpop_version: row.get(5)?,
                     phase: phase.clone(),
                     summary,
-                })
+                };
+                Ok(info.harmless())
             },
         )
     }

@@ -6,8 +6,13 @@ use crate::{
     protocol::Distribution,
 };
 
-/// Cells for the name of a dimension, a driver or a theme.
-const NAME: usize = 34;
+/// Cells for the name of a dimension, a driver or a theme: it gives way to the numbers beside it.
+const MOST_NAME: usize = 34;
+const LEAST_NAME: usize = 12;
+
+/// The numbers of a dimension, and of a driver or a theme.
+const SHARES: &str = "     1     2     3     4     5   mean";
+const COUNTS: &str = "     n  share     1     2     3     4     5";
 
 /// Fewer answers than this are marked.
 const FEW: u32 = 30;
@@ -17,7 +22,8 @@ const MOST_LISTED: usize = 20;
 
 type Line = Vec<Piece>;
 
-/// All lines, each within `width` cells where it is prose; the rows of tables may be cut.
+/// All lines, each within `width` cells; only where that is not even [`LEAST_NAME`] and the numbers
+/// are the rows of tables cut.
 pub fn lines(run: &Mirror, width: usize, ellipsis: &str) -> Vec<Line> {
     let mut lines = spread(&run.meters.distribution, width, ellipsis);
     lines.push(Vec::new());
@@ -68,10 +74,10 @@ fn spread(spread: &Distribution, width: usize, ellipsis: &str) -> Vec<Line> {
     if spread.answers == 0 {
         return lines;
     }
-    let columns = "     1     2     3     4     5   mean";
-    lines.push(vec![(Role::Dim, format!("{:NAME$}{columns}", ""))]);
+    let name = name_cells(width, SHARES);
+    lines.push(vec![(Role::Dim, format!("{:name$}{SHARES}", ""))]);
     for score in &spread.scores {
-        let mut line = vec![(Role::Text, text::pad(&score.label, NAME, ellipsis))];
+        let mut line = vec![(Role::Text, text::pad(&score.label, name, ellipsis))];
         let shares = score.shares();
         let most = shares.iter().copied().fold(0.0, f64::max);
         for share in shares {
@@ -97,7 +103,8 @@ fn said(lines: &mut Vec<Line>, analysis: &Analysis, width: usize, ellipsis: &str
             found(lines, finding, width);
         }
     }
-    for (name, tallies) in [
+    let name = name_cells(width, COUNTS);
+    for (title, tallies) in [
         ("Drivers by support level", &analysis.drivers),
         ("Themes by support level", &analysis.themes),
     ] {
@@ -105,13 +112,17 @@ fn said(lines: &mut Vec<Line>, analysis: &Analysis, width: usize, ellipsis: &str
             continue;
         }
         lines.push(Vec::new());
+        let beside = title.len() <= name;
+        if !beside {
+            heading(lines, title);
+        }
+        let title = if beside { title } else { "" };
         lines.push(vec![
-            (Role::Title, text::pad(name, NAME, ellipsis)),
-            (Role::Dim, "     n  share     1     2     3     4     5".to_owned()),
+            (Role::Title, text::pad(title, name, ellipsis)),
+            (Role::Dim, COUNTS.to_owned()),
         ]);
-        lines.extend(
-            tallies.iter().take(MOST_LISTED).map(|tally| row(tally, analysis.weight, ellipsis)),
-        );
+        let listed = tallies.iter().take(MOST_LISTED);
+        lines.extend(listed.map(|tally| row(tally, analysis.weight, name, ellipsis)));
     }
 }
 
@@ -127,10 +138,15 @@ fn found(lines: &mut Vec<Line>, finding: &Finding, width: usize) {
     }
 }
 
-fn row(tally: &Tally, weight: f64, ellipsis: &str) -> Line {
+/// What is left for names beside these columns.
+fn name_cells(width: usize, columns: &str) -> usize {
+    width.saturating_sub(columns.len()).clamp(LEAST_NAME, MOST_NAME)
+}
+
+fn row(tally: &Tally, weight: f64, name: usize, ellipsis: &str) -> Line {
     let share = if weight > 0.0 { tally.weight * 100.0 / weight } else { 0.0 };
     let mut line = vec![
-        (Role::Text, text::pad(&tally.name, NAME, ellipsis)),
+        (Role::Text, text::pad(&tally.name, name, ellipsis)),
         (Role::Title, format!("{:>6}", format::thousands(tally.count().into()))),
         (Role::Text, format!("{share:>5.0} %")),
     ];

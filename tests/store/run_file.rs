@@ -91,6 +91,32 @@ fn a_closed_run_is_one_file_and_its_copy_is_the_run() {
 }
 
 #[test]
+fn the_names_of_a_file_from_elsewhere_cannot_reach_a_terminal_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let hostile = "a\u{1b}[2J\u{202e}\nb";
+    let mut survey = survey();
+    for text in
+        [&mut survey.name, &mut survey.question, &mut survey.domain, &mut survey.grid.support]
+    {
+        hostile.clone_into(text);
+    }
+    survey.grid.impacts = vec![hostile.to_owned().into()];
+    let settings = serde_json::Value::Null;
+    let run =
+        NewRun { name: hostile, survey: &survey, settings: &settings, personas_from: hostile };
+    let mut import = Import::create(&path_in(dir.path()), &run).unwrap();
+    import.add(&persona(0)).unwrap();
+    drop(import.finish().unwrap());
+    let info = RunReader::open(&path_in(dir.path())).unwrap().run().unwrap();
+    let survey = &info.survey;
+    for text in [&info.name, &info.personas_from, &survey.name, &survey.domain] {
+        assert_eq!(text, "a[2J b");
+    }
+    assert_eq!((survey.grid.support.as_str(), survey.question.as_str()), ("a[2J b", "a[2J\nb"));
+    assert_eq!(survey.grid.impacts[0].label, "a[2J b");
+}
+
+#[test]
 fn a_second_writer_is_refused_and_told_who_is_first() {
     let dir = tempfile::tempdir().unwrap();
     let path = path_in(dir.path());

@@ -41,6 +41,7 @@ use crate::{
     model::{Answer, Fate, Persona, Review, ReviewMode, Stage, StepEvent, Survey},
     prompt::{AnswerError, Form, PromptError, Prompts},
 };
+use std::sync::Once;
 
 /// Rounds of mending an answer that misses the question.
 const MOST_MENDS: u8 = 5;
@@ -62,6 +63,8 @@ pub(super) struct Stages {
     pub survey: Survey,
     pub prompts: Prompts,
     pub coverage: Coverage,
+    /// Done when it was told that a template does not work for a pack.
+    pack_failed: Once,
 }
 
 /// A call as a stage wants it.
@@ -90,7 +93,7 @@ impl Asked {
 impl Stages {
     pub(super) fn new(survey: Survey, prompts: Prompts) -> Self {
         let coverage = Coverage::new(&survey.review.topics);
-        Self { survey, prompts, coverage }
+        Self { survey, prompts, coverage, pack_failed: Once::new() }
     }
 
     /// The one table: what follows what.
@@ -127,8 +130,10 @@ impl Stages {
                     .map(|asked| asked.after(standing.follow_ups()))
             }
             Stage::Relevance => relevance::ask(&self.prompts, persona, answer),
-            Stage::Mend => relevance::mend(&self.prompts, persona, answer, standing.open_issues())
-                .map(|asked| asked.after(standing.mends())),
+            Stage::Mend => {
+                relevance::mend(&self.prompts, persona, answer, standing.off_topic_issues())
+                    .map(|asked| asked.after(standing.mends()))
+            }
             Stage::Review => review::ask(&self.prompts, persona, answer),
         }
     }

@@ -166,6 +166,13 @@ impl Standing {
         &self.open
     }
 
+    /// What the critic to whom the answer is off topic has found: of what another one found, the
+    /// corrections are merged. The critic of both tells the two apart in words only.
+    pub(super) fn off_topic_issues(&self) -> &[String] {
+        let by = if self.relevance.off_topic { &self.relevance } else { &self.review };
+        &by.issues
+    }
+
     /// The stages that gave nothing, in words.
     pub(super) fn given_up(&self) -> &[String] {
         &self.given_up

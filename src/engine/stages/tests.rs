@@ -1,7 +1,18 @@
 //! What follows what, by the table alone.
 
 use super::*;
-use crate::model::{Corrections, Judge, Score, Topic, Verdict};
+use crate::model::{
+    Attribute, Corrections, Grid, Judge, PersonaIndex, PromptTemplates, Score, Summarizing,
+    TemplateName, Topic, Verdict,
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tracing::{
+    Event, Metadata, Subscriber,
+    span::{Attributes, Id},
+};
 
 fn answer(narrative: &str) -> Answer {
     Answer {
@@ -134,6 +145,103 @@ fn a_critic_that_gives_nothing_leaves_a_flag_and_the_answer() {
         assert_eq!(issues.len(), 1, "{issues:?}");
         assert!(issues[0].ends_with("critic: malformed"), "{issues:?}");
     }
+}
+
+fn stages(mode: ReviewMode, prompts: PromptTemplates) -> Stages {
+    let survey = Survey {
+        name: "n".into(),
+        question: "Should it?".into(),
+        domain: "unknown".into(),
+        grid: Grid { support: "S".into(), impacts: Vec::new() },
+        model: "m".into(),
+        temperature: 0.7,
+        max_output_tokens: 600,
+        prompts,
+        review: review(mode),
+        pack: 5,
+        summary: Summarizing::default(),
+    };
+    let prompts = Prompts::compile(&survey).unwrap();
+    Stages::new(survey, prompts)
+}
+
+fn persona(age: &str) -> Persona {
+    let age = Attribute { name: "age".into(), value: age.into() };
+    Persona { index: PersonaIndex(0), id: "p".into(), weight: None, attributes: vec![age] }
+}
+
+#[test]
+fn who_is_asked_to_mend_is_told_what_missed_the_question_and_no_more() {
+    for (mode, script) in [
+        (
+            ReviewMode::Separate,
+            vec![
+                (Stage::Answer, says("noise")),
+                (Stage::Consistency, wants("says owns, rents", false)),
+                (Stage::Consistency, corrected("noise, I rent")),
+                (Stage::Relevance, wants("beside the point", true)),
+            ],
+        ),
+        (
+            ReviewMode::Fused,
+            vec![(Stage::Answer, says("noise")), (Stage::Review, wants("beside the point", true))],
+        ),
+    ] {
+        let stages = stages(mode, PromptTemplates::default());
+        let mut standing = Standing::default();
+        for (stage, event) in &script {
+            standing.take(*stage, event);
+        }
+        assert_eq!(stages.next(&standing), Next::Ask(Stage::Mend));
+        let asked = stages.ask(Stage::Mend, &persona("34"), &standing).unwrap();
+        assert!(asked.prompt.contains("\n- beside the point\n"), "{}", asked.prompt);
+        assert!(!asked.prompt.contains("says owns"), "{}", asked.prompt);
+    }
+}
+
+#[test]
+fn a_template_that_fails_for_a_pack_is_told_once() {
+    let sums = "{% for persona in personas %}{{ persona.age|int + 1 }}{% endfor %}";
+    let prompts = PromptTemplates([(TemplateName::People, sums.to_owned())].into());
+    let stages = stages(ReviewMode::Fused, prompts);
+    let (young, old) = (persona("34"), persona("old"));
+    let asked = stages.ask_packed(&[&young, &young]).unwrap();
+    assert_eq!((asked.stage, asked.prompt.as_str()), (Stage::Packed, "3535"));
+    let heard = Heard::default();
+    tracing::subscriber::with_default(heard.clone(), || {
+        for _ in 0..3 {
+            assert!(stages.ask_packed(&[&young, &old]).is_none());
+        }
+    });
+    assert_eq!(heard.0.load(Ordering::Relaxed), 1);
+}
+
+/// Counts what is told.
+#[derive(Clone, Default)]
+struct Heard(Arc<AtomicUsize>);
+
+impl Subscriber for Heard {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if event.metadata().target().starts_with("voxpop") {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 #[test]

@@ -43,28 +43,36 @@ impl Stages {
             && has_packed_critic(&self.survey.prompts)
     }
 
-    /// The call.
-    ///
-    /// # Errors
-    /// Where a template of the survey's own does not work for one of them.
+    /// The call; `None` where a template of the survey's own does not work for it: for whom it does
+    /// not, shows when each is asked alone. It is told once, since every pack may fare alike, and a
+    /// run without packs costs more than was planned.
     pub(in crate::engine) fn ask_together(
         &self,
         together: Together,
         members: &[Member<'_>],
-    ) -> Result<Asked, PromptError> {
-        match together {
+    ) -> Option<Asked> {
+        let asked = match together {
             Together::Answer => {
                 let personas: Vec<_> = members.iter().map(|member| member.persona).collect();
-                let prompt = self.prompts.packed(&personas)?;
-                Ok(Asked::new(Stage::Packed, Form::Packed, prompt))
+                let prompt = self.prompts.packed(&personas);
+                prompt.map(|prompt| Asked::new(Stage::Packed, Form::Packed, prompt))
             }
             Together::Review => {
                 let judged = members.iter();
                 let judged = judged.filter_map(|m| Some((m.persona, m.standing.answer()?)));
-                let prompt = self.prompts.packed_judged(&judged.collect::<Vec<_>>())?;
-                Ok(Asked::new(Stage::PackedReview, Form::PackedReview, prompt))
+                let prompt = self.prompts.packed_judged(&judged.collect::<Vec<_>>());
+                prompt.map(|prompt| Asked::new(Stage::PackedReview, Form::PackedReview, prompt))
             }
-        }
+        };
+        asked
+            .inspect_err(|error| {
+                self.pack_failed.call_once(|| {
+                    tracing::warn!(
+                        "a pack cannot be asked, and each of it is asked alone: {error}"
+                    );
+                });
+            })
+            .ok()
     }
 
     /// What a reply makes happen to each.

@@ -1,7 +1,10 @@
 //! The persona that is looked at, and when to ask for it again.
 
 use crate::{
-    model::{InterviewStatus, PersonaIndex, UnixMillis, strip_controls, strip_controls_keep_lines},
+    model::{
+        Answer, Corrections, InterviewStatus, PersonaIndex, StepEvent, UnixMillis, Verdict,
+        strip_controls, strip_controls_keep_lines,
+    },
     protocol::{Order, PersonaDetail},
 };
 
@@ -76,8 +79,6 @@ impl Inspection {
 
 /// Everything a model, a provider or a file had a hand in is made harmless before it is kept.
 fn clean(mut detail: PersonaDetail) -> PersonaDetail {
-    let one_line = |text: &mut String| *text = strip_controls(text);
-    let lines = |text: &mut String| *text = strip_controls_keep_lines(text);
     one_line(&mut detail.persona.id);
     for attribute in &mut detail.persona.attributes {
         one_line(&mut attribute.name);
@@ -96,15 +97,9 @@ fn clean(mut detail: PersonaDetail) -> PersonaDetail {
             lines(body);
         }
     }
-    if let Some(answer) = &mut detail.answer {
-        lines(&mut answer.narrative);
-        for (key, _) in &mut answer.impacts {
-            one_line(key);
-        }
-        for item in answer.key_concerns.iter_mut().chain(&mut answer.suggested_improvements) {
-            one_line(item);
-        }
-    }
+    detail.steps.iter_mut().for_each(|step| clean_event(&mut step.event));
+    detail.answer.iter_mut().for_each(clean_answer);
+    detail.flags.iter_mut().for_each(one_line);
     if let Some(failure) = &mut detail.failure {
         one_line(&mut failure.message);
     }
@@ -112,4 +107,109 @@ fn clean(mut detail: PersonaDetail) -> PersonaDetail {
         lines(refusal);
     }
     detail
+}
+
+fn clean_event(event: &mut StepEvent) {
+    match event {
+        StepEvent::Answered { answer } => clean_answer(answer),
+        StepEvent::TopicsMissed { topics } => topics.iter_mut().for_each(one_line),
+        StepEvent::Judged { verdict: Verdict::Holds, by: _ } => {}
+        StepEvent::Judged {
+            verdict: Verdict::NeedsChanges { issues, off_topic: _, corrections },
+            by: _,
+        } => {
+            let Corrections {
+                narrative,
+                support_level: _,
+                impacts,
+                key_concerns,
+                suggested_improvements,
+            } = corrections;
+            issues.iter_mut().for_each(one_line);
+            narrative.iter_mut().for_each(lines);
+            impacts.iter_mut().for_each(|(key, _)| one_line(key));
+            key_concerns.iter_mut().chain(suggested_improvements).flatten().for_each(one_line);
+        }
+        StepEvent::Corrected { fields, answer } => {
+            fields.iter_mut().for_each(one_line);
+            clean_answer(answer);
+        }
+        StepEvent::GaveNothing { why } => one_line(why),
+    }
+}
+
+fn clean_answer(answer: &mut Answer) {
+    let Answer { narrative, support_level: _, impacts, key_concerns, suggested_improvements } =
+        answer;
+    lines(narrative);
+    impacts.iter_mut().for_each(|(key, _)| one_line(key));
+    key_concerns.iter_mut().chain(suggested_improvements).for_each(one_line);
+}
+
+fn one_line(text: &mut String) {
+    *text = strip_controls(text);
+}
+
+fn lines(text: &mut String) {
+    *text = strip_controls_keep_lines(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Judge, Stage, Step},
+        ui::fixture::{self, NOW},
+    };
+
+    /// Makes every text in it hostile but the words that the format itself has.
+    fn taint(value: &mut serde_json::Value) {
+        use serde_json::Value as V;
+        match value {
+            V::String(text) if !is_of_the_format(text) => text.push_str("\u{1b}[2J\u{202e}"),
+            V::Array(items) => items.iter_mut().for_each(taint),
+            V::Object(fields) => fields.values_mut().for_each(taint),
+            _ => {}
+        }
+    }
+
+    fn is_of_the_format(text: &str) -> bool {
+        let words = ["flagged", "malformed", "critic", "holds"];
+        words.contains(&text) || serde_json::from_value::<Stage>(text.into()).is_ok()
+    }
+
+    #[test]
+    fn nothing_of_a_persona_reaches_the_screen_as_it_is() {
+        let mut detail = fixture::detail(41, InterviewStatus::Failed);
+        let answer = fixture::detail(42, InterviewStatus::Done).answer.unwrap();
+        let corrections = Corrections {
+            narrative: Some("b\nc".into()),
+            support_level: None,
+            impacts: answer.impacts.clone(),
+            key_concerns: Some(vec!["d".into()]),
+            suggested_improvements: Some(vec!["e".into()]),
+        };
+        let verdict =
+            Verdict::NeedsChanges { issues: vec!["a".into()], off_topic: true, corrections };
+        let events = [
+            StepEvent::Answered { answer: answer.clone() },
+            StepEvent::TopicsMissed { topics: vec!["f".into()] },
+            StepEvent::Judged { verdict, by: Judge::Critic },
+            StepEvent::Judged { verdict: Verdict::Holds, by: Judge::Critic },
+            StepEvent::Corrected { fields: vec!["g".into()], answer: answer.clone() },
+            StepEvent::GaveNothing { why: "h".into() },
+        ];
+        detail.status = InterviewStatus::Flagged;
+        detail.steps = events.map(|event| Step { at: NOW, stage: Stage::Review, event }).into();
+        detail.flags = vec!["i".into()];
+        detail.answer = Some(answer);
+        detail.refusal = Some("j\nk".into());
+        let clean_json = serde_json::to_value(&detail).unwrap();
+        let mut tainted = clean_json.clone();
+        taint(&mut tainted);
+        let tainted: PersonaDetail = serde_json::from_value(tainted).unwrap();
+        assert_eq!(tainted.flags, ["i\u{1b}[2J\u{202e}"]);
+        let shown = serde_json::to_value(clean(tainted)).unwrap().to_string();
+        assert_eq!(shown.replace("[2J", ""), clean_json.to_string());
+    }
 }

@@ -131,9 +131,14 @@ fn what_the_answers_come_to_is_shown_over_the_dashboard() {
         delta.analysis = Some(Box::new(fixture::analysis()));
         state.apply(Input::Update(Update::Delta(Box::new(delta))));
         let picture = text(&drawn(&state, &look));
+        // Every column, at every width.
+        let row = picture.lines().find(|line| line.contains("Housing")).unwrap_or_default();
+        assert!(picture.contains("5   mean") && row.contains("25 %   0 %    2.1"), "{picture}");
         insta::assert_snapshot!(format!("{width}x{height}_summary"), picture);
         state.apply(Input::Act(Action::Last));
         let end = text(&drawn(&state, &look));
+        let row = end.lines().find(|line| line.contains("no bus")).unwrap_or_default();
+        assert!(row.contains("45   20 %     9     9     9     9     9"), "{end}");
         assert!(end.contains("housing") && !end.contains("more below"), "{end}");
         state.apply(Input::Act(Action::Back));
         assert!(!text(&drawn(&state, &look)).contains("What the answers come to"));
