@@ -27,7 +27,7 @@ use crate::{
     provider::{Completion, Exchange, Question, Repair, Unanswered},
 };
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -141,7 +141,7 @@ impl<'a, T> Call<'a, T> {
             };
             self.progress.spent += attempt.timing.on_the_wire;
             if other_dialect {
-                if self.stopping() {
+                if self.is_left_off() {
                     return (Some(attempt), Err(Ending::GaveBack));
                 }
                 self.again(attempt);
@@ -159,7 +159,7 @@ impl<'a, T> Call<'a, T> {
             let decision = retry::decide(&failure, &self.progress, bounds, fastrand::f64());
             let ending = match decision {
                 Decision::RetryIn(_) | Decision::Rejoin | Decision::Repair | Decision::RaiseCap
-                    if self.stopping() =>
+                    if self.is_left_off() =>
                 {
                     Ending::GaveBack
                 }
@@ -194,7 +194,7 @@ impl<'a, T> Call<'a, T> {
                 Decision::AskElsewhere => {
                     if !self.take_out(endpoint, &failure) {
                         Ending::ProviderRefused(failure)
-                    } else if self.stopping() {
+                    } else if self.is_left_off() {
                         Ending::GaveBack
                     } else {
                         self.again(attempt);
@@ -274,7 +274,7 @@ impl<'a, T> Call<'a, T> {
                 }
                 Err(Short::ForNow) => {
                     drop(permit);
-                    if self.stopping() {
+                    if self.is_left_off() {
                         return Err(Ending::GaveBack);
                     }
                     settled.await;
@@ -445,8 +445,8 @@ impl<'a, T> Call<'a, T> {
         left > 0
     }
 
-    fn stopping(&self) -> bool {
-        self.interviewer.stopping.load(Ordering::Acquire)
+    fn is_left_off(&self) -> bool {
+        self.interviewer.leaves_off(self.asked.stage)
     }
 
     fn endpoint(&self, index: EndpointIndex) -> &'a Endpoint {

@@ -46,6 +46,8 @@ pub(super) struct Interviewer {
     pub facts: UnboundedSender<Fact>,
     /// The run is draining: nobody starts another attempt.
     pub stopping: AtomicBool,
+    /// The interviews go on in batches: none of them starts another attempt.
+    pub moves_to_batches: AtomicBool,
 }
 
 /// A persona from the queue.
@@ -109,6 +111,12 @@ impl Interviewer {
         self.tell(Fact::Ended { persona: persona.index, weight, last, steps, left_off, ending });
     }
 
+    /// Whether a call of this stage is to be left off before its next attempt.
+    pub(super) fn leaves_off(&self, stage: Stage) -> bool {
+        self.stopping.load(Ordering::Acquire)
+            || stage.is_of_interview() && self.moves_to_batches.load(Ordering::Acquire)
+    }
+
     /// The verdict on an answer so near that it holds for this one too.
     fn near(&self, fingerprint: Option<&Fingerprint>) -> Option<StepEvent> {
         let (donor, similarity) = self.similar.as_ref()?.nearest(fingerprint?)?;
@@ -163,7 +171,7 @@ impl Interview<'_> {
                     attempt,
                     steps,
                 });
-                if self.interviewer.stopping.load(Ordering::Acquire) {
+                if self.interviewer.leaves_off(stage) {
                     return (None, NewSteps::default(), Ending::GaveBack);
                 }
             }

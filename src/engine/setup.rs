@@ -33,7 +33,10 @@ use crate::{
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -98,6 +101,7 @@ impl Supervisor {
         let found =
             Found { before: (!fresh).then_some(&reader), recorder: Some(writer.recorder()), cache };
         let interviewer = Interviewer::start(&header.run, config, found, facts_out, waits_out)?;
+        interviewer.moves_to_batches.store(desk.is_on(), Ordering::Release);
         let limiter = interviewer.limiter.clone();
         let (found_out, found) = mpsc::unbounded_channel();
         if !fresh {
@@ -188,7 +192,6 @@ impl Interviewer {
             timeout,
             budget,
             adapt,
-            batch,
             cache: caching,
             ..
         } = config;
@@ -223,7 +226,8 @@ impl Interviewer {
             similar: caching.similar.map(Similar::new),
             endpoints,
             facts,
-            stopping: AtomicBool::new(batch),
+            stopping: AtomicBool::new(false),
+            moves_to_batches: AtomicBool::new(false),
         })
     }
 }

@@ -274,7 +274,7 @@ impl Supervisor {
         }
         self.desk.meters.on = on;
         self.writer.write(Record::BatchSwitched { on });
-        self.interviewer.stopping.store(on, Ordering::Release);
+        self.interviewer.moves_to_batches.store(on, Ordering::Release);
         // What is on file of those who were asked counts from now on.
         self.fresh = false;
         self.publisher.touch();
