@@ -2,10 +2,12 @@
 
 use crate::{
     asking::{answer_text, narrative_of},
-    common::provider::{HostileServer, Reply},
-    place::{Place, limits},
+    attach::{detached, wait_until},
+    common::provider::{Gate, HostileServer, Reply},
+    place::{Place, RUN, count, limits},
 };
 use serde_json::{Value, json};
+use voxpop::model::PersonaIndex;
 
 /// The names in a request, with their numbers where there are several.
 fn names_in(body: &str) -> Vec<String> {
@@ -28,10 +30,30 @@ fn packed(names: &[String], keep: impl Fn(usize) -> usize) -> Reply {
 }
 
 fn place(server: &HostileServer, personas: usize) -> Place {
+    place_with(server, personas, &format!("pack: 5\nlimits: {}", limits(3)))
+}
+
+fn place_with(server: &HostileServer, personas: usize, more: &str) -> Place {
     let place = Place::new();
-    place.survey(&server.base_url(), &format!("pack: 5\nlimits: {}", limits(3)));
+    place.survey(&server.base_url(), more);
     place.people(personas);
     place
+}
+
+/// Whether a critic is asked.
+fn is_review(body: &str) -> bool {
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["response_format"]["json_schema"]["name"] == "verdict"
+}
+
+fn holds() -> Reply {
+    let none: [Value; 0] = [];
+    let verdict = json!({"addresses_question": true, "issues": none, "corrections": {}});
+    Reply::content(&verdict.to_string())
+}
+
+fn steps(place: &Place, persona: u32) -> usize {
+    place.reader().steps(PersonaIndex(persona)).unwrap().len()
 }
 
 #[test]
@@ -81,4 +103,34 @@ fn a_pack_that_gives_nothing_is_asked_one_by_one() {
     assert!(place.export().iter().all(|r| r["status"] == "done" && r["packed"].is_null()));
     // The call, its repair, and each alone.
     assert_eq!(server.count(), 2 + 5);
+}
+
+#[test]
+fn a_run_that_dies_between_a_pack_and_its_critics_asks_for_no_answer_again() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = HostileServer::start(move |_, body| match names_in(body).as_slice() {
+        _ if is_review(body) => holds().behind(&held),
+        names => packed(names, |_| 1),
+    });
+    let place = place_with(
+        &server,
+        5,
+        &format!("pack: 5\nreview: fused\nfollow_ups: 0\nlimits: {}", limits(3)),
+    );
+    let run = place.start_asking(&[]);
+    run.wait_for_line("asking 5 personas");
+    wait_until("the pack to be on disk", || (0..5).all(|persona| steps(&place, persona) == 1));
+    run.kill();
+    gate.open();
+    let outcome = place.voxpop(&["resume", RUN]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let answers = server.bodies().into_iter().filter(|body| !is_review(body)).count();
+    assert_eq!(answers, 1, "nobody is asked for the answer that is on disk");
+    let records = place.export();
+    assert_eq!(count(&records, "done"), 5, "{records:?}");
+    for (n, record) in records.iter().enumerate() {
+        crate::asking::assert_own_answer(record, &crate::place::name(n));
+        assert_eq!(record["packed"], 5);
+    }
 }
