@@ -193,6 +193,7 @@ impl Supervisor {
             self.writer.write(Record::Requeued { persona });
             self.give_back(persona);
         }
+        self.fresh = false;
         self.meters.forget_failed();
         self.analysis.again();
         self.desk.again();
