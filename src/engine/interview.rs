@@ -19,8 +19,8 @@ use crate::{
     config::RetryBounds,
     limiter::{Limiter, OutputEstimate},
     model::{
-        Attempt, Failure, FailureKind, Fate, Judge, Persona, PersonaIndex, ReviewMode, Stage, Step,
-        StepEvent, UnixMillis, Verdict,
+        Attempt, Failure, FailureKind, Fate, Judge, Persona, PersonaIndex, Stage, Step, StepEvent,
+        Verdict,
     },
     tokens::TokenEstimate,
 };
@@ -65,6 +65,21 @@ pub(super) struct LeftOff {
     /// Whether any of them was sent. Of an earlier part of the run nobody looks, and says yes.
     pub sent: bool,
     pub steps: Vec<Step>,
+}
+
+impl LeftOff {
+    /// Whether nothing has happened in the interview.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.attempts == 0 && self.steps.is_empty()
+    }
+
+    /// The end, with the mark of an interview for which nothing was sent.
+    pub(super) fn ends_in(&self, fate: Fate) -> Fate {
+        match fate {
+            Fate::Answered(answer) if !self.sent => Fate::Cached(answer),
+            fate => fate,
+        }
+    }
 }
 
 /// Tells of an interview whose task panicked: its persona must not be in progress for ever.
@@ -160,7 +175,9 @@ impl Interview<'_> {
         let mut steps = NewSteps::default();
         loop {
             let stage = match stages.next(&self.standing) {
-                Next::End(fate) => return (last, steps, Ending::Settled(self.marked(fate))),
+                Next::End(fate) => {
+                    return (last, steps, Ending::Settled(self.left_off.ends_in(fate)));
+                }
                 Next::Ask(stage) => stage,
             };
             if last.is_some() || !steps.steps.is_empty() {
@@ -212,32 +229,9 @@ impl Interview<'_> {
                     _ => return (last, steps, ending),
                 },
             };
-            steps = self.take(stage, events);
+            steps = stages.take(&mut self.standing, stage, events);
+            self.left_off.steps.extend_from_slice(&steps.steps);
         }
-    }
-
-    /// The end, with the mark of an interview for which nothing was sent.
-    fn marked(&self, fate: Fate) -> Fate {
-        match fate {
-            Fate::Answered(answer) if !self.left_off.sent => Fate::Cached(answer),
-            fate => fate,
-        }
-    }
-
-    /// Takes in what a stage gave. Without reviews the answer is the end, and no step is kept: the
-    /// same would stand in the run file twice.
-    fn take(&mut self, stage: Stage, events: Vec<StepEvent>) -> NewSteps {
-        let first = self.standing.steps();
-        let at = UnixMillis::now();
-        for event in &events {
-            self.standing.take(stage, event);
-        }
-        if self.interviewer.stages.survey.review.mode == ReviewMode::Off {
-            return NewSteps::default();
-        }
-        let steps: Vec<_> = events.into_iter().map(|event| Step { at, stage, event }).collect();
-        self.left_off.steps.extend_from_slice(&steps);
-        NewSteps { first, steps }
     }
 }
 

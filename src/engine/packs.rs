@@ -8,7 +8,7 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
-    model::{InterviewStatus, PersonaIndex, ReviewMode, Stage, Step, StepEvent, UnixMillis},
+    model::{Answer, InterviewStatus, Persona, PersonaIndex, Stage, StepEvent},
     store::Record,
 };
 use std::sync::Arc;
@@ -89,7 +89,7 @@ impl Supervisor {
         first.left_off.attempts = attempts;
         let first = first.persona.index;
         self.packs.remove(&first);
-        self.keep(first, last, NewSteps::default());
+        let mut records = self.of_stage(first, last, NewSteps::default());
         for member in &members {
             self.state.end_task(member.persona.index);
         }
@@ -103,44 +103,52 @@ impl Supervisor {
                     let mut ending = Some(ending);
                     for Queued { persona, left_off } in members {
                         let ending = ending.take().unwrap_or(Ending::GaveBack);
-                        self.end(persona.index, left_off, ending);
+                        records.extend(self.end(persona.index, persona.weight, left_off, ending));
                     }
-                    return;
+                    return self.write(records);
                 }
                 // Too long, refused, or no answer of the shape: alone, each may fare better.
                 Ending::Settled(_) | Ending::OverBudget { .. } => vec![None; many],
             },
         };
+        let mut alone = Vec::new();
         for (member, answer) in members.into_iter().zip(answers) {
-            self.go_on_alone(member, answer, many);
+            alone.extend(self.hand_out(member, answer, many, &mut records));
+        }
+        self.write(records);
+        for member in alone {
+            self.start_alone(member);
         }
         self.put_back_what_waits();
     }
 
-    fn go_on_alone(
+    /// Gives a member its answer. Where its interview goes on alone, it comes back.
+    fn hand_out(
         &mut self,
         mut member: Queued,
-        answer: Option<crate::model::Answer>,
+        answer: Option<Answer>,
         many: usize,
-    ) {
-        let persona = member.persona.index;
+        records: &mut Vec<Record>,
+    ) -> Option<Queued> {
+        let Persona { index: persona, weight, .. } = member.persona;
         if let Some(answer) = answer {
             let personas = u32::try_from(many).unwrap_or(u32::MAX);
-            self.writer.write(Record::Packed { persona, personas });
-            let event = StepEvent::Answered { answer };
-            let step = Step { at: UnixMillis::now(), stage: Stage::Answer, event };
-            if self.interviewer.stages.survey.review.mode != ReviewMode::Off {
-                self.keep(persona, None, NewSteps { first: 0, steps: vec![step.clone()] });
-            }
-            member.left_off.steps.push(step);
-            let standing = Standing::of(&member.left_off.steps);
+            records.push(Record::Packed { persona, personas });
+            let mut standing = Standing::default();
+            let events = vec![StepEvent::Answered { answer }];
+            let new = self.interviewer.stages.take(&mut standing, Stage::Answer, events);
+            member.left_off.steps.clone_from(&new.steps);
+            records.extend(self.of_stage(persona, None, new));
             if let Next::End(fate) = self.interviewer.stages.next(&standing) {
-                return self.end(persona, member.left_off, Ending::Settled(fate));
+                let ending = Ending::Settled(member.left_off.ends_in(fate));
+                records.extend(self.end(persona, weight, member.left_off, ending));
+                return None;
             }
         }
         if self.stop.is_some() {
-            return self.end(persona, member.left_off, Ending::GaveBack);
+            records.extend(self.end(persona, weight, member.left_off, Ending::GaveBack));
+            return None;
         }
-        self.start_alone(member);
+        Some(member)
     }
 }

@@ -348,7 +348,8 @@ impl Supervisor {
                 self.put_back_what_waits();
             }
             Fact::Stepped { persona, attempt, steps } => {
-                self.keep(persona, attempt, steps);
+                let records = self.of_stage(persona, attempt, steps);
+                self.write(records);
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
@@ -357,34 +358,36 @@ impl Supervisor {
             Fact::Packed(packed) => self.unpack(*packed),
             Fact::PieceEnded { piece, last, given } => self.piece_ended(piece, last, given),
             Fact::Ended { persona, weight, last, steps, left_off, ending } => {
-                self.keep(persona, last, steps);
+                let mut records = self.of_stage(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
                 self.state.end_task(persona);
                 let ending = self.judge(persona, ending);
-                if let Ending::Settled(fate) = &ending
-                    && let Some(answer) = fate.answer()
-                {
-                    self.meters.answered(persona, weight, answer);
-                }
-                self.end(persona, left_off, ending);
+                records.extend(self.end(persona, weight, left_off, ending));
+                self.write(records);
             }
         }
     }
 
-    /// Has an attempt and the steps that came of it written down.
-    pub(super) fn keep(
+    /// Counts an attempt and the steps that came of it. What is to be on file of them comes back.
+    pub(super) fn of_stage(
         &mut self,
         persona: PersonaIndex,
         attempt: Option<Box<Attempt>>,
         new: NewSteps,
-    ) {
-        if let Some(attempt) = attempt {
-            self.meters.attempted(&attempt);
-            self.writer.write(Record::Attempted(attempt));
+    ) -> Vec<Record> {
+        if let Some(attempt) = &attempt {
+            self.meters.attempted(attempt);
         }
         self.meters.stepped(&new.steps);
-        for (number, step) in (new.first..).zip(new.steps) {
-            self.writer.write(Record::Stepped { persona, number, step: Box::new(step) });
+        let attempt = attempt.map(Record::Attempted);
+        attempt.into_iter().chain(new.records(persona)).collect()
+    }
+
+    /// Has what belongs together written down as a whole or not at all: after a crash, no attempt
+    /// stands there without the steps that it gave, and no last step without the end.
+    pub(super) fn write(&self, records: Vec<Record>) {
+        if !records.is_empty() {
+            self.writer.write(Record::Together(records));
         }
     }
 
@@ -411,7 +414,15 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn end(&mut self, persona: PersonaIndex, left_off: LeftOff, ending: Ending) {
+    /// Ends an interview, for now or for good. What is to be on file of its end comes back.
+    #[must_use]
+    pub(super) fn end(
+        &mut self,
+        persona: PersonaIndex,
+        weight: Option<f64>,
+        left_off: LeftOff,
+        ending: Ending,
+    ) -> Option<Record> {
         let attempts = left_off.attempts;
         if !matches!(&ending, Ending::Settled(fate) if fate.status() != InterviewStatus::Failed) {
             self.left_off.insert(persona, left_off);
@@ -426,9 +437,12 @@ impl Supervisor {
                     tracing::error!(attempts, "persona {persona} failed: {failure}");
                     self.meters.failed(failure, persona);
                 }
+                if let Some(answer) = fate.answer() {
+                    self.meters.answered(persona, weight, answer);
+                }
                 // The status follows when the answer is on disk.
                 self.unsaved += 1;
-                self.writer.write(Record::Finished { persona, fate, attempts });
+                return Some(Record::Finished { persona, fate, attempts });
             }
             Ending::GaveBack => self.give_back(persona),
             Ending::OverBudget { spent, budget } => {
@@ -440,6 +454,7 @@ impl Supervisor {
                 self.pause(PauseReason::ProviderRefuses { failure });
             }
         }
+        None
     }
 
     fn answered_lately(&self) -> bool {

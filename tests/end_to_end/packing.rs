@@ -134,3 +134,21 @@ fn a_run_that_dies_between_a_pack_and_its_critics_asks_for_no_answer_again() {
         assert_eq!(record["packed"], 5);
     }
 }
+
+#[test]
+fn answers_of_packs_are_in_the_distribution_and_those_from_the_cache_say_so() {
+    let server = HostileServer::start(|_, body| packed(&names_in(body), |_| 1));
+    let place = place(&server, 10);
+    for (run, status) in [("first", "done"), ("second", "cached")] {
+        let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
+        let args = ["run", &survey, "--personas", &people, "--name", run, "--json"];
+        let outcome = place.voxpop(&args);
+        assert_eq!((outcome.code, server.count()), (0, 2), "{outcome:?}");
+        let progress = outcome.out.lines().rfind(|line| line.contains(r#""event":"progress""#));
+        let progress: Value = serde_json::from_str(progress.unwrap()).unwrap();
+        assert_eq!(progress["distribution"]["answers"], 10, "{progress}");
+        let exported = place.voxpop(&["export", run]).out;
+        let records = exported.lines().map(|line| serde_json::from_str(line).unwrap());
+        assert_eq!(count(&records.collect::<Vec<_>>(), status), 10, "{exported}");
+    }
+}

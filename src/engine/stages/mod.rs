@@ -31,9 +31,12 @@ mod tests;
 pub(super) use coverage::Coverage;
 pub(super) use standing::Standing;
 
+use super::fact::NewSteps;
 use crate::{
     cache::Repeat,
-    model::{Answer, Fate, Persona, Review, ReviewMode, Stage, StepEvent, Survey},
+    model::{
+        Answer, Fate, Persona, Review, ReviewMode, Stage, Step, StepEvent, Survey, UnixMillis,
+    },
     prompt::{AnswerError, Form, PromptError, Prompts},
 };
 
@@ -174,6 +177,28 @@ impl Stages {
             Stage::Mend => answer::read(survey, reply),
             Stage::Review => review::read(survey, answer, standing.reviews(), reply),
         }
+    }
+}
+
+impl Stages {
+    /// Takes in what a stage gave; what is to be kept of it comes back. Without reviews the answer
+    /// is the end, and no step is kept: the same would stand in the run file twice.
+    pub(super) fn take(
+        &self,
+        standing: &mut Standing,
+        stage: Stage,
+        events: Vec<StepEvent>,
+    ) -> NewSteps {
+        let first = standing.steps();
+        let at = UnixMillis::now();
+        for event in &events {
+            standing.take(stage, event);
+        }
+        if self.survey.review.mode == ReviewMode::Off {
+            return NewSteps::default();
+        }
+        let steps = events.into_iter().map(|event| Step { at, stage, event }).collect();
+        NewSteps { first, steps }
     }
 }
 
