@@ -246,7 +246,9 @@ impl<'a, T> Call<'a, T> {
     async fn clearance(&self) -> Result<Clearance, Ending> {
         let Interviewer { limiter, ledger, .. } = self.interviewer;
         let prompt = self.prompt_tokens();
-        let first = self.progress.failed == 0 && *self.attempts == 0;
+        // Of a pack, only the first has attempts: a critic's call is no new interview's.
+        let begins = matches!(self.asked.stage, Stage::Answer | Stage::Packed);
+        let first = self.progress.failed == 0 && *self.attempts == 0 && begins;
         let mut priority = if first { Priority::New } else { Priority::FollowUp };
         // Where the budget has no room for this call; a cheaper endpoint may do.
         let mut dear = Avoided::default();

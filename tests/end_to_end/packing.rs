@@ -7,7 +7,11 @@ use crate::{
     place::{Place, RUN, count, limits},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 use voxpop::model::PersonaIndex;
+
+/// Longer than it takes to stand in line.
+const MOMENT: Duration = Duration::from_millis(150);
 
 /// The names in a request, with their numbers where there are several.
 fn names_in(body: &str) -> Vec<String> {
@@ -151,4 +155,21 @@ fn answers_of_packs_are_in_the_distribution_and_those_from_the_cache_say_so() {
         let records = exported.lines().map(|line| serde_json::from_str(line).unwrap());
         assert_eq!(count(&records.collect::<Vec<_>>(), status), 10, "{exported}");
     }
+}
+
+#[test]
+fn the_critics_of_a_pack_come_before_new_packs() {
+    let server = HostileServer::start(|number, body| match names_in(body).as_slice() {
+        _ if is_review(body) => holds(),
+        // The critics of the first are in line by then.
+        names if number.0 == 2 => packed(names, |_| 1).slowly(MOMENT, Duration::ZERO),
+        names => packed(names, |_| 1),
+    });
+    let more = format!("pack: 5\nreview: fused\nfollow_ups: 0\nlimits: {}", limits(1));
+    let place = place_with(&server, 15, &more);
+    let outcome = place.ask(&[]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let reviews: Vec<_> = server.bodies().iter().map(|body| is_review(body)).collect();
+    let packs: Vec<_> = (0..reviews.len()).filter(|&n| !reviews[n]).collect();
+    assert!(packs.len() == 3 && packs[2] >= 7, "{packs:?}");
 }
