@@ -8,6 +8,7 @@ use super::{
     fact::{Ending, Fact, NewSteps},
     interview::{Interviewer, LeftOff, Queued},
     meters::RunMeters,
+    packs::Packs,
     publisher::{Publisher, Sources},
     reading::{Found, Reading, Request},
     run_state::RunState,
@@ -79,8 +80,7 @@ pub(super) struct Supervisor {
     pub(super) interviewer: Arc<Interviewer>,
     pub(super) limiter: Limiter,
     pub(super) talks: Talks,
-    /// Packs that are asked: those that the first stands for.
-    pub(super) packs: HashMap<PersonaIndex, Vec<PersonaIndex>>,
+    pub(super) packs: Packs,
     pub(super) state: RunState,
     pub(super) meters: RunMeters,
     /// What comes after the interviews.
@@ -394,7 +394,7 @@ impl Supervisor {
     /// While the run stops or moves to batches, nobody waits for another attempt.
     pub(super) fn put_back_what_waits(&mut self) {
         if self.stop.is_some() || self.desk.is_on() {
-            self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.abort(|status| status != InterviewStatus::InFlight);
         }
     }
 

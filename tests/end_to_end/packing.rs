@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::time::Duration;
-use voxpop::model::PersonaIndex;
+use voxpop::{model::PersonaIndex, store::is_live};
 
 /// Longer than it takes to stand in line.
 const MOMENT: Duration = Duration::from_millis(150);
@@ -172,4 +172,38 @@ fn the_critics_of_a_pack_come_before_new_packs() {
     let reviews: Vec<_> = server.bodies().iter().map(|body| is_review(body)).collect();
     let packs: Vec<_> = (0..reviews.len()).filter(|&n| !reviews[n]).collect();
     assert!(packs.len() == 3 && packs[2] >= 7, "{packs:?}");
+}
+
+/// Packs that waited when the run moved to batches are no packs when it has moved back.
+#[test]
+fn a_run_that_moved_to_batches_and_back_stops_when_nothing_is_in_flight() {
+    let (of_first, of_second, of_one) = (Gate::default(), Gate::default(), Gate::default());
+    let held = (of_first.clone(), of_second.clone(), of_one.clone());
+    let (one, three) = (crate::place::name(2), crate::place::name(0));
+    let alone = one.clone();
+    let server = HostileServer::start(move |_, body| match names_in(body).as_slice() {
+        [name] => Reply::content(&answer_text(name, &narrative_of(name))).behind(&held.2),
+        names if names.contains(&three) => packed(names, |_| 1).behind(&held.0),
+        names if names.contains(&one) => Reply::content("I speak for myself.").behind(&held.1),
+        names => packed(names, |_| 1),
+    });
+    let place = place_with(&server, 6, &format!("pack: 2\nlimits: {}", limits(2)));
+    detached(&place, &[]);
+    wait_until("two packs in flight", || server.count() == 2);
+    // The second pack is to be repaired, and there is no slot for it.
+    assert_eq!(place.voxpop(&["tell", RUN, "slots=1"]).code, 0);
+    of_second.open();
+    let attempts = || place.reader().attempts(PersonaIndex(2)).unwrap().len();
+    wait_until("its attempt on disk", || attempts() == 1);
+    let outcome = place.voxpop(&["tell", RUN, "batch", "batch=off"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    of_first.open();
+    // Who was asked before is asked alone, and its neighbour with somebody else.
+    let asked = || server.bodies().iter().any(|body| names_in(body) == [alone.as_str()]);
+    wait_until("one to be asked alone", asked);
+    assert_eq!(place.voxpop(&["tell", RUN, "stop"]).code, 0);
+    of_one.open();
+    wait_until("the run to stop", || !is_live(&place.run_file()));
+    let records = place.export();
+    assert_eq!(count(&records, "done") + count(&records, "queued"), 6, "{records:?}");
 }

@@ -280,7 +280,7 @@ impl Supervisor {
         self.publisher.touch();
         let what = if on {
             self.desk.begun = false;
-            self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.abort(|status| status != InterviewStatus::InFlight);
             self.fetched.clear();
             self.on_the_way.clear();
             let in_flight = self.state.in_progress();
