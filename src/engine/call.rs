@@ -40,9 +40,6 @@ const LATELY: Duration = Duration::from_secs(30);
 /// So many 403s without an answer between them are not about a text.
 const FORBIDDEN_IN_A_ROW: u32 = 3;
 
-/// How much higher a cap is raised for an answer that was cut off.
-const RAISED_CAP: u32 = 2;
-
 /// Reads a reply: what comes of it, or what is wrong with it.
 pub(super) type Read<'a, T> = &'a (dyn Fn(&str) -> Result<T, AnswerError> + Sync);
 
@@ -183,7 +180,7 @@ impl<'a, T> Call<'a, T> {
                 }
                 Decision::RaiseCap => {
                     self.progress.cap_raised = true;
-                    self.output_cap = self.output_cap.saturating_mul(RAISED_CAP);
+                    self.output_cap = retry::raised(self.output_cap);
                     self.keys.clear();
                     self.again(attempt);
                     continue;
@@ -463,8 +460,12 @@ impl<'a, T> Call<'a, T> {
         Question {
             user_prompt: &self.asked.prompt,
             output_cap: self.output_cap,
-            repair: (self.to_repair.as_ref()).map(|(reply, problem)| Repair { reply, problem }),
+            repair: self.repair(),
         }
+    }
+
+    fn repair(&self) -> Option<Repair<'_>> {
+        self.to_repair.as_ref().map(|(reply, problem)| Repair { reply, problem })
     }
 
     /// The bytes of all that is said, for an estimate of its tokens.
@@ -481,11 +482,8 @@ impl<'a, T> Call<'a, T> {
     fn at_most(&self) -> Tokens {
         let Tokens(prompt) = self.interviewer.prompt_bound.of(self.asked.form, &self.asked.prompt);
         // What is repeated is the model's own text, and a token is at least a byte.
-        let repeated = self
-            .to_repair
-            .as_ref()
-            .map_or(0, |(reply, problem)| (reply.len() + problem.len()) as u64 + 200);
-        Tokens(prompt + repeated)
+        let repeated = self.repair().map_or(0, Repair::at_most);
+        Tokens(prompt + repeated as u64)
     }
 
     fn request_id(&self) -> String {

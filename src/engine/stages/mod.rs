@@ -108,14 +108,6 @@ impl Stages {
     ) -> Result<Asked, PromptError> {
         let Some(answer) = standing.answer() else { return answer::ask(&self.prompts, persona) };
         match stage {
-            // The others are no stages of an interview, and never follow.
-            Stage::Answer
-            | Stage::Repair
-            | Stage::Critique
-            | Stage::Chat
-            | Stage::Packed
-            | Stage::Digest
-            | Stage::Summary => answer::ask(&self.prompts, persona),
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
             }
@@ -127,6 +119,8 @@ impl Stages {
             Stage::Mend => relevance::mend(&self.prompts, persona, answer, standing.open_issues())
                 .map(|asked| asked.after(standing.mends())),
             Stage::Review => review::ask(&self.prompts, persona, answer),
+            // Beside the answer, the table names no other.
+            _ => answer::ask(&self.prompts, persona),
         }
     }
 
@@ -137,16 +131,7 @@ impl Stages {
             Stage::Consistency => standing.consistency.asked == 0,
             Stage::Relevance => standing.relevance.asked == 0,
             Stage::Review => standing.review.asked == 0,
-            Stage::Answer
-            | Stage::Repair
-            | Stage::FollowUp
-            | Stage::Mend
-            | Stage::FinalConsistency
-            | Stage::Critique
-            | Stage::Chat
-            | Stage::Packed
-            | Stage::Digest
-            | Stage::Summary => false,
+            _ => false,
         }
     }
 
@@ -163,19 +148,12 @@ impl Stages {
         let survey = &self.survey;
         let Some(answer) = standing.answer() else { return answer::read(survey, reply) };
         match stage {
-            Stage::Answer
-            | Stage::Repair
-            | Stage::Critique
-            | Stage::Chat
-            | Stage::Packed
-            | Stage::Digest
-            | Stage::Summary => answer::read(survey, reply),
             Stage::Consistency => consistency::read(survey, answer, reply),
             Stage::FinalConsistency => consistency::read_last(survey, answer, reply),
             Stage::FollowUp => follow_up::read(survey, &self.coverage, answer, reply),
             Stage::Relevance => relevance::read(survey, answer, reply),
-            Stage::Mend => answer::read(survey, reply),
             Stage::Review => review::read(survey, answer, standing.reviews(), reply),
+            _ => answer::read(survey, reply),
         }
     }
 }
