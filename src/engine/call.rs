@@ -27,7 +27,7 @@ use crate::{
     provider::{Completion, Exchange, Question, Repair, Unanswered},
 };
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -39,9 +39,6 @@ const LATELY: Duration = Duration::from_secs(30);
 
 /// So many 403s without an answer between them are not about a text.
 const FORBIDDEN_IN_A_ROW: u32 = 3;
-
-/// How much higher a cap is raised for an answer that was cut off.
-const RAISED_CAP: u32 = 2;
 
 /// Reads a reply: what comes of it, or what is wrong with it.
 pub(super) type Read<'a, T> = &'a (dyn Fn(&str) -> Result<T, AnswerError> + Sync);
@@ -141,7 +138,7 @@ impl<'a, T> Call<'a, T> {
             };
             self.progress.spent += attempt.timing.on_the_wire;
             if other_dialect {
-                if self.stopping() {
+                if self.is_left_off() {
                     return (Some(attempt), Err(Ending::GaveBack));
                 }
                 self.again(attempt);
@@ -159,7 +156,7 @@ impl<'a, T> Call<'a, T> {
             let decision = retry::decide(&failure, &self.progress, bounds, fastrand::f64());
             let ending = match decision {
                 Decision::RetryIn(_) | Decision::Rejoin | Decision::Repair | Decision::RaiseCap
-                    if self.stopping() =>
+                    if self.is_left_off() =>
                 {
                     Ending::GaveBack
                 }
@@ -183,7 +180,7 @@ impl<'a, T> Call<'a, T> {
                 }
                 Decision::RaiseCap => {
                     self.progress.cap_raised = true;
-                    self.output_cap = self.output_cap.saturating_mul(RAISED_CAP);
+                    self.output_cap = retry::raised(self.output_cap);
                     self.keys.clear();
                     self.again(attempt);
                     continue;
@@ -194,7 +191,7 @@ impl<'a, T> Call<'a, T> {
                 Decision::AskElsewhere => {
                     if !self.take_out(endpoint, &failure) {
                         Ending::ProviderRefused(failure)
-                    } else if self.stopping() {
+                    } else if self.is_left_off() {
                         Ending::GaveBack
                     } else {
                         self.again(attempt);
@@ -246,7 +243,9 @@ impl<'a, T> Call<'a, T> {
     async fn clearance(&self) -> Result<Clearance, Ending> {
         let Interviewer { limiter, ledger, .. } = self.interviewer;
         let prompt = self.prompt_tokens();
-        let first = self.progress.failed == 0 && *self.attempts == 0;
+        // Of a pack, only the first has attempts: a critic's call is no new interview's.
+        let begins = matches!(self.asked.stage, Stage::Answer | Stage::Packed);
+        let first = self.progress.failed == 0 && *self.attempts == 0 && begins;
         let mut priority = if first { Priority::New } else { Priority::FollowUp };
         // Where the budget has no room for this call; a cheaper endpoint may do.
         let mut dear = Avoided::default();
@@ -274,7 +273,7 @@ impl<'a, T> Call<'a, T> {
                 }
                 Err(Short::ForNow) => {
                     drop(permit);
-                    if self.stopping() {
+                    if self.is_left_off() {
                         return Err(Ending::GaveBack);
                     }
                     settled.await;
@@ -445,8 +444,8 @@ impl<'a, T> Call<'a, T> {
         left > 0
     }
 
-    fn stopping(&self) -> bool {
-        self.interviewer.stopping.load(Ordering::Acquire)
+    fn is_left_off(&self) -> bool {
+        self.interviewer.leaves_off(self.asked.stage)
     }
 
     fn endpoint(&self, index: EndpointIndex) -> &'a Endpoint {
@@ -461,8 +460,12 @@ impl<'a, T> Call<'a, T> {
         Question {
             user_prompt: &self.asked.prompt,
             output_cap: self.output_cap,
-            repair: (self.to_repair.as_ref()).map(|(reply, problem)| Repair { reply, problem }),
+            repair: self.repair(),
         }
+    }
+
+    fn repair(&self) -> Option<Repair<'_>> {
+        self.to_repair.as_ref().map(|(reply, problem)| Repair { reply, problem })
     }
 
     /// The bytes of all that is said, for an estimate of its tokens.
@@ -479,11 +482,8 @@ impl<'a, T> Call<'a, T> {
     fn at_most(&self) -> Tokens {
         let Tokens(prompt) = self.interviewer.prompt_bound.of(self.asked.form, &self.asked.prompt);
         // What is repeated is the model's own text, and a token is at least a byte.
-        let repeated = self
-            .to_repair
-            .as_ref()
-            .map_or(0, |(reply, problem)| (reply.len() + problem.len()) as u64 + 200);
-        Tokens(prompt + repeated)
+        let repeated = self.repair().map_or(0, Repair::at_most);
+        Tokens(prompt + repeated as u64)
     }
 
     fn request_id(&self) -> String {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    model::{Attempt, Critique, Failure, Fate, PersonaIndex, Stage, Usage, Usd},
+    model::{Attempt, Critique, Failure, FailureKind, Fate, PersonaIndex, Stage, Usage, Usd},
     prompt::{self, Form, PromptError},
 };
 use tokio::sync::mpsc;
@@ -86,7 +86,8 @@ pub async fn critique(config: Config) -> Result<Critiqued, CritiqueError> {
         Ending::OverBudget { budget, .. } => CritiqueError::OverBudget { budget },
         Ending::GaveBack
         | Ending::Settled(Fate::Answered(_) | Fate::Cached(_) | Fate::Flagged { .. }) => {
-            unreachable!("a critic's call neither answers a survey nor is it ever told to stop")
+            let why = "it was broken off: this is a fault of voxpop, please report it";
+            CritiqueError::Failed(Failure::new(FailureKind::Cancelled, why))
         }
     })?;
     Ok(Critiqued { critique, usage, attempts, cost })

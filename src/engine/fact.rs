@@ -7,7 +7,10 @@ use super::{
     packing::Packed,
     talks::Said,
 };
-use crate::model::{Attempt, Failure, Fate, PersonaIndex, Step, UnixMillis, Usd};
+use crate::{
+    model::{Attempt, Failure, Fate, PersonaIndex, Step, UnixMillis, Usd},
+    store::Record,
+};
 
 /// One thing that happened in an interview.
 pub(super) enum Fact {
@@ -46,6 +49,19 @@ pub(super) struct NewSteps {
     /// The number of the first of them.
     pub first: u32,
     pub steps: Vec<Step>,
+}
+
+impl NewSteps {
+    /// What is to be on file of them.
+    pub(super) fn records(self, persona: PersonaIndex) -> impl Iterator<Item = Record> {
+        let Self { first, steps } = self;
+        let numbered = (first..).zip(steps);
+        numbered.map(move |(number, step)| Record::Stepped {
+            persona,
+            number,
+            step: Box::new(step),
+        })
+    }
 }
 
 /// How an interview's task ended.

@@ -19,8 +19,8 @@ use crate::{
     config::RetryBounds,
     limiter::{Limiter, OutputEstimate},
     model::{
-        Attempt, Failure, FailureKind, Fate, Judge, Persona, PersonaIndex, ReviewMode, Stage, Step,
-        StepEvent, UnixMillis, Verdict,
+        Attempt, Failure, FailureKind, Fate, Judge, Persona, PersonaIndex, Stage, Step, StepEvent,
+        Verdict,
     },
     tokens::TokenEstimate,
 };
@@ -46,6 +46,8 @@ pub(super) struct Interviewer {
     pub facts: UnboundedSender<Fact>,
     /// The run is draining: nobody starts another attempt.
     pub stopping: AtomicBool,
+    /// The interviews go on in batches: none of them starts another attempt.
+    pub moves_to_batches: AtomicBool,
 }
 
 /// A persona from the queue.
@@ -66,8 +68,13 @@ pub(super) struct LeftOff {
 }
 
 impl LeftOff {
+    /// Whether nothing has happened in the interview.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.attempts == 0 && self.steps.is_empty()
+    }
+
     /// The end, with the mark of an interview for which nothing was sent.
-    pub(super) fn marked(&self, fate: Fate) -> Fate {
+    pub(super) fn ends_in(&self, fate: Fate) -> Fate {
         match fate {
             Fate::Answered(answer) if !self.sent => Fate::Cached(answer),
             fate => fate,
@@ -119,6 +126,12 @@ impl Interviewer {
         self.tell(Fact::Ended { persona: persona.index, weight, last, steps, left_off, ending });
     }
 
+    /// Whether a call of this stage is to be left off before its next attempt.
+    pub(super) fn leaves_off(&self, stage: Stage) -> bool {
+        self.stopping.load(Ordering::Acquire)
+            || stage.is_of_interview() && self.moves_to_batches.load(Ordering::Acquire)
+    }
+
     /// The verdict on an answer so near that it holds for this one too.
     pub(super) fn near(&self, fingerprint: Option<&Fingerprint>) -> Option<StepEvent> {
         let (donor, similarity) = self.similar.as_ref()?.nearest(fingerprint?)?;
@@ -168,7 +181,7 @@ impl Interview<'_> {
         loop {
             let stage = match stages.next(&self.standing) {
                 Next::End(fate) => {
-                    return (last, steps, Ending::Settled(self.left_off.marked(fate)));
+                    return (last, steps, Ending::Settled(self.left_off.ends_in(fate)));
                 }
                 Next::Ask(stage) => stage,
             };
@@ -180,7 +193,7 @@ impl Interview<'_> {
                     attempt,
                     steps,
                 });
-                if self.interviewer.stopping.load(Ordering::Acquire) {
+                if self.interviewer.leaves_off(stage) {
                     return (None, NewSteps::default(), Ending::GaveBack);
                 }
             }
@@ -221,24 +234,9 @@ impl Interview<'_> {
                     _ => return (last, steps, ending),
                 },
             };
-            steps = self.take(stage, events);
+            steps = stages.take(&mut self.standing, stage, events);
+            self.left_off.steps.extend_from_slice(&steps.steps);
         }
-    }
-
-    /// Takes in what a stage gave. Without reviews the answer is the end, and no step is kept: the
-    /// same would stand in the run file twice.
-    fn take(&mut self, stage: Stage, events: Vec<StepEvent>) -> NewSteps {
-        let first = self.standing.steps();
-        let at = UnixMillis::now();
-        for event in &events {
-            self.standing.take(stage, event);
-        }
-        if self.interviewer.stages.survey.review.mode == ReviewMode::Off {
-            return NewSteps::default();
-        }
-        let steps: Vec<_> = events.into_iter().map(|event| Step { at, stage, event }).collect();
-        self.left_off.steps.extend_from_slice(&steps);
-        NewSteps { first, steps }
     }
 }
 

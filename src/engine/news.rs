@@ -19,6 +19,8 @@ impl Supervisor {
                     self.unsaved = self.unsaved.saturating_sub(1);
                     self.meters.ended(persona);
                     self.state.set_status(persona, status);
+                    // Of one that failed, the run file has it all by now.
+                    self.left_off.remove(&persona);
                 }
             }
             Notice::Kept { ticket } => self.desk.kept(ticket),

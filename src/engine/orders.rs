@@ -101,7 +101,7 @@ impl Supervisor {
                 self.drain();
                 self.desk.stop_now();
                 self.break_talks_off();
-                self.state.abort(|_| true);
+                self.abort(|_| true);
                 self.analysis.stop(true);
                 applied("stopping now")
             }
@@ -193,6 +193,7 @@ impl Supervisor {
             self.writer.write(Record::Requeued { persona });
             self.give_back(persona);
         }
+        self.fresh = false;
         self.meters.forget_failed();
         self.analysis.again();
         self.desk.again();
@@ -245,7 +246,7 @@ impl Supervisor {
             self.interviewer.stopping.store(true, Ordering::Release);
             self.limiter.pause();
             self.desk.stop();
-            self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.abort(|status| status != InterviewStatus::InFlight);
             self.analysis.stop(false);
             self.enter(RunPhase::Draining);
         }

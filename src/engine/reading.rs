@@ -161,7 +161,7 @@ fn fetch(
 /// Where an interview of an earlier part of the run was broken off.
 pub(super) fn left_off(reader: &RunReader, persona: PersonaIndex) -> Result<LeftOff, StoreError> {
     let attempts = reader.attempts_made(persona)?;
-    // Who was never asked has no steps either.
-    let steps = if attempts == 0 { Vec::new() } else { reader.steps(persona)? };
-    Ok(LeftOff { attempts, sent: attempts > 0, steps })
+    // Of a pack, only the first has attempts, and all of them an answer.
+    let steps = reader.steps(persona)?;
+    Ok(LeftOff { attempts, sent: attempts > 0 || !steps.is_empty(), steps })
 }

@@ -19,6 +19,14 @@ const LONGEST_FLOOR: Duration = Duration::from_secs(60 * 60);
 /// come back together.
 const RETRY_AFTER_JITTER: f64 = 0.1;
 
+/// How much higher a cap is raised for an answer that was cut off.
+const RAISED_CAP: u32 = 2;
+
+/// The cap for an answer that was cut off under this one.
+pub(super) const fn raised(output_cap: u32) -> u32 {
+    output_cap.saturating_mul(RAISED_CAP)
+}
+
 /// What becomes of a call after a failed attempt.
 #[derive(Debug, PartialEq)]
 pub(super) enum Decision {

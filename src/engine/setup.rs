@@ -10,6 +10,7 @@ use super::{
     interview::Interviewer,
     ledger::Ledger,
     meters::{RunMeters, Terms},
+    packs::Packs,
     prompt_bound::PromptBound,
     publisher::Publisher,
     reading,
@@ -33,7 +34,10 @@ use crate::{
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -98,6 +102,7 @@ impl Supervisor {
         let found =
             Found { before: (!fresh).then_some(&reader), recorder: Some(writer.recorder()), cache };
         let interviewer = Interviewer::start(&header.run, config, found, facts_out, waits_out)?;
+        interviewer.moves_to_batches.store(desk.is_on(), Ordering::Release);
         let limiter = interviewer.limiter.clone();
         let (found_out, found) = mpsc::unbounded_channel();
         if !fresh {
@@ -111,7 +116,7 @@ impl Supervisor {
             interviewer: Arc::new(interviewer),
             limiter,
             talks: Talks::default(),
-            packs: HashMap::new(),
+            packs: Packs::default(),
             state,
             meters,
             analysis: Progress::new(analysis_desk),
@@ -188,7 +193,6 @@ impl Interviewer {
             timeout,
             budget,
             adapt,
-            batch,
             cache: caching,
             ..
         } = config;
@@ -223,7 +227,8 @@ impl Interviewer {
             similar: caching.similar.map(Similar::new),
             endpoints,
             facts,
-            stopping: AtomicBool::new(batch),
+            stopping: AtomicBool::new(false),
+            moves_to_batches: AtomicBool::new(false),
         })
     }
 }

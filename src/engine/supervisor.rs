@@ -19,6 +19,7 @@ use super::{
     fact::Fact,
     interview::{Interviewer, LeftOff, Queued},
     meters::RunMeters,
+    packs::Packs,
     publisher::{Publisher, Sources},
     reading::{Found, Reading},
     run_state::RunState,
@@ -68,8 +69,7 @@ pub(super) struct Supervisor {
     pub(super) interviewer: Arc<Interviewer>,
     pub(super) limiter: Limiter,
     pub(super) talks: Talks,
-    /// Packs that are asked: those that the first stands for.
-    pub(super) packs: HashMap<PersonaIndex, Vec<PersonaIndex>>,
+    pub(super) packs: Packs,
     pub(super) state: RunState,
     pub(super) meters: RunMeters,
     /// What comes after the interviews.

@@ -59,6 +59,24 @@ impl Stage {
         }
     }
 
+    /// Whether it is a step of an interview, which a batch may take over. The others are calls of
+    /// the run as a whole, or of a person who waits for the reply.
+    pub const fn is_of_interview(self) -> bool {
+        match self {
+            Self::Answer
+            | Self::Repair
+            | Self::Consistency
+            | Self::FollowUp
+            | Self::Relevance
+            | Self::Mend
+            | Self::FinalConsistency
+            | Self::Review
+            | Self::Packed
+            | Self::PackedReview => true,
+            Self::Critique | Self::Chat | Self::Digest | Self::Summary => false,
+        }
+    }
+
     /// The stage in words, for screens.
     pub const fn label(self) -> &'static str {
         match self {

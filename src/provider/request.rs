@@ -35,6 +35,16 @@ pub struct Repair<'a> {
     pub problem: &'a str,
 }
 
+/// No fewer bytes than asking once more takes, beside the reply and what was wrong with it.
+const ASKED_ONCE_MORE: usize = 200;
+
+impl Repair<'_> {
+    /// No fewer bytes than a prompt grows by with it.
+    pub const fn at_most(self) -> usize {
+        self.reply.len() + self.problem.len() + ASKED_ONCE_MORE
+    }
+}
+
 /// A request body in one dialect, with a hole where the persona goes.
 pub struct RequestTemplate {
     settings: TemplateSettings,
@@ -227,6 +237,8 @@ mod tests {
         assert_eq!(body["messages"][2]["content"].as_str().unwrap().len(), LONGEST_REPEATED);
         let asked = body["messages"][3]["content"].as_str().unwrap();
         assert!(asked.contains("housing is missing"), "{asked}");
+        let short = Repair { reply: "", ..repair };
+        assert!(asked.len() <= short.at_most(), "{asked}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     place::Place,
 };
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, time::Duration};
 
 const SURVEY: &str = "# My survey.\nname: n\nquestion: Should it, as Anna's mother says, be good and cheap?  # a draft\n\
                       grid:\n  # of what\n  support: S\n  impacts: [A]\nreview: off # none\n";
@@ -72,6 +72,25 @@ fn the_proposals_stand_beside_the_original_and_go_into_a_new_file_only() {
     assert_eq!(server.count(), asked, "nothing is paid for what would not be written");
     let outcome = place.voxpop(&with(&args, &["--write", &new, "--force"]));
     assert_eq!(outcome.code, 0, "{outcome:?}");
+}
+
+#[test]
+fn where_the_answers_go_in_batches_the_critic_is_still_a_call_that_is_tried_again() {
+    for first in [
+        Reply::error(500, "server_error", None, "not now"),
+        Reply::rate_limited("requests", Duration::from_millis(1)),
+        Reply::content("nonsense"),
+    ] {
+        let server = HostileServer::start(move |number, _| match number.0 {
+            1 => first.clone(),
+            _ => Reply::content(&critique_text()),
+        });
+        let (place, args) = place(&server);
+        place.write("s.yaml", format!("{SURVEY}batch: true\n"));
+        let outcome = place.voxpop(&with(&args, &[]));
+        assert_eq!((outcome.code, server.count()), (0, 2), "{outcome:?}");
+        assert!(outcome.out.contains("two questions in one"), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -3,15 +3,21 @@
 
 use crate::{
     asking::{answer_text, level_of, narrative_of},
-    common::provider::{HostileServer, Reply},
-    place::{Place, count, limits},
+    attach::{detached, wait_until},
+    common::provider::{Gate, HostileServer, Reply},
+    place::{Place, RUN, count, limits},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
 use voxpop::{
     config::{EXAMPLE_PERSONAS, EXAMPLE_SURVEY},
+    model::PersonaIndex,
     simulator::{AskedFor, Options, Simulator},
+    store::is_live,
 };
+
+/// Longer than it takes to stand in line.
+const MOMENT: Duration = Duration::from_millis(150);
 
 /// The names in a request, with their numbers where there are several.
 fn names_in(body: &str) -> Vec<String> {
@@ -34,10 +40,30 @@ fn packed(names: &[String], keep: impl Fn(usize) -> usize) -> Reply {
 }
 
 fn place(server: &HostileServer, personas: usize) -> Place {
+    place_with(server, personas, &format!("pack: 5\nlimits: {}", limits(3)))
+}
+
+fn place_with(server: &HostileServer, personas: usize, more: &str) -> Place {
     let place = Place::new();
-    place.survey(&server.base_url(), &format!("pack: 5\nlimits: {}", limits(3)));
+    place.survey(&server.base_url(), more);
     place.people(personas);
     place
+}
+
+/// Whether a critic is asked.
+fn is_review(body: &str) -> bool {
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["response_format"]["json_schema"]["name"] == "verdict"
+}
+
+fn holds() -> Reply {
+    let none: [Value; 0] = [];
+    let verdict = json!({"addresses_question": true, "issues": none, "corrections": {}});
+    Reply::content(&verdict.to_string())
+}
+
+fn steps(place: &Place, persona: u32) -> usize {
+    place.reader().steps(PersonaIndex(persona)).unwrap().len()
 }
 
 #[test]
@@ -171,4 +197,102 @@ fn a_survey_with_a_critic_of_its_own_has_each_answer_judged_alone() {
         let clean = AskedFor { answers: 4, verdicts, ..AskedFor::default() };
         assert_eq!(simulator.stats().asked_for, clean, "{more}");
     }
+
+#[test]
+fn a_run_that_dies_between_a_pack_and_its_critics_asks_for_no_answer_again() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = HostileServer::start(move |_, body| match names_in(body).as_slice() {
+        _ if is_review(body) => holds().behind(&held),
+        names => packed(names, |_| 1),
+    });
+    let place = place_with(
+        &server,
+        5,
+        &format!("pack: 5\nreview: fused\nfollow_ups: 0\nlimits: {}", limits(3)),
+    );
+    let run = place.start_asking(&[]);
+    run.wait_for_line("asking 5 personas");
+    wait_until("the pack to be on disk", || (0..5).all(|persona| steps(&place, persona) == 1));
+    run.kill();
+    gate.open();
+    let outcome = place.voxpop(&["resume", RUN]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let answers = server.bodies().into_iter().filter(|body| !is_review(body)).count();
+    assert_eq!(answers, 1, "nobody is asked for the answer that is on disk");
+    let records = place.export();
+    assert_eq!(count(&records, "done"), 5, "{records:?}");
+    for (n, record) in records.iter().enumerate() {
+        crate::asking::assert_own_answer(record, &crate::place::name(n));
+        assert_eq!(record["packed"], 5);
+    }
+}
+
+#[test]
+fn answers_of_packs_are_in_the_distribution_and_those_from_the_cache_say_so() {
+    let server = HostileServer::start(|_, body| packed(&names_in(body), |_| 1));
+    let place = place(&server, 10);
+    for (run, status) in [("first", "done"), ("second", "cached")] {
+        let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
+        let args = ["run", &survey, "--personas", &people, "--name", run, "--json"];
+        let outcome = place.voxpop(&args);
+        assert_eq!((outcome.code, server.count()), (0, 2), "{outcome:?}");
+        let progress = outcome.out.lines().rfind(|line| line.contains(r#""event":"progress""#));
+        let progress: Value = serde_json::from_str(progress.unwrap()).unwrap();
+        assert_eq!(progress["distribution"]["answers"], 10, "{progress}");
+        let exported = place.voxpop(&["export", run]).out;
+        let records = exported.lines().map(|line| serde_json::from_str(line).unwrap());
+        assert_eq!(count(&records.collect::<Vec<_>>(), status), 10, "{exported}");
+    }
+}
+
+#[test]
+fn the_critics_of_a_pack_come_before_new_packs() {
+    let server = HostileServer::start(|number, body| match names_in(body).as_slice() {
+        _ if is_review(body) => holds(),
+        // The critics of the first are in line by then.
+        names if number.0 == 2 => packed(names, |_| 1).slowly(MOMENT, Duration::ZERO),
+        names => packed(names, |_| 1),
+    });
+    let more = format!("pack: 5\nreview: fused\nfollow_ups: 0\nlimits: {}", limits(1));
+    let place = place_with(&server, 15, &more);
+    let outcome = place.ask(&[]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let reviews: Vec<_> = server.bodies().iter().map(|body| is_review(body)).collect();
+    let packs: Vec<_> = (0..reviews.len()).filter(|&n| !reviews[n]).collect();
+    assert!(packs.len() == 3 && packs[2] >= 7, "{packs:?}");
+}
+
+/// Packs that waited when the run moved to batches are no packs when it has moved back.
+#[test]
+fn a_run_that_moved_to_batches_and_back_stops_when_nothing_is_in_flight() {
+    let (of_first, of_second, of_one) = (Gate::default(), Gate::default(), Gate::default());
+    let held = (of_first.clone(), of_second.clone(), of_one.clone());
+    let (one, three) = (crate::place::name(2), crate::place::name(0));
+    let alone = one.clone();
+    let server = HostileServer::start(move |_, body| match names_in(body).as_slice() {
+        [name] => Reply::content(&answer_text(name, &narrative_of(name))).behind(&held.2),
+        names if names.contains(&three) => packed(names, |_| 1).behind(&held.0),
+        names if names.contains(&one) => Reply::content("I speak for myself.").behind(&held.1),
+        names => packed(names, |_| 1),
+    });
+    let place = place_with(&server, 6, &format!("pack: 2\nlimits: {}", limits(2)));
+    detached(&place, &[]);
+    wait_until("two packs in flight", || server.count() == 2);
+    // The second pack is to be repaired, and there is no slot for it.
+    assert_eq!(place.voxpop(&["tell", RUN, "slots=1"]).code, 0);
+    of_second.open();
+    let attempts = || place.reader().attempts(PersonaIndex(2)).unwrap().len();
+    wait_until("its attempt on disk", || attempts() == 1);
+    let outcome = place.voxpop(&["tell", RUN, "batch", "batch=off"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    of_first.open();
+    // Who was asked before is asked alone, and its neighbour with somebody else.
+    let asked = || server.bodies().iter().any(|body| names_in(body) == [alone.as_str()]);
+    wait_until("one to be asked alone", asked);
+    assert_eq!(place.voxpop(&["tell", RUN, "stop"]).code, 0);
+    of_one.open();
+    wait_until("the run to stop", || !is_live(&place.run_file()));
+    let records = place.export();
+    assert_eq!(count(&records, "done") + count(&records, "queued"), 6, "{records:?}");
 }

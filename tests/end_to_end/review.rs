@@ -3,8 +3,9 @@
 
 use crate::{
     asking::{answer_text, name_in},
+    attach::{detached, finished, wait_until},
     common::{
-        provider::{HostileServer, Reply},
+        provider::{Gate, HostileServer, Reply},
         terminal::Terminal,
         voxpop::PATIENCE,
     },
@@ -13,7 +14,10 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use voxpop::{
@@ -386,4 +390,44 @@ fn the_inspector_shows_a_contradiction_that_was_found_and_mended() {
     assert_eq!(terminal.exit_code(), 0);
     let records: Vec<Value> = place.export();
     assert_eq!(status(&records[0]), "done");
+}
+
+#[test]
+fn a_failed_one_asked_again_in_the_same_run_goes_on_where_it_was() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let broken = AtomicBool::new(true);
+    let server = HostileServer::start(move |_, body| {
+        let asked: Value = serde_json::from_str(body).unwrap();
+        let is_critic = asked["response_format"]["json_schema"]["name"] == "verdict";
+        let name = name_in(body);
+        match (is_critic, name == crate::place::name(0)) {
+            (false, true) => crate::asking::answer_of(&name),
+            (false, false) => crate::asking::answer_of(&name).behind(&held),
+            (true, true) if broken.swap(false, Ordering::Relaxed) => {
+                Reply::error(500, "server_error", None, "not now")
+            }
+            (true, _) => {
+                Reply::content(r#"{"addresses_question": true, "issues": [], "corrections": {}}"#)
+            }
+        }
+    });
+    let place = Place::new();
+    let retry = "retry: { attempts: 1 }\nreview: fused\nfollow_ups: 0";
+    place.survey(&server.base_url(), &format!("limits: {}\n{retry}", limits(2)));
+    place.people(2);
+    detached(&place, &[]);
+    wait_until("the failure on disk", || count(&place.export(), "failed") == 1);
+    let asked = server.count();
+    let outcome = place.voxpop(&["tell", RUN, "retry-failed"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    gate.open();
+    wait_until("the end of the run", || finished(&place));
+    assert_eq!(count(&place.export(), "done"), 2);
+    // The critic again, and the critic of the other: no answer again.
+    assert_eq!(server.count(), asked + 2);
+    let attempts = place.reader().attempts(PersonaIndex(0)).unwrap();
+    let numbers: Vec<_> = attempts.iter().map(|a| (a.number, a.stage)).collect();
+    assert_eq!(numbers, [(1, Stage::Answer), (2, Stage::Review), (3, Stage::Review)]);
+    assert_eq!(steps(&place, 0).len(), 2);
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     asking::answer_of,
+    attach::{detached, finished, wait_until},
     common::{
         provider::{Gate, HostileServer, Reply},
         voxpop::PATIENCE,
@@ -297,4 +298,22 @@ fn the_dashboard_shows_what_the_answers_come_to() {
     }
     terminal.press("\u{1b}");
     terminal.wait_until("the summary is closed", |screen| !screen.contains("Everybody says so."));
+}
+
+#[test]
+fn a_summary_is_no_matter_of_batches_and_is_tried_as_often_as_any_call() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = HostileServer::start(move |_, body| match Asked::of(body) {
+        Asked::Digest(_) => Reply::error(500, "server_error", None, "not now").behind(&held),
+        asked => asked.reply(),
+    });
+    let place = place(&server.base_url(), 2, 2, "retry: { attempts: 2 }\nsummary: model");
+    detached(&place, &[]);
+    wait_for(&server, 3);
+    let outcome = place.voxpop(&["tell", RUN, "batch"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    gate.open();
+    wait_until("the end of the run", || finished(&place));
+    assert_eq!(sorts(&server).1, 2, "as often as `attempts` allows");
 }

@@ -12,9 +12,10 @@ use crate::{
     place::{Place, RUN, limits, name},
 };
 use serde_json::Value;
-use std::{io::Write, process::Stdio};
+use std::{io::Write, process::Stdio, time::Duration};
 use voxpop::{
     model::{PersonaIndex, Stage, TurnBy},
+    simulator::{BatchOptions, Options, Simulator},
     store::is_live,
 };
 
@@ -155,6 +156,27 @@ fn a_budget_holds_for_talks_too() {
     assert_eq!(server.count(), asked, "nothing was sent");
     let outcome = chat(&place, "0", "well?\n", &["--budget", "1"]);
     assert_eq!((outcome.code, outcome.out.as_str()), (0, "Yes.\n"), "{outcome:?}");
+}
+
+#[test]
+fn a_run_that_went_in_batches_is_talked_with_under_a_budget() {
+    let batch = BatchOptions { takes: Duration::ZERO, ..BatchOptions::default() };
+    let options = Options { latency: Duration::ZERO, batch, ..Options::default() };
+    let simulator = Simulator::start(options).unwrap();
+    let place = Place::new();
+    let more = format!(
+        "endpoints:\n  - name: priced\n    base_url: \"{}\"\n    price: {{ input: 1.00, \
+         cached_input: 1.00, output: 10.00 }}",
+        simulator.base_url()
+    );
+    place.survey("http://127.0.0.1:9/v1", &more);
+    place.people(2);
+    let outcome = place.ask(&["--batch", "--budget", "5"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let outcome = chat(&place, "0", "Why is that?\n", &[]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let by: Vec<_> = kept(&place, 0).into_iter().map(|(by, _)| by).collect();
+    assert_eq!(by, [TurnBy::Asker, TurnBy::Persona]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ use piece::Order;
 use plan::{Next, SUMMARY};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 use tokio::task::AbortHandle;
 
@@ -188,10 +188,6 @@ impl Supervisor {
         if self.analysis.is_over() || !begun {
             return;
         }
-        if self.desk.is_on() && self.analysis.standing == Standing::Idle {
-            // Interviews in batches make no calls of their own; what follows them does.
-            self.interviewer.stopping.store(false, Ordering::Release);
-        }
         match self.analysis.standing {
             Standing::Idle => self.plan(),
             Standing::Planning | Standing::Over => {}
@@ -302,7 +298,7 @@ impl Supervisor {
                 self.analysis.begin(piece.clone());
                 return self.reading.ask(Request::Analyse(Task::Conclude { piece, findings }));
             }
-            // Only a stop gives back, and a resume asks again.
+            // Only a stop leaves it off, and a resume asks again.
             Err(Ending::GaveBack) => return,
             Err(ending) => ending,
         };

@@ -274,13 +274,13 @@ impl Supervisor {
         }
         self.desk.meters.on = on;
         self.writer.write(Record::BatchSwitched { on });
-        self.interviewer.stopping.store(on, Ordering::Release);
+        self.interviewer.moves_to_batches.store(on, Ordering::Release);
         // What is on file of those who were asked counts from now on.
         self.fresh = false;
         self.publisher.touch();
         let what = if on {
             self.desk.begun = false;
-            self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.abort(|status| status != InterviewStatus::InFlight);
             self.fetched.clear();
             self.on_the_way.clear();
             let in_flight = self.state.in_progress();

@@ -20,6 +20,7 @@ use crate::{
         fact::NewSteps,
         interview::LeftOff,
         reading::left_off,
+        retry::raised,
         stages::{Asked, Next, Standing},
     },
     model::{
@@ -34,9 +35,6 @@ use std::{collections::HashMap, sync::Arc};
 
 /// Orders are looked for once in so many personas.
 const LOOK_EVERY: usize = 256;
-
-/// How much higher a cap is raised for an answer that was cut off, as in a single call.
-const RAISED_CAP: u32 = 2;
 
 /// A batch whose file is on this disk, and nothing of it in the run file yet.
 pub(super) struct Planned {
@@ -289,22 +287,23 @@ impl Runner {
             None
         };
         let cap = stages.survey.max_output_tokens;
-        let output_cap = if carried.cap_raised { cap.saturating_mul(RAISED_CAP) } else { cap };
+        let output_cap = if carried.cap_raised { raised(cap) } else { cap };
+        let repair = to_repair.as_ref().map(|(reply, problem)| Repair { reply, problem });
         let body = templates.of(asked.form).body(&Question {
             user_prompt: &asked.prompt,
             output_cap,
-            repair: to_repair.as_ref().map(|(reply, problem)| Repair { reply, problem }),
+            repair,
         });
         let line = BatchLine {
             persona: index,
-            stage: if to_repair.is_some() { Stage::Repair } else { asked.stage },
+            stage: if repair.is_some() { Stage::Repair } else { asked.stage },
             round: u16::try_from(standing.steps()).unwrap_or(u16::MAX),
             attempt: left_off.attempts + 1,
             failed: carried.failed,
             repaired: carried.repaired,
             cap_raised: carried.cap_raised,
         };
-        let repeated = to_repair.map_or(0, |(reply, problem)| reply.len() + problem.len() + 200);
+        let repeated = repair.map_or(0, Repair::at_most);
         let (tokens, most) = self.size(&asked, repeated, output_cap);
         Ok(Some(Call { line, body, tokens, most }))
     }

@@ -16,8 +16,8 @@ use crate::{
         stages::{Next, Standing},
     },
     model::{
-        Attempt, AttemptTiming, Failure, FailureKind, FileId, PersonaIndex, ReviewMode, Stage,
-        Step, StepEvent, UnixMillis, Usage, Usd,
+        Attempt, AttemptTiming, Failure, FailureKind, FileId, PersonaIndex, Stage, StepEvent,
+        Usage, Usd,
     },
     provider::{BatchError, Exchange, Unanswered},
     store::BatchLine,
@@ -192,7 +192,7 @@ impl Runner {
             }
         };
         if !events.is_empty() {
-            told.steps = self.steps(stage, &mut standing, events);
+            told.steps = self.interviewer.stages.take(&mut standing, stage, events);
             if let Next::End(fate) = self.interviewer.stages.next(&standing) {
                 told.end = Some((fate, line.attempt));
             }
@@ -200,20 +200,6 @@ impl Runner {
         told.attempt = Some(Box::new(attempt));
         self.tell(BatchFact::Line(Box::new(told)));
         Ok(())
-    }
-
-    /// Takes in what a stage gave. Without reviews the answer is the end, and no step is kept.
-    fn steps(&self, stage: Stage, standing: &mut Standing, events: Vec<StepEvent>) -> NewSteps {
-        let first = standing.steps();
-        let at = UnixMillis::now();
-        for event in &events {
-            standing.take(stage, event);
-        }
-        if self.interviewer.stages.survey.review.mode == ReviewMode::Off {
-            return NewSteps::default();
-        }
-        let steps = events.into_iter().map(|event| Step { at, stage, event });
-        NewSteps { first, steps: steps.collect() }
     }
 
     fn read_line(

@@ -36,9 +36,12 @@ pub(super) use coverage::Coverage;
 pub(super) use standing::Standing;
 pub(super) use together::{Member, Shares, Together};
 
+use super::fact::NewSteps;
 use crate::{
     cache::Repeat,
-    model::{Answer, Fate, Persona, Review, ReviewMode, Stage, StepEvent, Survey},
+    model::{
+        Answer, Fate, Persona, Review, ReviewMode, Stage, Step, StepEvent, Survey, UnixMillis,
+    },
     prompt::{AnswerError, Form, PromptError, Prompts},
 };
 use std::sync::Once;
@@ -113,15 +116,6 @@ impl Stages {
     ) -> Result<Asked, PromptError> {
         let Some(answer) = standing.answer() else { return answer::ask(&self.prompts, persona) };
         match stage {
-            // The others are no stages of an interview, and never follow.
-            Stage::Answer
-            | Stage::Repair
-            | Stage::Critique
-            | Stage::Chat
-            | Stage::Packed
-            | Stage::PackedReview
-            | Stage::Digest
-            | Stage::Summary => answer::ask(&self.prompts, persona),
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
             }
@@ -135,6 +129,8 @@ impl Stages {
                     .map(|asked| asked.after(standing.mends()))
             }
             Stage::Review => review::ask(&self.prompts, persona, answer),
+            // Beside the answer, the table names no other.
+            _ => answer::ask(&self.prompts, persona),
         }
     }
 
@@ -145,17 +141,7 @@ impl Stages {
             Stage::Consistency => standing.consistency.asked == 0,
             Stage::Relevance => standing.relevance.asked == 0,
             Stage::Review => standing.review.asked == 0,
-            Stage::Answer
-            | Stage::Repair
-            | Stage::FollowUp
-            | Stage::Mend
-            | Stage::FinalConsistency
-            | Stage::Critique
-            | Stage::Chat
-            | Stage::Packed
-            | Stage::PackedReview
-            | Stage::Digest
-            | Stage::Summary => false,
+            _ => false,
         }
     }
 
@@ -172,21 +158,35 @@ impl Stages {
         let survey = &self.survey;
         let Some(answer) = standing.answer() else { return answer::read(survey, reply) };
         match stage {
-            Stage::Answer
-            | Stage::Repair
-            | Stage::Critique
-            | Stage::Chat
-            | Stage::Packed
-            | Stage::PackedReview
-            | Stage::Digest
-            | Stage::Summary => answer::read(survey, reply),
             Stage::Consistency => consistency::read(survey, answer, reply),
             Stage::FinalConsistency => consistency::read_last(survey, answer, reply),
             Stage::FollowUp => follow_up::read(survey, &self.coverage, answer, reply),
             Stage::Relevance => relevance::read(survey, answer, reply),
-            Stage::Mend => answer::read(survey, reply),
             Stage::Review => review::read(survey, answer, standing.reviews(), reply),
+            _ => answer::read(survey, reply),
         }
+    }
+}
+
+impl Stages {
+    /// Takes in what a stage gave; what is to be kept of it comes back. Without reviews the answer
+    /// is the end, and no step is kept: the same would stand in the run file twice.
+    pub(super) fn take(
+        &self,
+        standing: &mut Standing,
+        stage: Stage,
+        events: Vec<StepEvent>,
+    ) -> NewSteps {
+        let first = standing.steps();
+        let at = UnixMillis::now();
+        for event in &events {
+            standing.take(stage, event);
+        }
+        if self.survey.review.mode == ReviewMode::Off {
+            return NewSteps::default();
+        }
+        let steps = events.into_iter().map(|event| Step { at, stage, event }).collect();
+        NewSteps { first, steps }
     }
 }
 

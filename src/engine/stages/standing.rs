@@ -2,7 +2,7 @@
 
 use crate::model::{Answer, Stage, Step, StepEvent, Verdict};
 
-/// Where an interview stands.
+/// What a critic has said so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reviewed {
     /// Verdicts so far, those that gave nothing included.
@@ -108,16 +108,7 @@ impl Standing {
             Stage::FinalConsistency => Some(&mut self.final_consistency),
             Stage::Relevance => Some(&mut self.relevance),
             Stage::Review => Some(&mut self.review),
-            Stage::Answer
-            | Stage::Repair
-            | Stage::FollowUp
-            | Stage::Mend
-            | Stage::Critique
-            | Stage::Chat
-            | Stage::Packed
-            | Stage::PackedReview
-            | Stage::Digest
-            | Stage::Summary => None,
+            _ => None,
         }
     }
 

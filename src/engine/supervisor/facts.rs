@@ -41,7 +41,8 @@ impl Supervisor {
                 self.put_back_what_waits();
             }
             Fact::Stepped { persona, attempt, steps } => {
-                self.keep(persona, attempt, steps);
+                let records = self.of_stage(persona, attempt, steps);
+                self.write(records);
                 self.state.rejoin_line(persona);
                 self.put_back_what_waits();
             }
@@ -50,41 +51,43 @@ impl Supervisor {
             Fact::Packed(packed) => self.unpack(*packed),
             Fact::PieceEnded { piece, last, given } => self.piece_ended(piece, last, given),
             Fact::Ended { persona, weight, last, steps, left_off, ending } => {
-                self.keep(persona, last, steps);
+                let mut records = self.of_stage(persona, last, steps);
                 // Where a stop has put the persona back already, its late answer still counts.
                 self.state.end_task(persona);
                 let ending = self.judge(persona, ending);
-                if let Ending::Settled(fate) = &ending
-                    && let Some(answer) = fate.answer()
-                {
-                    self.meters.answered(persona, weight, answer);
-                }
-                self.end(persona, left_off, ending);
+                records.extend(self.end(persona, weight, left_off, ending));
+                self.write(records);
             }
         }
     }
 
-    /// Has an attempt and the steps that came of it written down.
-    pub(in crate::engine) fn keep(
+    /// Counts an attempt and the steps that came of it. What is to be on file of them comes back.
+    pub(in crate::engine) fn of_stage(
         &mut self,
         persona: PersonaIndex,
         attempt: Option<Box<Attempt>>,
         new: NewSteps,
-    ) {
-        if let Some(attempt) = attempt {
-            self.meters.attempted(&attempt);
-            self.writer.write(Record::Attempted(attempt));
+    ) -> Vec<Record> {
+        if let Some(attempt) = &attempt {
+            self.meters.attempted(attempt);
         }
         self.meters.stepped(&new.steps);
-        for (number, step) in (new.first..).zip(new.steps) {
-            self.writer.write(Record::Stepped { persona, number, step: Box::new(step) });
+        let attempt = attempt.map(Record::Attempted);
+        attempt.into_iter().chain(new.records(persona)).collect()
+    }
+
+    /// Has what belongs together written down as a whole or not at all: after a crash, no attempt
+    /// stands there without the steps that it gave, and no last step without the end.
+    pub(in crate::engine) fn write(&self, records: Vec<Record>) {
+        if !records.is_empty() {
+            self.writer.write(Record::Together(records));
         }
     }
 
     /// While the run stops or moves to batches, nobody waits for another attempt.
     pub(in crate::engine) fn put_back_what_waits(&mut self) {
         if self.stop.is_some() || self.desk.is_on() {
-            self.state.abort(|status| status != InterviewStatus::InFlight);
+            self.abort(|status| status != InterviewStatus::InFlight);
         }
     }
 
@@ -104,12 +107,15 @@ impl Supervisor {
         }
     }
 
+    /// Ends an interview, for now or for good. What is to be on file of its end comes back.
+    #[must_use]
     pub(in crate::engine) fn end(
         &mut self,
         persona: PersonaIndex,
+        weight: Option<f64>,
         left_off: LeftOff,
         ending: Ending,
-    ) {
+    ) -> Option<Record> {
         let attempts = left_off.attempts;
         if !matches!(&ending, Ending::Settled(fate) if fate.status() != InterviewStatus::Failed) {
             self.left_off.insert(persona, left_off);
@@ -124,9 +130,12 @@ impl Supervisor {
                     tracing::error!(attempts, "persona {persona} failed: {failure}");
                     self.meters.failed(failure, persona);
                 }
+                if let Some(answer) = fate.answer() {
+                    self.meters.answered(persona, weight, answer);
+                }
                 // The status follows when the answer is on disk.
                 self.unsaved += 1;
-                self.writer.write(Record::Finished { persona, fate, attempts });
+                return Some(Record::Finished { persona, fate, attempts });
             }
             Ending::GaveBack => self.give_back(persona),
             Ending::OverBudget { spent, budget } => {
@@ -138,6 +147,7 @@ impl Supervisor {
                 self.pause(PauseReason::ProviderRefuses { failure });
             }
         }
+        None
     }
 
     fn answered_lately(&self) -> bool {
