@@ -77,6 +77,9 @@ impl Supervisor {
             }
             self.writer.write(record);
         }
+        if self.ended.is_some() {
+            self.interviewer.ledger.close();
+        }
         self.publish_talk(persona);
     }
 
