@@ -101,6 +101,11 @@ impl Publisher {
         self.seats.retain(|seat| seat.id != id);
     }
 
+    /// Whether a front end is there.
+    pub(super) fn has(&self, id: FrontEndId) -> bool {
+        self.seats.iter().any(|seat| seat.id == id)
+    }
+
     /// All front ends are gone.
     pub(super) fn leave_all(&mut self) {
         self.seats.clear();
