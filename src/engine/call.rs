@@ -283,7 +283,7 @@ impl<'a, T> Call<'a, T> {
         }
     }
 
-    async fn attempt(&self, mut permit: Permit, money: Reservation) -> Tried<T> {
+    async fn attempt(&self, mut permit: Permit, mut money: Reservation) -> Tried<T> {
         let interviewer = self.interviewer;
         let index = permit.endpoint();
         let endpoint = self.endpoint(index);
@@ -291,6 +291,7 @@ impl<'a, T> Call<'a, T> {
         let sent_at = UnixMillis::now();
         let waits = permit.waits();
         permit.sent();
+        money.sent();
         let templates = endpoint.templates();
         let body = templates.of(self.asked.form).body(&self.question());
         let exchange = endpoint.client.exchange(body, &self.request_id()).await;
@@ -376,12 +377,12 @@ impl<'a, T> Call<'a, T> {
             // Nobody was there to count a token.
             (None, Some(FailureKind::Connection)) => {
                 permit.settle(Tokens(0));
-                drop(money);
+                money.give_back();
             }
             // A proxy's page is not billed.
             (Some(200), Some(FailureKind::Connection)) => {
                 drop(permit);
-                drop(money);
+                money.give_back();
             }
             // It may have been answered, and billed, all the same.
             (None, _) | (Some(200), _) => {
@@ -392,7 +393,7 @@ impl<'a, T> Call<'a, T> {
             // request counts as well.
             (Some(_), _) => {
                 drop(permit);
-                drop(money);
+                money.give_back();
             }
         }
     }

@@ -1,8 +1,15 @@
 //! What the supervisor hears of the run file: what is on disk, and what was read.
 
-use super::{detail::detail, packing::alike_first, reading::Found, supervisor::Supervisor};
+use super::{
+    detail::detail,
+    orders::{applied, refused},
+    packing::alike_first,
+    reading::{Asker, Found},
+    supervisor::Supervisor,
+};
 use crate::{
     model::{PauseReason, RunPhase},
+    protocol::CommandOutcome,
     store::Notice,
 };
 
@@ -63,17 +70,23 @@ impl Supervisor {
                 }
                 self.fetched.extend(personas);
             }
-            Found::Record(Some(record), to) => {
+            Found::Record(Some(record), by) => {
                 let persona = record.persona.index;
                 let status = self.state.status(persona).unwrap_or_default();
                 let activity = self.state.activity(persona);
                 let prompts = &self.interviewer.stages.prompts;
-                self.publisher.detail(to, detail(*record, status, activity, prompts));
+                self.publisher.detail(by.front_end, detail(*record, status, activity, prompts));
+                self.answer(by, applied("looked up"));
             }
-            Found::Record(None, _) | Found::Talk(None, _) => {}
-            Found::Talk(Some(record), to) => {
-                let talk = self.talks.opened(*record, to);
-                self.publisher.talk(to, talk);
+            Found::Record(None, by) | Found::Talk(None, by) => {
+                self.answer(by, refused("there is no such persona in the run file"));
+            }
+            // Who has left in the meantime listens to no talk.
+            Found::Talk(Some(_), by) if !self.publisher.has(by.front_end) => {}
+            Found::Talk(Some(record), by) => {
+                let talk = self.talks.opened(*record, by.front_end);
+                self.publisher.talk(by.front_end, talk);
+                self.answer(by, applied("the talk is open"));
             }
             Found::NotFetched { wanted, error } => {
                 tracing::error!("personas cannot be read: {error}");
@@ -89,7 +102,15 @@ impl Supervisor {
                 self.analysis_not_read();
                 self.pause(PauseReason::CannotRead { message: error.to_string() });
             }
-            Found::NotInspected(error) => tracing::error!("a persona cannot be shown: {error}"),
+            Found::NotInspected(error, by) => {
+                tracing::error!("a persona cannot be shown: {error}");
+                self.answer(by, refused(&format!("it cannot be shown: {error}")));
+            }
         }
+    }
+
+    /// What became of a command for which the run file had to be read.
+    fn answer(&self, by: Asker, outcome: CommandOutcome) {
+        self.publisher.applied(by.front_end, by.command, outcome);
     }
 }

@@ -1,6 +1,9 @@
 //! Carrying out what front ends order. Every command has a visible outcome.
 
-use super::{reading::Request, supervisor::Supervisor};
+use super::{
+    reading::{Asker, Request},
+    supervisor::Supervisor,
+};
 use crate::{
     model::{
         EndpointIndex, InterviewStatus, LimitChange, LimitName, LimitSetBy, PauseReason, RunPhase,
@@ -20,7 +23,10 @@ impl Supervisor {
                 self.publish_snapshot(from);
             }
             Incoming::Ordered { from, command } => self.carry_out(from, command),
-            Incoming::Left { from } => self.publisher.leave(from),
+            Incoming::Left { from } => {
+                self.publisher.leave(from);
+                self.talks.left_all(from);
+            }
         }
     }
 
@@ -57,13 +63,17 @@ impl Supervisor {
                     let last = self.state.total().saturating_sub(1);
                     refused(&format!("there is no persona {persona}; the last one is {last}"))
                 } else {
-                    self.reading.ask(Request::Inspect(persona, from));
-                    return self.publisher.applied(from, id, applied("looking it up"));
+                    // The outcome follows when it was read.
+                    let by = Asker { front_end: from, command: id };
+                    return self.reading.ask(Request::Inspect(persona, by));
                 }
             }
             Order::OpenTalk { persona } => {
-                let outcome = self.open_talk(persona, from);
-                return self.publisher.applied(from, id, outcome);
+                let by = Asker { front_end: from, command: id };
+                if let Some(outcome) = self.open_talk(persona, by) {
+                    self.publisher.applied(from, id, outcome);
+                }
+                return;
             }
             Order::Say { persona, text } => {
                 let outcome = self.say(persona, &text);

@@ -101,6 +101,11 @@ impl Publisher {
         self.seats.retain(|seat| seat.id != id);
     }
 
+    /// Whether a front end is there.
+    pub(super) fn has(&self, id: FrontEndId) -> bool {
+        self.seats.iter().any(|seat| seat.id == id)
+    }
+
     /// All front ends are gone.
     pub(super) fn leave_all(&mut self) {
         self.seats.clear();
@@ -227,9 +232,9 @@ impl Publisher {
 mod tests {
     use super::*;
     use crate::{
-        engine::meters::Terms,
+        engine::{ledger::Before, meters::Terms},
         limiter::EndpointSpec,
-        model::{InterviewStatus, Limits, PersonaIndex, Slots, Usd},
+        model::{InterviewStatus, Limits, PersonaIndex, Slots},
     };
     use std::sync::Mutex;
     use tokio::sync::mpsc;
@@ -252,7 +257,8 @@ mod tests {
         let (limiter, _dispatcher) =
             Limiter::new(vec![EndpointSpec::new("endpoint", "model", limits)], waits);
         let mut state = RunState::new(vec![InterviewStatus::Queued; 3]);
-        let (meters, ledger) = (RunMeters::new(Terms::default()), Ledger::new(None, Usd::ZERO));
+        let (meters, ledger) =
+            (RunMeters::new(Terms::default()), Ledger::new(None, Before::default()));
         let header = RunHeader {
             run: "a".into(),
             run_file: "/a.voxpop".into(),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::{Attempt, Fate, Persona, PersonaIndex, Step},
-    protocol::{Distribution, FrontEndId},
+    protocol::{CommandId, Distribution, FrontEndId},
     store::{RunReader, StoreError},
 };
 use std::{sync::mpsc as blocking, thread::JoinHandle};
@@ -20,26 +20,33 @@ pub(super) enum Request {
     /// file has no attempts that must be counted.
     Fetch { wanted: Vec<PersonaIndex>, fresh: bool },
     /// Load everything about one persona.
-    Inspect(PersonaIndex, FrontEndId),
+    Inspect(PersonaIndex, Asker),
     /// Load the talk with one persona.
-    OpenTalk(PersonaIndex, FrontEndId),
+    OpenTalk(PersonaIndex, Asker),
     /// Something that the analysis needs.
     Analyse(Task),
+}
+
+/// Which front end wants to know, and the command that it hears the outcome of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    pub front_end: FrontEndId,
+    pub command: CommandId,
 }
 
 /// What the thread found.
 pub(super) enum Found {
     Personas(Vec<Queued>),
-    /// For the front end that asked; `None` where there is no such persona.
-    Record(Option<Box<PersonaRecord>>, FrontEndId),
-    /// For the front end that asked; `None` where there is no such persona.
-    Talk(Option<Box<TalkRecord>>, FrontEndId),
+    /// `None` where there is no such persona.
+    Record(Option<Box<PersonaRecord>>, Asker),
+    /// `None` where there is no such persona.
+    Talk(Option<Box<TalkRecord>>, Asker),
     /// These stay where they are: the run file could not be read.
     NotFetched {
         wanted: Vec<PersonaIndex>,
         error: StoreError,
     },
-    NotInspected(StoreError),
+    NotInspected(StoreError, Asker),
     /// The answers that were there when the run went on.
     Counted(Distribution),
     /// For the analysis.
@@ -111,10 +118,14 @@ pub(super) fn spawn(
                         Ok(personas) => Found::Personas(personas),
                         Err(error) => Found::NotFetched { wanted, error },
                     },
-                    Request::Inspect(persona, to) => PersonaRecord::read(&reader, persona)
-                        .map_or_else(Found::NotInspected, |r| Found::Record(r.map(Box::new), to)),
-                    Request::OpenTalk(persona, to) => TalkRecord::read(&reader, persona)
-                        .map_or_else(Found::NotInspected, |r| Found::Talk(r.map(Box::new), to)),
+                    Request::Inspect(persona, by) => match PersonaRecord::read(&reader, persona) {
+                        Ok(record) => Found::Record(record.map(Box::new), by),
+                        Err(error) => Found::NotInspected(error, by),
+                    },
+                    Request::OpenTalk(persona, by) => match TalkRecord::read(&reader, persona) {
+                        Ok(record) => Found::Talk(record.map(Box::new), by),
+                        Err(error) => Found::NotInspected(error, by),
+                    },
                     Request::Analyse(task) => {
                         desk.work(&reader, task).map_or_else(Found::NotAnalysed, Found::Got)
                     }

@@ -8,7 +8,7 @@ use super::{
     endpoint::{Endpoint, EndpointError},
     fact::Fact,
     interview::Interviewer,
-    ledger::Ledger,
+    ledger::{Before, Ledger},
     meters::{RunMeters, Terms},
     packs::Packs,
     prompt_bound::PromptBound,
@@ -99,8 +99,12 @@ impl Supervisor {
             let _ = notices_out.send(notice);
         })?;
         let (cache, cache_threads) = start_cache(cache);
-        let found =
-            Found { before: (!fresh).then_some(&reader), recorder: Some(writer.recorder()), cache };
+        let found = Found {
+            before: (!fresh).then_some(&reader),
+            recorder: Some(writer.recorder()),
+            cache,
+            follows_batches: batch_endpoint.is_some() && !only_analysis,
+        };
         let interviewer = Interviewer::start(&header.run, config, found, facts_out, waits_out)?;
         interviewer.moves_to_batches.store(desk.is_on(), Ordering::Release);
         let limiter = interviewer.limiter.clone();
@@ -172,6 +176,8 @@ pub(super) struct Found<'a> {
     /// Where what may be spent is written down; nowhere for a call that belongs to no run.
     pub recorder: Option<Recorder>,
     pub cache: Option<Cache>,
+    /// Whether batches that are under way are seen through.
+    pub follows_batches: bool,
 }
 
 impl Interviewer {
@@ -201,21 +207,22 @@ impl Interviewer {
         let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
         let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
         let output_cap = survey.max_output_tokens;
-        let before = match found.before {
+        let SpentBefore { mut before, unrecorded } = match found.before {
             None => SpentBefore::default(),
             Some(reader) => {
                 let (endpoints, settings, bound) = (&endpoints, &settings, &prompt_bound);
                 SpentBefore::read(reader, &Prices { endpoints, settings, bound, output_cap })?
             }
         };
+        before.followed = found.follows_batches;
         let (limiter, dispatcher) = Limiter::new(settings.iter().map(spec).collect(), waits);
         limiter.set_adaptation(adapt);
         tokio::spawn(dispatcher.run());
         Ok(Self {
             run: run.to_owned(),
             ledger: match found.recorder {
-                Some(recorder) => ledger(budget, before, recorder),
-                None => Ledger::new(budget, before.spent),
+                Some(recorder) => ledger(budget, before, unrecorded, recorder),
+                None => Ledger::new(budget, before),
             },
             output: OutputEstimate::new(output_cap),
             prompt_tokens: TokenEstimate::new(),
@@ -258,17 +265,15 @@ fn endpoints(
 }
 
 /// The ledger, and what the run may spend in the run file.
-fn ledger(budget: Option<Usd>, before: SpentBefore, recorder: Recorder) -> Ledger {
-    let SpentBefore { spent, unrecorded } = before;
+fn ledger(budget: Option<Usd>, before: Before, unrecorded: Usd, recorder: Recorder) -> Ledger {
     let nobody = Kept::new(|| {});
-    let at_most = budget.map(|_| spent);
+    let at_most = budget.map(|_| before.alone);
     let spending = Spending { at_most, unrecorded };
     recorder.write(Record::MaySpend { spending, kept: nobody });
-    let Some(budget) = budget else { return Ledger::new(None, spent) };
     // The ledger hears from the file what it has asked to be put there.
-    Ledger::on_file(budget, spent, move |ledger, up_to| {
-        let kept = Kept::new(move || ledger.is_on_file(up_to));
-        let spending = Spending { at_most: Some(up_to), unrecorded };
+    Ledger::on_file(budget, before, move |ledger, allowance| {
+        let kept = Kept::new(move || ledger.is_on_file(allowance));
+        let spending = Spending { at_most: allowance.up_to, unrecorded };
         recorder.write(Record::MaySpend { spending, kept });
     })
 }

@@ -1,18 +1,20 @@
 //! What a run has cost before this process goes on with it.
 
-use super::{endpoint::Endpoint, prompt_bound::PromptBound};
+use super::{endpoint::Endpoint, ledger::Before, prompt_bound::PromptBound};
 use crate::{
+    batch::{BatchRecord, End, Step},
     config::EndpointSettings,
     model::{EndpointIndex, LimitChange, LimitName, RunPhase, StopReason, Usage, Usd},
     prompt::Form,
-    store::{RunReader, StoreError},
+    store::{RunReader, StoreError, StoredBatch, UncountedLines},
 };
+use std::collections::HashMap;
 
 /// Money that is gone, or may be.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct SpentBefore {
-    pub spent: Usd,
-    /// The part of it that the attempts on file do not show.
+    pub before: Before,
+    /// The part of what was spent alone that the attempts on file do not show.
     pub unrecorded: Usd,
 }
 
@@ -25,13 +27,15 @@ pub(super) struct Prices<'e> {
 }
 
 impl SpentBefore {
-    /// By what is on file. Where the last process was killed, what it was allowed to spend counts
-    /// as spent: it is known whenever there was a budget. Where there was none, as many calls as
-    /// there were slots may have been under way, and as many more on their way into the file.
+    /// By what is on file. What the last process had spent when it ended counts, and where it was
+    /// killed, what it was allowed to spend. Only a process without a budget that was killed has
+    /// left no such amount: as many calls as there were slots may have been under way, and as many
+    /// more on their way into the file. What batches can cost stands in the file with them.
     pub(super) fn read(reader: &RunReader, prices: &Prices<'_>) -> Result<Self, StoreError> {
-        let on_file = prices.on_file(reader)?;
-        let before = reader.spending()?;
-        let mut spent = on_file.saturating_add(before.unrecorded);
+        let batches = reader.batches()?;
+        let on_file = prices.alone(reader)?;
+        let stored = reader.spending()?;
+        let known = on_file.saturating_add(stored.unrecorded);
         let was_killed = matches!(
             reader.run()?.phase,
             Some(
@@ -41,29 +45,48 @@ impl SpentBefore {
                     | RunPhase::Stopped { reason: StopReason::Crashed }
             )
         );
-        if was_killed {
-            let known = spent;
-            spent = match before.at_most {
-                Some(at_most) => known.max(at_most),
-                None => known.saturating_add(prices.under_way(&reader.limit_changes()?).times(2)),
-            };
-            if spent > known {
-                let more = spent.saturating_sub(known);
-                tracing::warn!(
-                    "the last process was killed: {more} for calls that were under way count as \
-                     spent"
-                );
+        let alone = match stored.at_most {
+            Some(at_most) => known.max(at_most),
+            None if was_killed => {
+                known.saturating_add(prices.under_way(&reader.limit_changes()?).times(2))
+            }
+            None => known,
+        };
+        if was_killed && alone > known {
+            let more = alone.saturating_sub(known);
+            tracing::warn!(
+                "the last process was killed: {more} for calls that were under way count as spent"
+            );
+        }
+        let mut in_batches = prices.in_batches(reader)?;
+        let mut under_way = HashMap::new();
+        for StoredBatch { number, most, record, .. } in &batches {
+            let left = || reader.lines_of_batch(*number).map(|lines| lines.left_of(*most));
+            match serde_json::from_str::<BatchRecord>(record) {
+                Ok(record) => match record.step() {
+                    Step::Creating { .. } | Step::Created { .. } => {
+                        under_way.insert(*number, left()?);
+                    }
+                    Step::Over { end: End::Lost, .. } => {
+                        in_batches = in_batches.saturating_add(left()?);
+                    }
+                    Step::Written | Step::Uploaded { .. } | Step::Over { .. } => {}
+                },
+                // Nobody can tell how far it is.
+                Err(_) => {
+                    under_way.insert(*number, left()?);
+                }
             }
         }
-        Ok(Self { spent, unrecorded: spent.saturating_sub(on_file) })
+        let before = Before { alone, in_batches, under_way, followed: false };
+        Ok(Self { before, unrecorded: alone.saturating_sub(on_file) })
     }
 }
 
 impl Prices<'_> {
-    /// An attempt that nobody counted counts as dear as it can have been, for a prompt without a
-    /// persona.
-    fn on_file(&self, reader: &RunReader) -> Result<Usd, StoreError> {
-        let at = |index: EndpointIndex| self.endpoints.get(index.as_usize());
+    /// What the attempts on file have cost of calls that went out alone. One that nobody counted
+    /// counts as dear as it can have been, for a prompt without a persona.
+    fn alone(&self, reader: &RunReader) -> Result<Usd, StoreError> {
         let counted = reader.usage_by_endpoint()?;
         let in_batches = reader.usage_in_batches()?;
         let none = Usage::default();
@@ -75,15 +98,31 @@ impl Prices<'_> {
                 completion_tokens: all.completion_tokens.saturating_sub(batch.completion_tokens),
                 cached_tokens: all.cached_tokens.saturating_sub(batch.cached_tokens),
             };
-            let endpoint = at(*index)?;
-            Some(endpoint.cost(&single).saturating_add(endpoint.cost_in_batch(batch)))
+            Some(self.endpoint(*index)?.cost(&single))
         });
         let uncounted = reader.uncounted_by_endpoint()?;
+        let lines = reader.uncounted_in_batches()?;
         let most = self.bound.of(Form::Answer, "");
-        let uncounted = uncounted
-            .iter()
-            .filter_map(|(index, many)| Some(at(*index)?.most(most, self.output_cap).times(*many)));
+        let uncounted = uncounted.iter().filter_map(|(index, all)| {
+            let of_this = lines.iter().filter(|lines| lines.endpoint == *index);
+            let in_batches: u64 = of_this.map(|lines| u64::from(lines.uncounted)).sum();
+            let alone = all.saturating_sub(in_batches);
+            Some(self.endpoint(*index)?.most(most, self.output_cap).times(alone))
+        });
         Ok(counted.chain(uncounted).sum())
+    }
+
+    /// What the attempts on file have cost of calls in batches.
+    fn in_batches(&self, reader: &RunReader) -> Result<Usd, StoreError> {
+        let counted = reader.usage_in_batches()?;
+        let counted = (counted.iter())
+            .filter_map(|(index, usage)| Some(self.endpoint(*index)?.cost_in_batch(usage)));
+        let uncounted = reader.uncounted_in_batches()?;
+        Ok(counted.chain(uncounted.iter().map(UncountedLines::most)).sum())
+    }
+
+    fn endpoint(&self, index: EndpointIndex) -> Option<&Endpoint> {
+        self.endpoints.get(index.as_usize())
     }
 
     /// The most that calls can cost that are under way at a time, with as many slots as there ever

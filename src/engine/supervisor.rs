@@ -153,6 +153,7 @@ impl Supervisor {
                     None => {
                         self.alone = true;
                         self.publisher.leave_all();
+                        self.talks.nobody_listens();
                     }
                 },
                 _ = ticks.tick() => {

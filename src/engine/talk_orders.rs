@@ -3,36 +3,43 @@
 use super::{
     fact::Ending,
     orders::{applied, refused},
-    reading::Request,
+    reading::{Asker, Request},
     supervisor::Supervisor,
     talks::Said,
 };
 use crate::{
     model::{PauseReason, PersonaIndex, RunPhase},
-    protocol::{CommandOutcome, FrontEndId},
+    protocol::CommandOutcome,
     store::Record,
 };
 
 impl Supervisor {
-    pub(super) fn open_talk(&mut self, persona: PersonaIndex, from: FrontEndId) -> CommandOutcome {
+    /// Opens a talk. Without an outcome, it is looked up, and the outcome follows.
+    pub(super) fn open_talk(&mut self, persona: PersonaIndex, by: Asker) -> Option<CommandOutcome> {
         match self.state.status(persona) {
             None => {
                 let last = self.state.total().saturating_sub(1);
-                return refused(&format!("there is no persona {persona}; the last one is {last}"));
+                let why = format!("there is no persona {persona}; the last one is {last}");
+                return Some(refused(&why));
             }
             Some(status) if !status.is_answered() => {
-                return refused(&format!(
+                return Some(refused(&format!(
                     "persona {persona} has given no answer to talk about: it is {}",
                     status.label()
-                ));
+                )));
             }
             Some(_) => {}
         }
-        match self.talks.joined(persona, from) {
-            Some(talk) => self.publisher.talk(from, talk),
-            None => self.reading.ask(Request::OpenTalk(persona, from)),
+        match self.talks.joined(persona, by.front_end) {
+            Some(talk) => {
+                self.publisher.talk(by.front_end, talk);
+                Some(applied("the talk is open"))
+            }
+            None => {
+                self.reading.ask(Request::OpenTalk(persona, by));
+                None
+            }
         }
-        applied("looking it up")
     }
 
     pub(super) fn say(&mut self, persona: PersonaIndex, text: &str) -> CommandOutcome {
@@ -76,6 +83,9 @@ impl Supervisor {
                 self.publisher.touch();
             }
             self.writer.write(record);
+        }
+        if self.ended.is_some() {
+            self.interviewer.ledger.close();
         }
         self.publish_talk(persona);
     }

@@ -98,7 +98,8 @@ impl Talker {
             }
         });
         let writer = writer.map_err(words)?;
-        let found = Found { before: Some(&reader), recorder: Some(writer.recorder()), cache: None };
+        let found =
+            Found { before: Some(&reader), recorder: Some(writer.recorder()), ..Found::default() };
         let interviewer = Interviewer::start(&run, config, found, facts_out, waits_out)
             .map_err(|error| error.to_string())?;
         Ok(Session { interviewer: Arc::new(interviewer), facts, writer })
@@ -158,10 +159,11 @@ impl Talker {
         self.closing = false;
         let broken_off = self.talks.break_off();
         self.talks = Talks::default();
-        let Some(Session { writer, .. }) = self.session.take() else { return };
+        let Some(Session { writer, interviewer, .. }) = self.session.take() else { return };
         for record in broken_off {
             writer.write(record);
         }
+        interviewer.ledger.close();
         if let Err(error) = writer.close(CLOSE_WITHIN) {
             tracing::error!("the talk could not be kept: {error}");
         }

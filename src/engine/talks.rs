@@ -114,6 +114,20 @@ impl Talks {
         }
     }
 
+    /// A front end is gone, whatever it listened to.
+    pub(super) fn left_all(&mut self, by: FrontEndId) {
+        for talk in self.0.values_mut() {
+            talk.listeners.retain(|listener| *listener != by);
+        }
+    }
+
+    /// All front ends are gone.
+    pub(super) fn nobody_listens(&mut self) {
+        for talk in self.0.values_mut() {
+            talk.listeners.clear();
+        }
+    }
+
     /// Whether a persona is being asked.
     pub(super) fn thinking(&self) -> bool {
         self.0.values().any(|talk| talk.thinking.is_some())
@@ -268,5 +282,38 @@ impl Drop for Report<'_> {
         if let Some(said) = said {
             self.interviewer.tell(Fact::Said(Box::new(said)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Score;
+
+    #[test]
+    fn who_is_gone_listens_to_no_talk() {
+        let mut talks = Talks::default();
+        let (here, gone) = (FrontEndId(1), FrontEndId(2));
+        for index in [3, 4].map(PersonaIndex) {
+            let persona =
+                Persona { index, id: "p".to_owned(), weight: None, attributes: Vec::new() };
+            let answer = Answer {
+                narrative: "I am for it.".to_owned(),
+                support_level: Score::try_from(4).unwrap(),
+                impacts: Vec::new(),
+                key_concerns: Vec::new(),
+                suggested_improvements: Vec::new(),
+            };
+            let answer = Some(answer);
+            let record = TalkRecord { persona, answer, turns: Vec::new(), attempts: 1 };
+            talks.opened(record, gone);
+            talks.joined(index, here);
+        }
+        talks.left_all(gone);
+        for index in [3, 4].map(PersonaIndex) {
+            assert_eq!(talks.news(index).unwrap().1, [here]);
+        }
+        talks.nobody_listens();
+        assert!(talks.news(PersonaIndex(3)).unwrap().1.is_empty());
     }
 }

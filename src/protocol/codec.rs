@@ -74,7 +74,8 @@ pub trait Message: Sized {
     /// The whole frame.
     ///
     /// # Errors
-    /// What cannot be written as JSON, such as a path that is not Unicode.
+    /// What cannot be written as JSON, such as a path that is not Unicode, and what the other side
+    /// would not take for its length.
     fn encode(self) -> Result<Vec<u8>, CodecError>;
 
     /// From the two parts of a frame.
@@ -86,7 +87,7 @@ pub trait Message: Sized {
 
 impl Message for FromFrontEnd {
     fn encode(self) -> Result<Vec<u8>, CodecError> {
-        frame(&self, &[])
+        frame(&self, &[], LONGEST_FROM_FRONT_END)
     }
 
     fn decode(json: &[u8], _: &[u8]) -> Result<Self, CodecError> {
@@ -106,7 +107,7 @@ impl Message for FromEngine {
             }
             _ => {}
         }
-        frame(&self, &tail)
+        frame(&self, &tail, LONGEST_FROM_ENGINE)
     }
 
     fn decode(json: &[u8], tail: &[u8]) -> Result<Self, CodecError> {
@@ -128,14 +129,17 @@ fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, CodecError> {
     Ok(serde_json::from_slice(json)?)
 }
 
-fn frame(message: &impl Serialize, tail: &[u8]) -> Result<Vec<u8>, CodecError> {
+fn frame(message: &impl Serialize, tail: &[u8], most: usize) -> Result<Vec<u8>, CodecError> {
     let mut frame = vec![0; HEADER];
     serde_json::to_writer(&mut frame, message)?;
     // For people who look at the socket with a tool of their own.
     frame.push(b'\n');
     let json = frame.len() - HEADER;
     frame.extend_from_slice(tail);
-    let too_long = || CodecError::TooLong { length: json + tail.len(), most: u32::MAX as usize };
+    let too_long = || CodecError::TooLong { length: json + tail.len(), most };
+    if json + tail.len() > most {
+        return Err(too_long());
+    }
     let length = |length: usize| u32::try_from(length).map_err(|_| too_long());
     frame[..4].copy_from_slice(MARK);
     frame[4..8].copy_from_slice(&length(json)?.to_le_bytes());

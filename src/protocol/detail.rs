@@ -12,7 +12,7 @@ pub struct PersonaDetail {
     pub activity: Option<Activity>,
     pub system_prompt: String,
     pub user_prompt: String,
-    /// Oldest first. The raw body of the last failed one is in it.
+    /// Oldest first. The last raw body is in it, cut where it is very long, and no other.
     pub attempts: Vec<Attempt>,
     /// What critics said and what followed from it, oldest first; empty where there was one call.
     #[serde(default)]

@@ -34,6 +34,44 @@ pub struct BatchLine {
     pub cap_raised: bool,
 }
 
+/// Lines of one batch that were answered without a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UncountedLines {
+    pub endpoint: EndpointIndex,
+    /// The most that all lines of the batch can cost.
+    pub most: Usd,
+    pub uncounted: u32,
+    pub lines: u32,
+}
+
+/// How far a batch was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinesTaken {
+    pub lines: u32,
+    /// Something came of so many of them, and is on file.
+    pub taken: u32,
+}
+
+impl LinesTaken {
+    /// What is left of the most that all lines can cost.
+    pub fn left_of(self, most: Usd) -> Usd {
+        part_of(most, self.lines.saturating_sub(self.taken), self.lines)
+    }
+}
+
+impl UncountedLines {
+    /// As dear as these lines can have been, taken as all of their batch are on average.
+    pub fn most(&self) -> Usd {
+        part_of(self.most, self.uncounted, self.lines)
+    }
+}
+
+fn part_of(most: Usd, some: u32, all: u32) -> Usd {
+    let picos = u128::from(most.picos()) * u128::from(some);
+    let part = picos.div_ceil(u128::from(all.max(1)));
+    Usd::from_picos(u64::try_from(part).unwrap_or(u64::MAX))
+}
+
 /// Writes a batch as it is now.
 pub(super) fn keep(connection: &Connection, batch: &StoredBatch) -> Result<()> {
     connection.prepare_cached("INSERT OR REPLACE INTO batch VALUES (?,?,?,?,?)")?.execute(
@@ -140,9 +178,52 @@ impl RunReader {
              FROM batch_line l JOIN batch b USING (batch) \
              JOIN attempt a ON a.persona = l.persona AND a.number = l.attempt \
              WHERE coalesce(b.record ->> '$.step.over.end', 'read') = 'read' \
+             OR b.record ->> '$.step.over.end' = 'lost' AND a.sent_at = b.made_at \
              GROUP BY a.endpoint",
             [],
             decode::usage_of_endpoint,
         )
+    }
+
+    /// Of [`Self::uncounted_by_endpoint`], those in batches, by batch.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn uncounted_in_batches(&self) -> std::result::Result<Vec<UncountedLines>, StoreError> {
+        self.all(
+            "SELECT a.endpoint, b.most_picousd, COUNT(*), \
+             (SELECT COUNT(*) FROM batch_line WHERE batch = b.batch) \
+             FROM batch_line l JOIN batch b USING (batch) \
+             JOIN attempt a ON a.persona = l.persona AND a.number = l.attempt \
+             WHERE (coalesce(b.record ->> '$.step.over.end', 'read') = 'read' \
+             OR b.record ->> '$.step.over.end' = 'lost' AND a.sent_at = b.made_at) \
+             AND a.prompt_tokens IS NULL AND a.from_cache = 0 \
+             AND (a.status IS NULL OR a.status = 200) \
+             AND COALESCE(json_extract(a.failure, '$.kind'), '') <> 'connection' \
+             GROUP BY b.batch, a.endpoint",
+            [],
+            |row| {
+                let most: i64 = row.get(1)?;
+                Ok(UncountedLines {
+                    endpoint: EndpointIndex(row.get(0)?),
+                    most: Usd::from_picos(u64::try_from(most).unwrap_or(0)),
+                    uncounted: row.get(2)?,
+                    lines: row.get(3)?,
+                })
+            },
+        )
+    }
+
+    /// How many lines a batch has, and of how many of them it is on file what came of them.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn lines_of_batch(&self, batch: u32) -> std::result::Result<LinesTaken, StoreError> {
+        let sql = "SELECT COUNT(*), COUNT(a.persona) FROM batch_line l JOIN batch b USING (batch) \
+                   LEFT JOIN attempt a ON a.persona = l.persona AND a.number = l.attempt \
+                   AND a.sent_at = b.made_at WHERE batch = ?";
+        let row = self
+            .maybe(sql, [batch], |row| Ok(LinesTaken { lines: row.get(0)?, taken: row.get(1)? }))?;
+        Ok(row.unwrap_or_default())
     }
 }

@@ -39,7 +39,7 @@ mod spending;
 mod writer;
 
 pub use analysis::{Counted, DigestOnFile};
-pub use batches::{BatchLine, StoredBatch};
+pub use batches::{BatchLine, LinesTaken, StoredBatch, UncountedLines};
 pub use error::StoreError;
 pub use files::{EXTENSION, run_path};
 pub use import::{Import, NewRun};

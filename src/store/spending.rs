@@ -5,13 +5,14 @@ use crate::model::Usd;
 use rusqlite::{Connection, params};
 use std::{fmt, sync::Arc};
 
-/// What a run may have spent beyond the attempts on file: those that are under way when its
-/// process is killed leave no other trace.
+/// What the calls of a run that go out alone may have spent beyond the attempts on file: those that
+/// are under way when its process is killed, or are broken off, leave no other trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
-    /// No more than this, all in all; `None` where nobody watches it, for want of a budget.
+    /// No more than this, all in all; `None` while a process is at it that does not watch it, for
+    /// want of a budget.
     pub at_most: Option<Usd>,
-    /// What earlier kills left in the dark, at its most.
+    /// What earlier parts of the run left in the dark, at its most.
     pub unrecorded: Usd,
 }
 

@@ -301,6 +301,100 @@ fn a_budget_holds_for_batches_too() {
     assert_eq!(last["money"]["reserved"], json!(0.0));
 }
 
+/// The text of a survey whose calls have a price: a dollar for a million tokens of a prompt, ten
+/// for those of an answer, and half of it in a batch.
+fn priced(base_url: &str, more: &str) -> String {
+    format!(
+        "{more}\nendpoints:\n  - name: priced\n    base_url: \"{base_url}\"\n    price: \
+         {{ input: 1.00, output: 10.00, batch: 0.5 }}"
+    )
+}
+
+/// What `--json` says last of the money.
+fn spent(outcome: &Outcome) -> f64 {
+    let lines = outcome.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = lines.filter(|line| line["event"] == "progress").last().unwrap();
+    last["money"]["spent"].as_f64().unwrap()
+}
+
+fn most(place: &Place, batch: usize) -> f64 {
+    place.reader().batches().unwrap()[batch - 1].most.dollars()
+}
+
+#[test]
+fn what_an_open_batch_may_cost_is_not_spent_by_a_kill() {
+    let takes = Duration::from_secs(3);
+    let batch = BatchOptions { takes, ..BatchOptions::default() };
+    let options = Options { latency: Duration::ZERO, batch, ..Options::default() };
+    let provider = Simulator::start(options).unwrap();
+    let place = Place::new();
+    place.survey(
+        "http://127.0.0.1:9/v1",
+        &priced(&provider.base_url(), "review: fused\nbudget: 1.00"),
+    );
+    place.people(40);
+    let process = place.start_asking(&["--batch", "--plain"]);
+    process.wait_for_line("batch 1: in progress");
+    process.kill();
+    let one = most(&place, 1);
+    assert!((0.1..0.4).contains(&one), "{one}: the budget has room for more than one");
+    let outcome = place.voxpop(&["resume", RUN, "--json"]);
+    over(&outcome);
+    assert_all_answered(&place, 40);
+    let total: u64 = (place.reader().usage_by_endpoint().unwrap().iter())
+        .map(|(_, usage)| usage.prompt_tokens + 10 * usage.completion_tokens)
+        .sum();
+    let (shown, due) = (spent(&outcome), total as f64 / 2e6);
+    assert!((shown - due).abs() < 0.001, "{shown} shown, {due} due");
+}
+
+#[test]
+fn what_a_batch_has_not_cost_is_there_for_the_next() {
+    let provider = provider(BatchOptions::default());
+    let place = Place::new();
+    let survey =
+        |budget: &str| priced(&provider.base_url(), &format!("review: fused\nbudget: {budget}"));
+    place.survey("http://127.0.0.1:9/v1", &survey("5.00"));
+    place.people(40);
+    over(&place.ask(&["--batch"]));
+    let one = place.reader().batches().unwrap()[0].most;
+
+    let place = Place::new();
+    place.survey("http://127.0.0.1:9/v1", &survey(&one.exact()));
+    place.people(40);
+    let outcome = place.ask(&["--batch"]);
+    let batches = place.reader().batches().unwrap();
+    assert!(batches.len() > 1, "the first has cost a part of what it may have: {outcome:?}");
+    let second = place.reader().batch_lines(2).unwrap().len();
+    assert!(second > 10, "{second} of 40 are judged");
+}
+
+#[test]
+fn a_lost_batch_may_have_cost_all_and_does_so_after_a_resume() {
+    let first = endless();
+    let place = Place::new();
+    let second = provider(BatchOptions::default());
+    place.survey("http://127.0.0.1:9/v1", &priced(&first.base_url(), "budget: 5.00"));
+    place.people(20);
+    let process = place.start_asking(&["--batch", "--plain"]);
+    process.wait_for_line("batch 1: in progress");
+    process.kill();
+    drop(first);
+    place.survey("http://127.0.0.1:9/v1", &priced(&second.base_url(), "budget: 5.00"));
+    let resume = ["resume", RUN, "--json", "--base-url", &second.base_url()];
+    let outcome = place.voxpop(&resume);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    let lost = most(&place, 1);
+    assert!((spent(&outcome) - lost).abs() < 1e-6, "{} of {lost}", spent(&outcome));
+    let outcome = place.voxpop(&resume);
+    over(&outcome);
+    let total: u64 = (place.reader().usage_by_endpoint().unwrap().iter())
+        .map(|(_, usage)| usage.prompt_tokens + 10 * usage.completion_tokens)
+        .sum();
+    let (shown, due) = (spent(&outcome), total as f64 / 2e6 + lost);
+    assert!((shown - due).abs() < 0.001, "{shown} shown, {due} due");
+}
+
 #[test]
 fn who_has_no_batch_api_is_told_so() {
     let place = Place::new();

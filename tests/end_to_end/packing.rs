@@ -197,6 +197,7 @@ fn a_survey_with_a_critic_of_its_own_has_each_answer_judged_alone() {
         let clean = AskedFor { answers: 4, verdicts, ..AskedFor::default() };
         assert_eq!(simulator.stats().asked_for, clean, "{more}");
     }
+}
 
 #[test]
 fn a_run_that_dies_between_a_pack_and_its_critics_asks_for_no_answer_again() {

@@ -180,6 +180,30 @@ fn a_run_that_went_in_batches_is_talked_with_under_a_budget() {
 }
 
 #[test]
+fn a_talk_that_cannot_be_read_is_refused() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Provider::start(move |asked| match asked.name {
+        "Person Number 0" => answer_of(asked.name),
+        _ => answer_of(asked.name).behind(&held),
+    });
+    let place = Place::with_survey(&provider.base_url(), 3, 3);
+    detached(&place, &[]);
+    wait_until("the first answer on disk", || {
+        place.reader().interview(PersonaIndex(0)).unwrap().is_some()
+    });
+    let file = rusqlite::Connection::open(place.run_file()).unwrap();
+    file.execute_batch("ALTER TABLE talk RENAME TO elsewhere").unwrap();
+    let outcome = chat(&place, "0", "Are you there?\n", &[]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(outcome.err.contains("cannot be shown"), "{outcome:?}");
+    file.execute_batch("ALTER TABLE elsewhere RENAME TO talk").unwrap();
+    drop(file);
+    gate.open();
+    wait_until("the end of the run", || finished(&place));
+}
+
+#[test]
 fn a_talk_goes_through_the_engine_of_a_live_run() {
     let gate = Gate::default();
     let held = gate.clone();

@@ -2,13 +2,14 @@
 
 use super::{
     fact::BatchFact,
+    meta::Meta,
     planner::Planned,
     runner::{Halt, Runner},
     shown::shown,
 };
 use crate::{
     batch::{BatchRecord, End, Event, Step, enqueued_limit},
-    model::{BatchProblem, Failure, FailureKind, Fate, PauseReason, Tokens},
+    model::{BatchProblem, Failure, FailureKind, Fate, PauseReason, Tokens, Usd},
     store::BatchLine,
 };
 use std::{collections::HashSet, time::Duration};
@@ -99,12 +100,28 @@ impl Runner {
         Ok(())
     }
 
+    /// What a batch has cost that is over, as far as it was seen through by this process. All that
+    /// came of it is on disk.
+    fn cost(&self, at: usize) -> Result<Usd, Halt> {
+        let Meta { number, most, cost, .. } = self.metas[at];
+        let lost = match self.records[at].step() {
+            Step::Over { end: End::Lost, .. } => self.reader.lines_of_batch(number)?.left_of(most),
+            _ => Usd::ZERO,
+        };
+        Ok(cost.saturating_add(lost))
+    }
+
     /// A batch is over: in one commit with those that ask again whoever of it is not through.
     pub(super) async fn close(&mut self, at: usize) -> Result<(), Halt> {
         let number = self.metas[at].number;
         let lines = self.reader.batch_lines(number)?;
         let goes_on = !self.control.cancelling && !self.control.begin;
         self.barrier().await?;
+        let cost = self.cost(at)?;
+        if let Some(money) = &mut self.metas[at].money {
+            // Nothing more can come of it: what it has not cost is there for what follows.
+            money.lower_to(cost);
+        }
         let carried = std::mem::take(&mut self.metas[at].carried);
         let planned = if goes_on { self.plan(Some(number), &carried)? } else { Vec::new() };
         let mut kept = vec![self.stored(at)];
@@ -114,7 +131,7 @@ impl Runner {
         let record = self.records.remove(at);
         let mut meta = self.metas.remove(at);
         if let Some(money) = meta.money.take() {
-            money.settle(meta.cost);
+            money.settle(cost);
         }
         self.folder.remove(number);
         self.tell(BatchFact::Left(lines.iter().map(|line| line.persona).collect()));

@@ -256,7 +256,7 @@ impl Runner {
         let key = BatchKey(format!("{}-{number}-{random:016x}", self.interviewer.run));
         let mut meta = Meta::new(number, self.endpoint, UnixMillis::now(), most);
         meta.templates = Some(Arc::clone(templates));
-        meta.money = self.interviewer.ledger.reserve(most).ok();
+        meta.money = self.interviewer.ledger.reserve_for_batch(most).ok();
         Ok(Planned { record: BatchRecord::new(key, size.lines, size.tokens), meta, lines })
     }
 

@@ -190,7 +190,7 @@ impl Runner {
             let StoredBatch { number, endpoint, made_at, most, .. } = stored;
             let mut meta = Meta::new(number, endpoint, made_at, most);
             if record.is_enqueued() || matches!(record.step(), Step::Created { .. }) {
-                meta.money = Some(self.interviewer.ledger.reserve_anyway(most));
+                meta.money = Some(self.interviewer.ledger.take_up(number, most));
             }
             open.insert(number);
             self.records.push(record);
@@ -283,7 +283,7 @@ impl Runner {
         if meta.money.is_some() {
             return true;
         }
-        match self.interviewer.ledger.reserve(meta.most) {
+        match self.interviewer.ledger.reserve_for_batch(meta.most) {
             Ok(money) => {
                 meta.money = Some(money);
                 meta.note = None;
@@ -350,9 +350,6 @@ impl Runner {
             End::Lost => {
                 let Meta { number, .. } = self.metas[at];
                 let lines = self.records[at].lines;
-                if let Some(money) = self.metas[at].money.take() {
-                    money.settle_in_full();
-                }
                 let message = format!(
                     "the provider knows batch {number} no more, and nobody can tell whether its \
                      {lines} calls were made; going on asks them again, and may pay twice"

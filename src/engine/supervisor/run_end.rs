@@ -55,6 +55,8 @@ impl Supervisor {
             None if !self.everyone_is_through() => RunPhase::Stopped { reason: StopReason::Asked },
             _ => RunPhase::Finished,
         };
+        // Whoever goes on with the run counts on what is on file once it says that it has ended.
+        self.interviewer.ledger.close();
         self.enter(phase);
         let counts = self.state.counts();
         let summary = RunSummary {
@@ -85,6 +87,8 @@ impl Supervisor {
     pub(super) async fn finish(mut self) -> Result<RunEnd, EngineError> {
         self.break_talks_off();
         self.end_run();
+        // Persons may have talked since the end.
+        self.interviewer.ledger.close();
         let Self { ended: Some(summary), state, writer, reading, cache_threads, desk, .. } = self
         else {
             unreachable!("end_run has just set it")

@@ -12,7 +12,7 @@ use crate::{
     protocol::{
         Command, CommandId, CommandOutcome, Delta, Farewell, FromEngine, FromFrontEnd, Incoming,
         Order, Outlet, Role, Update, Welcome,
-        codec::{LONGEST_FROM_FRONT_END, Message},
+        codec::{CodecError, LONGEST_FROM_FRONT_END, Message},
     },
 };
 use std::{
@@ -253,6 +253,7 @@ async fn receive(stream: UnixStream, shared: Arc<Shared>, crowded: bool) {
         seat: Mutex::new(Some(seat)),
         mailbox,
         unanswered: Semaphore::new(MOST_UNANSWERED),
+        looks: Mutex::new(OWN_ID),
         parting: OnceLock::new(),
     };
     tokio::select! {
@@ -301,6 +302,8 @@ struct Client {
     mailbox: Arc<Mailbox>,
     /// Outcomes that may still be on their way.
     unanswered: Semaphore,
+    /// The last command that asks for a persona or a talk.
+    looks: Mutex<CommandId>,
     /// Set by whoever reads, for whoever writes.
     parting: OnceLock<Parting>,
 }
@@ -340,6 +343,11 @@ impl Client {
             // The writer gives it back with the outcome.
             let Ok(permit) = self.unanswered.acquire().await else { return Parting::Gone };
             permit.forget();
+            if let Order::Inspect { .. } | Order::OpenTalk { .. } | Order::Say { .. } =
+                &command.order
+            {
+                *self.looks.lock().unwrap_or_else(PoisonError::into_inner) = command.id;
+            }
             if may(self.role, &command.order) {
                 self.order(command);
             } else {
@@ -354,6 +362,16 @@ impl Client {
         if let Some(seat) = &*self.seat.lock().unwrap_or_else(PoisonError::into_inner) {
             seat.order(command);
         }
+    }
+
+    /// What the client is told in the place of a persona or a talk that it would not take: the rest
+    /// of the run is still worth looking at.
+    fn refuse_look(&self, error: &CodecError) -> io::Result<Vec<u8>> {
+        tracing::warn!("a dashboard cannot be shown what it asked for: {error}");
+        let id = *self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = format!("too much to show: {error}; `voxpop export` has all of it");
+        let outcome = CommandOutcome::Refused { why };
+        frame(FromEngine::Update(Update::Applied { id, outcome }))
     }
 
     /// Writes what comes, until the engine or the client has gone, and then the last words.
@@ -379,7 +397,13 @@ impl Client {
                 }
                 self.unanswered.add_permits(1);
             }
-            if write(to, FromEngine::Update(update)).await.is_err() {
+            let is_look = matches!(&update, Update::Detail(_) | Update::Talk(_));
+            let frame = match FromEngine::Update(update).encode() {
+                Err(error @ CodecError::TooLong { .. }) if is_look => self.refuse_look(&error),
+                encoded => checked(encoded),
+            };
+            let Ok(frame) = frame else { return };
+            if to.write_all(&frame).await.is_err() {
                 return;
             }
         }
@@ -409,7 +433,11 @@ async fn write(to: &mut OwnedWriteHalf, message: FromEngine) -> io::Result<()> {
 }
 
 fn frame(message: FromEngine) -> io::Result<Vec<u8>> {
-    message.encode().map_err(|error| {
+    checked(message.encode())
+}
+
+fn checked(encoded: Result<Vec<u8>, CodecError>) -> io::Result<Vec<u8>> {
+    encoded.map_err(|error| {
         tracing::error!("a dashboard cannot be told something: {error}");
         io::Error::other(error)
     })

@@ -3,9 +3,9 @@ use crate::{
     link,
     model::{InterviewStatus as S, PersonaIndex, RunPhase, UnixMillis},
     protocol::{
-        Command, CommandOutcome, Delta, Farewell, FromEngine, FromFrontEnd, Incoming, Meters,
-        Order, Outlet, PROTOCOL_VERSION, Role, RunHeader, Snapshot, StatusChange, Statuses, Update,
-        Welcome,
+        Command, CommandOutcome, Conversation, Delta, Farewell, FromEngine, FromFrontEnd, Incoming,
+        Meters, Order, Outlet, PROTOCOL_VERSION, Role, RunHeader, Snapshot, StatusChange, Statuses,
+        Update, Welcome,
         codec::{LONGEST_FROM_FRONT_END, Message},
     },
 };
@@ -152,6 +152,39 @@ async fn who_reads_nothing_for_long_gets_a_snapshot_and_holds_up_nobody() {
     assert_eq!(ordered(&mut incoming).await.order, Order::SendSnapshot);
     engine.publish(snapshot(7));
     reading.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_too_long_to_be_told_is_refused_and_the_line_holds() {
+    let (_folder, file) = run_file();
+    let (_server, mut incoming) = Server::start(&file, "a").unwrap();
+    let attachment = Attachment::connect(&file, Role::Control, true).await.unwrap();
+    let (near, outlet, mut commands) = link::local();
+    let at = file.clone();
+    tokio::spawn(async move {
+        let role = (Role::Control, true);
+        follow(attachment, &at, role, || true, &outlet, &mut commands).await
+    });
+    let (_, engine) = joined(&mut incoming).await;
+    let persona = PersonaIndex(3);
+    let id = near.send(Order::OpenTalk { persona });
+    ordered(&mut incoming).await;
+    engine.publish(Update::Talk(Box::new(Conversation {
+        persona,
+        id: "x".repeat(codec_limit()),
+        turns: Vec::new(),
+        thinking_since: None,
+        closed: None,
+    })));
+    let Some(Update::Applied { id: refused, outcome: CommandOutcome::Refused { why } }) =
+        near.next().await
+    else {
+        panic!("it is refused")
+    };
+    assert_eq!(refused, id);
+    assert!(why.contains("over the limit"), "{why}");
+    engine.publish(snapshot(4));
+    assert_eq!(near.next().await, Some(snapshot(4)));
 }
 
 const fn codec_limit() -> usize {
