@@ -2,7 +2,8 @@
 
 use super::{OpenRun, RunReader, StoreError, decode, json::parse_answer};
 use crate::model::{
-    Analysis, Answer, Covers, Findings, MadeBy, PersonaIndex, Score, Tally, snake_case,
+    Analysis, Answer, Covers, Findings, InterviewStatus, MadeBy, PersonaIndex, Score, Tally,
+    snake_case,
 };
 use rusqlite::{params, types::ValueRef};
 
@@ -62,13 +63,17 @@ impl RunReader {
         self.maybe(sql, [digest], |row| decode::json(row, 0))
     }
 
-    /// Everyone who has answered, in order.
+    /// Everyone who has answered, in order, wherever the answers came from.
     ///
     /// # Errors
     /// As [`Self::analysis`].
     pub fn answered(&self) -> Result<Vec<PersonaIndex>, StoreError> {
-        let sql = "SELECT persona FROM interview WHERE status IN (7, 8) ORDER BY persona";
-        self.all(sql, [], |row| Ok(PersonaIndex(row.get(0)?)))
+        let answered = InterviewStatus::ALL.into_iter().filter(|status| status.is_answered());
+        let codes: Vec<_> = answered.map(|status| status.code().to_string()).collect();
+        let codes = codes.join(", ");
+        let sql =
+            format!("SELECT persona FROM interview WHERE status IN ({codes}) ORDER BY persona");
+        self.all(&sql, [], |row| Ok(PersonaIndex(row.get(0)?)))
     }
 
     /// The answers of these personas; who has none is left out.
