@@ -36,6 +36,11 @@ impl KeyStart {
 }
 
 impl CacheKey {
+    /// All of it, to go into other keys.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// A part of it that is as good as all of it for a first look.
     pub(super) fn short(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

@@ -221,6 +221,36 @@ fn one_verdict_holds_for_answers_alike_and_says_whose_it_is() {
 }
 
 #[test]
+fn a_critic_that_looks_twice_at_one_answer_says_both_again() {
+    let provider = Provider::start(|asked| match asked.times {
+        1 => answer_of(asked.name),
+        times => {
+            // What it objects to at first it corrects in no field.
+            let issues: &[&str] = if times == 2 { &["says little"] } else { &[] };
+            Reply::content(
+                &json!({"issues": issues, "addresses_question": true, "corrections": {}})
+                    .to_string(),
+            )
+        }
+    });
+    let place = Place::with_survey(&provider.base_url(), 3, 1);
+    let more = format!("review: fused\nfollow_ups: 0\nlimits: {}", limits(1));
+    place.survey(&provider.base_url(), &more);
+    let verdicts = |run: &str| -> Vec<Vec<StepEvent>> {
+        let reader = reader(&place, run);
+        let steps = (0..3).map(|n| reader.steps(PersonaIndex(n)).unwrap());
+        steps.map(|steps| steps.into_iter().map(|step| step.event).collect()).collect()
+    };
+    ask(&place, "first", &[]);
+    assert_eq!(provider.server.count(), 9);
+    ask(&place, "second", &[]);
+    assert_eq!(provider.server.count(), 9, "nothing is sent");
+    let first = verdicts("first");
+    assert_eq!(first[0].len(), 3, "{first:?}");
+    assert_eq!(first, verdicts("second"));
+}
+
+#[test]
 fn the_smallest_answer_is_kept_as_well() {
     // A schema-driven reply has the shape of whatever form was asked for.
     let provider = crate::common::provider::HostileServer::start(|_, body| answer_for(body));

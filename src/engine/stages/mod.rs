@@ -65,8 +65,8 @@ pub(super) struct Asked {
     pub stage: Stage,
     pub form: Form,
     pub prompt: String,
-    /// Which of several answers to the same request it is: who is asked again is not to be
-    /// answered with what was of no use before.
+    /// Which of several answers to the same request it is: who is asked again, a persona or a
+    /// critic, is not to be answered with what was said before.
     pub repeat: Repeat,
 }
 
@@ -115,15 +115,18 @@ impl Stages {
             | Stage::Summary => answer::ask(&self.prompts, persona),
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
+                    .map(|asked| asked.after(standing.consistency.asked))
             }
             Stage::FollowUp => {
                 follow_up::ask(&self.prompts, persona, answer, &self.coverage.missing(answer))
                     .map(|asked| asked.after(standing.follow_ups()))
             }
-            Stage::Relevance => relevance::ask(&self.prompts, persona, answer),
+            Stage::Relevance => relevance::ask(&self.prompts, persona, answer)
+                .map(|asked| asked.after(standing.relevance.asked)),
             Stage::Mend => relevance::mend(&self.prompts, persona, answer, standing.open_issues())
                 .map(|asked| asked.after(standing.mends())),
-            Stage::Review => review::ask(&self.prompts, persona, answer),
+            Stage::Review => review::ask(&self.prompts, persona, answer)
+                .map(|asked| asked.after(standing.reviews())),
         }
     }
 
