@@ -10,7 +10,7 @@ const LIMITS: CacheLimits = CacheLimits { megabytes: 500, days: 30 };
 const DAY: i64 = 86_400_000;
 
 fn key(n: u32) -> CacheKey {
-    KeyStart::new(&[b"test"]).key(&[&n.to_le_bytes()], Repeat(0))
+    KeyStart::new(&[b"test"]).key(&[&n.to_le_bytes()], Repeat::default())
 }
 
 fn reply(content: &str) -> CachedReply {

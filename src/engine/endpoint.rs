@@ -258,9 +258,8 @@ mod tests {
     fn what_a_gateway_tells_servers_apart_by_belongs_to_a_request() {
         const URL: &str = "base_url: 'https://gate.example/v1";
         let question = Question { user_prompt: "Ada", output_cap: 600, repair: None };
-        let key = |endpoint: &Endpoint| {
-            endpoint.cache_key(Form::Answer, &question, Repeat::default())
-        };
+        let key =
+            |endpoint: &Endpoint| endpoint.cache_key(Form::Answer, &question, Repeat::default());
         let plain = endpoint(&format!("{URL}'"));
         let routed = endpoint(&format!("{URL}', headers: {{ X-To: eu, X-Team: b }}"));
         let same = endpoint(&format!("{URL}', headers: {{ x-team: b, x-to: eu }}"));

@@ -63,7 +63,8 @@ impl Interviewer {
         let (mut attempts, mut sent) = (0, false);
         let (last, result) = match self.stages.prompts.packed(&personas) {
             Ok(prompt) => {
-                let asked = Asked::new(Stage::Packed, Form::Packed, prompt);
+                let ids: Vec<_> = personas.iter().map(|one| one.id.as_str()).collect();
+                let asked = Asked::new(Stage::Packed, Form::Packed, prompt).said_by(&ids);
                 let read =
                     |reply: &str| prompt::read_packed(&self.stages.survey, personas.len(), reply);
                 let call = Call::new(self, first, &asked, &read, &mut attempts, &mut sent);

@@ -86,6 +86,26 @@ fn the_same_survey_is_answered_from_the_cache_and_costs_nothing() {
 }
 
 #[test]
+fn a_twin_with_another_id_is_asked_itself() {
+    let provider = Provider::kind();
+    let place = Place::with_survey(&provider.base_url(), 1, 4);
+    let people = |ids: &[&str]| {
+        let rows: String = ids.iter().map(|id| format!("{id},{}\n", name(0))).collect();
+        place.write("people.csv", format!("id,name\n{rows}"));
+    };
+    people(&["ada"]);
+    ask(&place, "alone", &[]);
+    assert_eq!(provider.server.count(), 1);
+    people(&["eve", "ada", "ida"]);
+    ask(&place, "twins", &[]);
+    assert_eq!(provider.server.count(), 3, "only who was asked before is not asked");
+    people(&["ida", "eve", "ada"]);
+    ask(&place, "again", &[]);
+    assert_eq!(provider.server.count(), 3, "in whatever order they come");
+    assert_eq!(count(&export(&place, "again"), "cached"), 3);
+}
+
+#[test]
 fn another_question_or_temperature_or_server_is_another_request() {
     let provider = Provider::kind();
     let place = Place::with_survey(&provider.base_url(), 3, 8);

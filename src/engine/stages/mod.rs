@@ -78,7 +78,13 @@ impl Asked {
 
     /// The same after so many of its kind.
     fn after(self, times: u8) -> Self {
-        Self { repeat: Repeat(times.into()), ..self }
+        Self { repeat: self.repeat.after(times.into()), ..self }
+    }
+
+    /// The same as the words of these personas: nobody else is answered with them, not even who has
+    /// the same profile.
+    pub(super) fn said_by(self, ids: &[&str]) -> Self {
+        Self { repeat: self.repeat.of(ids), ..self }
     }
 }
 
@@ -98,6 +104,20 @@ impl Stages {
     /// # Errors
     /// Where a template of the survey's own does not work for this persona.
     pub(super) fn ask(
+        &self,
+        stage: Stage,
+        persona: &Persona,
+        standing: &Standing,
+    ) -> Result<Asked, PromptError> {
+        let asked = self.ask_for(stage, persona, standing)?;
+        Ok(match asked.form {
+            Form::Answer => asked.said_by(&[&persona.id]),
+            // A verdict holds for whoever says the same.
+            _ => asked,
+        })
+    }
+
+    fn ask_for(
         &self,
         stage: Stage,
         persona: &Persona,
