@@ -163,6 +163,20 @@ async fn a_file_that_turns_out_to_be_unusable_turns_the_cache_off() {
     threads.end();
 }
 
+#[test]
+fn room_that_cannot_be_made_because_another_program_writes_is_made_later() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("cache.sqlite");
+    let file = open(&path, LIMITS);
+    put(&file, 1, "old", UnixMillis(UnixMillis::now().0 - 31 * DAY));
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(!service::make_room(&file).unwrap(), "it is no fault of the file");
+    holder.execute_batch("ROLLBACK").unwrap();
+    assert!(service::make_room(&file).unwrap());
+    assert_eq!(file.stats().unwrap().entries, 0);
+}
+
 #[tokio::test]
 async fn while_another_program_holds_the_file_what_is_in_it_is_found_and_the_end_comes() {
     let folder = tempdir().unwrap();
