@@ -106,7 +106,7 @@ impl RunReader {
         self.one(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// The most frequent drivers or themes, with how many answers of each support level have them.
+    /// The drivers or themes that weigh most, with how many answers of each support level have them.
     ///
     /// # Errors
     /// As [`Self::analysis`].
@@ -115,7 +115,7 @@ impl RunReader {
             "SELECT d.value, sum(i.support = 1), sum(i.support = 2), sum(i.support = 3), \
              sum(i.support = 4), sum(i.support = 5), sum(coalesce(p.weight, 1)) \
              FROM insight i JOIN persona p USING (persona), json_each(i.{}) d \
-             GROUP BY d.value ORDER BY count(*) DESC, d.value LIMIT ?",
+             GROUP BY d.value ORDER BY sum(coalesce(p.weight, 1)) DESC, d.value LIMIT ?",
             of.column()
         );
         self.all(&sql, [most], |row| {

@@ -112,6 +112,26 @@ fn digests_and_the_summary_come_back_and_are_counted_by_support_level() {
 }
 
 #[test]
+fn what_few_say_who_weigh_much_comes_before_what_many_say() {
+    let dir = tempfile::tempdir().unwrap();
+    // Persona 2 weighs 2.5, the others 1 each.
+    let (writer, _notices) = writer(create(dir.path(), 4));
+    for index in [1, 2, 3] {
+        answer_one(&writer, index);
+    }
+    let mut digest = digest(1, 1..4);
+    for insight in &mut digest.insights {
+        let weighty = insight.persona == PersonaIndex(2);
+        insight.drivers = vec![if weighty { "rent" } else { "noise" }.to_owned()];
+    }
+    writer.write(Record::Digested(Box::new(digest)));
+    writer.close(PATIENCE).unwrap();
+    let reader = RunReader::open(&path_in(dir.path())).unwrap();
+    let drivers = reader.tallies(Counted::Drivers, 1).unwrap();
+    assert_eq!((drivers[0].name.as_str(), drivers[0].weight), ("rent", 2.5));
+}
+
+#[test]
 fn who_was_answered_from_the_cache_or_flagged_has_answered() {
     let dir = tempfile::tempdir().unwrap();
     let (writer, _notices) = writer(create(dir.path(), 6));
