@@ -46,6 +46,8 @@ pub(super) struct Picture {
     last_success: Option<UnixMillis>,
     /// How long it was carried on: not while it was stopped.
     ran: Duration,
+    /// The same when something happened last.
+    ran_then: Duration,
     at: UnixMillis,
     /// When the current second is over.
     second_ends: UnixMillis,
@@ -122,6 +124,7 @@ impl Picture {
             summary: None,
             last_success: None,
             ran: Duration::ZERO,
+            ran_then: Duration::ZERO,
             at: start,
             second_ends: UnixMillis(start.0 + 1000),
         };
@@ -178,6 +181,7 @@ impl Picture {
                 self.changes.push(change);
             }
         }
+        self.ran_then = self.ran;
     }
 
     /// So much was left out, in which nothing happened.
@@ -295,7 +299,10 @@ impl Picture {
             }
             (_, RunPhase::Stopped { .. }) => self.let_go(),
             // It was killed in between, which nobody was there to write down.
-            (RunPhase::Running | RunPhase::Draining, RunPhase::Running) => self.let_go(),
+            (RunPhase::Running | RunPhase::Draining, RunPhase::Running) => {
+                self.let_go();
+                self.ran = self.ran_then;
+            }
             _ => {}
         }
         self.state.phase = phase;
