@@ -11,13 +11,13 @@ use crate::{
         run_state::RunState,
     },
     model::{
-        Attempt, EndpointIndex, Failure, InterviewStatus as S, LimitChange, Limits, LogLevel,
-        LogLine, PersonaIndex, RunPhase, RunSummary, Service, StopReason, UnixMillis,
+        Analysis, Attempt, EndpointIndex, Failure, InterviewStatus as S, LimitChange, Limits,
+        LogLevel, LogLine, PersonaIndex, RunPhase, RunSummary, Service, StopReason, UnixMillis,
         strip_controls,
     },
     protocol::{
-        Delta, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters, PROTOCOL_VERSION,
-        RateMeter, RateSample, Replay, RunHeader, SlotMeter, Snapshot,
+        Delta, Distribution, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters,
+        PROTOCOL_VERSION, RateMeter, RateSample, Replay, RunHeader, SlotMeter, Snapshot,
     },
     store::RecordedEvent,
 };
@@ -43,6 +43,7 @@ pub(super) struct Picture {
     log: Feed<LogLine>,
     changes: Feed<LimitChange>,
     summary: Option<RunSummary>,
+    analysis: Option<Box<Analysis>>,
     last_success: Option<UnixMillis>,
     /// How long it was carried on: not while it was stopped.
     ran: Duration,
@@ -122,6 +123,7 @@ impl Picture {
             log: Feed::new(LOG_LINES),
             changes: Feed::new(LIMIT_CHANGES),
             summary: None,
+            analysis: None,
             last_success: None,
             ran: Duration::ZERO,
             ran_then: Duration::ZERO,
@@ -193,14 +195,26 @@ impl Picture {
     }
 
     /// All was played, and this is what is on file.
-    pub(super) fn end(&mut self, statuses: &[S], phase: RunPhase, summary: Option<RunSummary>) {
+    pub(super) fn end(
+        &mut self,
+        statuses: &[S],
+        phase: RunPhase,
+        summary: Option<RunSummary>,
+        analysis: Option<Box<Analysis>>,
+    ) {
         for (persona, status) in (0..).map(PersonaIndex).zip(statuses) {
             self.state.set_status(persona, *status);
         }
         self.let_go();
         self.state.phase = phase;
         self.summary = summary;
+        self.analysis = analysis;
         self.note(LogLevel::Info, "the replay is over".to_owned());
+    }
+
+    /// How the answers on file are spread: of the end, and so shown there.
+    pub(super) fn spread(&mut self, distribution: Distribution) {
+        self.meters.distribution = distribution;
     }
 
     /// All of it. The next delta follows on.
@@ -219,7 +233,7 @@ impl Picture {
             log: self.log.last.iter().cloned().collect(),
             changes: self.changes.last.iter().cloned().collect(),
             summary: self.summary.clone(),
-            analysis: None,
+            analysis: self.analysis.clone(),
         }
     }
 
@@ -233,7 +247,7 @@ impl Picture {
             log: std::mem::take(&mut self.log.fresh),
             changes: std::mem::take(&mut self.changes.fresh),
             summary: self.summary.clone(),
-            analysis: None,
+            analysis: self.analysis.clone(),
         }
     }
 

@@ -245,7 +245,7 @@ proptest! {
             );
         }
         let end = vec![S::Done; 10];
-        picture.end(&end, RunPhase::Finished, None);
+        picture.end(&end, RunPhase::Finished, None, None);
         shown.apply(picture.delta(playing()));
         prop_assert_eq!(&shown.statuses.0, &end);
         prop_assert_eq!(shown, picture.snapshot(&header(), playing()));
