@@ -245,11 +245,11 @@ fn read(file: &CacheFile, requests: &Receiver<Request>, writes: &Sender<Write>, 
 
 /// The thread that writes.
 fn write(file: &CacheFile, changes: &Receiver<Write>, shared: &Shared) {
-    if let Err(error) = file.make_room(UnixMillis::now()).and_then(|()| read_keys(file, shared)) {
-        // What cannot be written now may be later; a look up still finds what is there.
-        if !is_locked(&error) {
-            shared.fail(file, error);
-        }
+    // What cannot be written now may be later; a look up still finds what is there.
+    if let Err(error) = make_room(file).and_then(|_| read_keys(file, shared))
+        && !is_locked(&error)
+    {
+        shared.fail(file, error);
     }
     let mut batch = Vec::new();
     let mut bytes = 0;
@@ -263,9 +263,10 @@ fn write(file: &CacheFile, changes: &Receiver<Write>, shared: &Shared) {
             }
             bytes += batch.iter().map(size).sum::<usize>();
             if bytes >= LOOK_AFTER_BYTES {
-                bytes = 0;
-                if let Err(error) = file.make_room(UnixMillis::now()) {
-                    shared.fail(file, error);
+                match make_room(file) {
+                    // Where another program is at it, there is a next time after the next batch.
+                    Ok(made) => bytes = if made { 0 } else { bytes },
+                    Err(error) => shared.fail(file, error),
                 }
             }
         }
@@ -274,6 +275,14 @@ fn write(file: &CacheFile, changes: &Receiver<Write>, shared: &Shared) {
         if !open {
             return;
         }
+    }
+}
+
+/// Throws out what must go; false where another program holds the file.
+pub(super) fn make_room(file: &CacheFile) -> rusqlite::Result<bool> {
+    match file.make_room(UnixMillis::now()) {
+        Err(error) if is_locked(&error) => Ok(false),
+        made => made.map(|()| true),
     }
 }
 

@@ -10,7 +10,7 @@ const LIMITS: CacheLimits = CacheLimits { megabytes: 500, days: 30 };
 const DAY: i64 = 86_400_000;
 
 fn key(n: u32) -> CacheKey {
-    KeyStart::new(&[b"test"]).key(&[&n.to_le_bytes()], Repeat(0))
+    KeyStart::new(&[b"test"]).key(&[&n.to_le_bytes()], Repeat::default())
 }
 
 fn reply(content: &str) -> CachedReply {
@@ -161,6 +161,20 @@ async fn a_file_that_turns_out_to_be_unusable_turns_the_cache_off() {
     cache.put(key(2), reply("no"));
     assert_eq!(cache.look_up(&[key(1)]).await, None);
     threads.end();
+}
+
+#[test]
+fn room_that_cannot_be_made_because_another_program_writes_is_made_later() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("cache.sqlite");
+    let file = open(&path, LIMITS);
+    put(&file, 1, "old", UnixMillis(UnixMillis::now().0 - 31 * DAY));
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(!service::make_room(&file).unwrap(), "it is no fault of the file");
+    holder.execute_batch("ROLLBACK").unwrap();
+    assert!(service::make_room(&file).unwrap());
+    assert_eq!(file.stats().unwrap().entries, 0);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::{
     },
 };
 use arc_swap::ArcSwap;
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     sync::{
         Arc,
@@ -24,8 +25,8 @@ pub(super) struct Endpoint {
     pub name: String,
     pub client: Client,
     templates: ArcSwap<Templates>,
-    /// Of which server, and of which model.
-    asked_of: (String, String),
+    /// Of which server, by which way, and of which model: a digest, since headers hold secrets.
+    asked_of: CacheKey,
     /// What the requests of each form have in common, in the order of [`Form::ALL`].
     keys: [KeyStart; Form::COUNT],
     /// It has answered in the present dialect, and so knows it: a 400 is about something else.
@@ -94,7 +95,8 @@ impl Endpoint {
             connections: Slots::MAX as usize,
         })
         .map_err(|source| EndpointError::Client { name: name(), source })?;
-        let keys = templates.each_ref().map(|template| key_start(&settings.base_url, template));
+        let asked_of = asked_of(settings);
+        let keys = templates.each_ref().map(|template| key_start(&asked_of, template));
         let dialect = Dialect::new(settings.kind.output_cap_field());
         let templates = Templates::new(templates, dialect)
             .map_err(|source| EndpointError::Request { name: name(), source })?;
@@ -102,7 +104,7 @@ impl Endpoint {
             name: name(),
             client,
             templates: ArcSwap::from_pointee(templates),
-            asked_of: (settings.base_url.clone(), settings.model.clone()),
+            asked_of,
             keys,
             understood: AtomicBool::new(false),
             forbidden: AtomicU32::new(0),
@@ -132,7 +134,7 @@ impl Endpoint {
         )
     }
 
-    /// Whether the other one would be asked the same model of the same server.
+    /// Whether the other one would be asked the same model of the same server by the same way.
     pub(super) fn is_asked_the_same_as(&self, other: &Self) -> bool {
         self.asked_of == other.asked_of
     }
@@ -202,13 +204,74 @@ impl Endpoint {
 }
 
 /// The server belongs to a request: two of them may call different models by the same name, and
-/// what the simulated provider says is no answer of a real one.
-fn key_start(base_url: &str, template: &TemplateSettings) -> KeyStart {
+/// what the simulated provider says is no answer of a real one. So do the query and the headers, by
+/// which a gateway tells one server from another behind one address.
+fn asked_of(settings: &EndpointSettings) -> CacheKey {
+    let header = |(name, value): &(String, SecretString)| {
+        [name.to_lowercase(), value.expose_secret().to_owned()]
+    };
+    let mut headers: Vec<_> = settings.headers.iter().map(header).collect();
+    headers.sort_unstable();
+    let headers: Vec<_> = headers.iter().flatten().map(String::as_bytes).collect();
+    let query = settings.query.as_deref().unwrap_or_default();
+    KeyStart::new(&[settings.base_url.as_bytes(), query.as_bytes(), settings.model.as_bytes()])
+        .key(&headers, Repeat::default())
+}
+
+fn key_start(asked_of: &CacheKey, template: &TemplateSettings) -> KeyStart {
     KeyStart::new(&[
-        base_url.as_bytes(),
-        template.model.as_bytes(),
+        asked_of.as_bytes(),
         &template.temperature.to_le_bytes(),
         template.system_prompt.as_bytes(),
         template.reply_schema.as_deref().map(ToString::to_string).unwrap_or_default().as_bytes(),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Flags, Keys, Sources};
+    use std::path::Path;
+
+    /// The endpoint of a survey that says this of it.
+    fn endpoint(said: &str) -> Endpoint {
+        let text = format!("question: Q?\nendpoints: [{{ name: a, {said} }}]");
+        let sources = Sources {
+            survey: Path::new("survey.yaml"),
+            dotenv_dir: Path::new("/nonexistent"),
+            environment: &|_| None,
+            flags: &Flags::default(),
+            keys: Keys::LookedAt,
+        };
+        let config = config::load_text(&text, &sources).unwrap();
+        let settings = &config.endpoints[0];
+        let templates = Form::ALL.map(|_| TemplateSettings {
+            model: settings.model.clone(),
+            temperature: 0.7,
+            system_prompt: "You are.".into(),
+            reply_schema: None,
+        });
+        Endpoint::new(settings, templates, Duration::from_secs(1)).unwrap()
+    }
+
+    #[test]
+    fn what_a_gateway_tells_servers_apart_by_belongs_to_a_request() {
+        const URL: &str = "base_url: 'https://gate.example/v1";
+        let question = Question { user_prompt: "Ada", output_cap: 600, repair: None };
+        let key =
+            |endpoint: &Endpoint| endpoint.cache_key(Form::Answer, &question, Repeat::default());
+        let plain = endpoint(&format!("{URL}'"));
+        let routed = endpoint(&format!("{URL}', headers: {{ X-To: eu, X-Team: b }}"));
+        let same = endpoint(&format!("{URL}', headers: {{ x-team: b, x-to: eu }}"));
+        assert!(key(&routed) == key(&same) && routed.is_asked_the_same_as(&same));
+        for other in [
+            endpoint(&format!("{URL}', headers: {{ X-To: us, X-Team: b }}")),
+            endpoint(&format!("{URL}?api-version=2024-10-21', kind: azure")),
+            endpoint(&format!("{URL}?api-version=2025-01-01', kind: azure")),
+            plain,
+        ] {
+            assert_ne!(key(&routed), key(&other));
+            assert!(!routed.is_asked_the_same_as(&other));
+        }
+    }
 }

@@ -118,9 +118,19 @@ impl RunMeters {
         self.clock = RunClock::Stopped(self.elapsed());
     }
 
-    /// The run goes on after all.
+    /// The run goes on after all. Its pace is taken anew: what ended before it was over says
+    /// nothing of it.
     pub(super) fn restart_clock(&mut self) {
         self.clock = RunClock::Running { since: Instant::now(), before: self.elapsed() };
+        self.ended = VecDeque::from([0]);
+    }
+
+    /// How long it has been going on since it last began to.
+    fn running(&self) -> Duration {
+        match self.clock {
+            RunClock::Running { since, .. } => since.elapsed(),
+            RunClock::Stopped(elapsed) => elapsed,
+        }
     }
 
     pub(super) const fn last_success(&self) -> Option<UnixMillis> {
@@ -287,7 +297,7 @@ impl RunMeters {
     /// Interviews that ended a minute. The current second is not over, so its part is counted by
     /// the clock and not as a whole one.
     fn per_minute(&self) -> f64 {
-        let seconds = self.elapsed().as_secs_f64().clamp(1.0, 60.0);
+        let seconds = self.running().as_secs_f64().clamp(1.0, 60.0);
         f64::from(self.ended.iter().sum::<u32>()) * 60.0 / seconds
     }
 
@@ -343,5 +353,26 @@ fn endpoint_meters(reading: EndpointReading) -> EndpointMeters {
         failed: reading.failed,
         adaptation: reading.adaptation,
         first_byte: reading.first_byte,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_goes_on_has_a_pace_of_its_own() {
+        let mut meters = RunMeters::new(Terms::default());
+        tokio::time::advance(Duration::from_secs(600)).await;
+        (0..50).for_each(|n| meters.ended(PersonaIndex(n)));
+        assert!((meters.per_minute() - 50.0).abs() < 1e-9);
+        meters.stop_clock();
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        meters.restart_clock();
+        assert!(meters.per_minute() < 1e-9, "{}", meters.per_minute());
+        tokio::time::advance(Duration::from_secs(6)).await;
+        meters.ended(PersonaIndex(50));
+        assert!((meters.per_minute() - 10.0).abs() < 1e-9, "{}", meters.per_minute());
+        assert_eq!(meters.elapsed(), Duration::from_secs(606));
     }
 }

@@ -50,7 +50,7 @@ mod talker;
 mod talks;
 mod viewer;
 
-pub use analysis::{is_due, summarize_by_words};
+pub use analysis::{SummaryCalls, is_due, summarize_by_words};
 pub use critique::{CritiqueError, Critiqued, critique};
 pub use replay::replay;
 pub use setup::{EngineError, EngineParts};

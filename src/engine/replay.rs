@@ -14,12 +14,13 @@ mod clock;
 mod picture;
 mod script;
 
-use super::{detail::detail, reading::PersonaRecord, viewer::ViewError};
+use super::{detail::detail, distribution, reading::PersonaRecord, viewer::ViewError};
 use crate::{
     model::{PersonaIndex, RunPhase, Speed},
     prompt::Prompts,
     protocol::{
-        Command, CommandOutcome, Order, Outlet, Replay, ReplayState, RunHeader, Snapshot, Update,
+        Command, CommandOutcome, Distribution, Order, Outlet, Replay, ReplayState, RunHeader,
+        Snapshot, Update,
     },
     store::RunReader,
 };
@@ -28,7 +29,7 @@ use picture::Picture;
 use script::{Next, Script};
 use std::time::Duration;
 use tokio::{
-    sync::mpsc::UnboundedReceiver,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::{Instant, MissedTickBehavior, interval},
 };
 
@@ -57,6 +58,10 @@ pub async fn replay(
 ) -> Result<(), ViewError> {
     let info = reader.run()?;
     let script = Script::of(&reader)?;
+    let (count, mut counted) = unbounded_channel();
+    let grid = info.survey.grid.clone();
+    let tell = move |distribution| drop(count.send(distribution));
+    distribution::count_apart(reader.path(), grid, tell)?;
     let start = script.start().unwrap_or(info.created_at);
     // Somebody orders here, even if it is only the speed.
     let header = RunHeader { live: true, started_at: start, ..header };
@@ -69,6 +74,7 @@ pub async fn replay(
         reader,
         watched_until: Instant::now(),
         left_out: None,
+        distribution: None,
         over: false,
         stale: false,
     };
@@ -87,6 +93,7 @@ pub async fn replay(
                 player.play(Instant::now())?;
                 player.publish(outlet);
             }
+            Some(distribution) = counted.recv() => player.counted(distribution),
             read = player.script.read(), if player.script.wants_more() => {
                 read?;
                 player.play(Instant::now())?;
@@ -105,6 +112,8 @@ struct Player {
     /// Up to when who watches was shown something.
     watched_until: Instant,
     left_out: Option<(Duration, Instant)>,
+    /// How the answers on file are spread, until that is shown.
+    distribution: Option<Distribution>,
     over: bool,
     /// Something changed since the last delta.
     stale: bool,
@@ -156,10 +165,24 @@ impl Player {
         let info = self.reader.run()?;
         let phase = info.phase.unwrap_or(RunPhase::Finished);
         self.clock.hold(self.picture.at());
-        self.picture.end(&self.reader.statuses()?, phase, info.summary);
+        let analysis = self.reader.analysis()?.map(Box::new);
+        self.picture.end(&self.reader.statuses()?, phase, info.summary, analysis);
         self.over = true;
         self.left_out = None;
+        if let Some(distribution) = self.distribution.take() {
+            self.counted(distribution);
+        }
         Ok(())
+    }
+
+    /// The answers on file are counted. How they were spread on the way there is not on record.
+    fn counted(&mut self, distribution: Distribution) {
+        if self.over {
+            self.picture.spread(distribution);
+            self.stale = true;
+        } else {
+            self.distribution = Some(distribution);
+        }
     }
 
     fn state(&self) -> Replay {

@@ -40,7 +40,7 @@ impl Cost {
     }
 
     /// The cost of both.
-    pub(super) const fn and(self, other: Self) -> Self {
+    pub const fn and(self, other: Self) -> Self {
         Self {
             low: self.low.saturating_add(other.low),
             high: self.high.saturating_add(other.high),

@@ -37,6 +37,27 @@ pub struct Work {
 }
 
 impl Work {
+    /// Both, as so many requests of their average.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let requests = self.requests + other.requests;
+        let sum = |of: fn(&Self) -> u64| {
+            [&self, &other].map(|work| work.requests.saturating_mul(of(work))).iter().sum::<u64>()
+        };
+        let average = |of| sum(of) / requests.max(1);
+        Self {
+            requests,
+            prompt_tokens: Tokens(self.prompt_tokens.0.saturating_add(other.prompt_tokens.0)),
+            shared_tokens: Tokens(average(|work| work.shared_tokens.0)),
+            output: OutputTokens {
+                low: average(|work| work.output.low),
+                high: average(|work| work.output.high),
+                // What is at the most so much must not become less.
+                cap: sum(|work| work.output.cap).div_ceil(requests.max(1)),
+            },
+        }
+    }
+
     /// The prompt of the average request, in tokens.
     pub fn prompt_each(&self) -> u64 {
         self.prompt_tokens.0 / self.requests.max(1)
@@ -132,6 +153,19 @@ impl Forecast {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_sorts_of_work_are_one_of_their_average() {
+        let work = |requests, prompt, shared, [low, high, cap]: [u64; 3]| Work {
+            requests,
+            prompt_tokens: Tokens(prompt),
+            shared_tokens: Tokens(shared),
+            output: OutputTokens { low, high, cap },
+        };
+        let answers = work(90, 90_000, 700, [150, 350, 600]);
+        let summary = work(10, 100_000, 400, [1_000, 2_000, 6_001]);
+        assert_eq!(answers.and(summary), work(100, 190_000, 670, [235, 515, 1_141]));
+    }
 
     #[test]
     fn answers_are_no_longer_than_their_cap() {

@@ -187,7 +187,7 @@ pub struct Analysis {
     pub answers: u32,
     /// What their personas weigh together, each 1 where it has no weight.
     pub weight: f64,
-    /// The most frequent first.
+    /// Those that weigh most come first.
     pub drivers: Vec<Tally>,
     pub themes: Vec<Tally>,
 }
@@ -207,7 +207,7 @@ impl Analysis {
                 words.push_str(&format!("words alone, since the model gave nothing ({why})"));
             }
         }
-        if (self.weight - f64::from(self.answers)).abs() > 1e-9 {
+        if is_weighted(self.answers, self.weight) {
             words.push_str("; shares are weighted");
         }
         match self.fell_back.as_slice() {
@@ -220,6 +220,11 @@ impl Analysis {
         }
         words
     }
+}
+
+/// Whether shares of so many answers, whose personas weigh so much together, are weighted.
+pub fn is_weighted(answers: u32, weight: f64) -> bool {
+    (weight - f64::from(answers)).abs() > 1e-9
 }
 
 /// How far the analysis is.

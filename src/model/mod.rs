@@ -35,7 +35,7 @@ mod time;
 
 pub use analysis::{
     Analysis, AnalysisMeter, Covers, Digest, Finding, Findings, Insight, MadeBy, Summarizing,
-    SummaryMode, Tally,
+    SummaryMode, Tally, is_weighted,
 };
 pub use answer::{Answer, Score, ScoreOutOfRange};
 pub use attempt::{Attempt, AttemptTiming, Stage, Usage};

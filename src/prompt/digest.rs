@@ -178,8 +178,10 @@ fn finding(
     groups.retain(|group| known_groups.contains(group));
     let mut personas: Vec<_> = numbers(item, "personas").map(PersonaIndex).collect();
     personas.retain(|persona| persona_is_known(*persona));
-    groups.dedup();
-    personas.dedup();
+    let mut once = HashSet::new();
+    groups.retain(|group| once.insert(*group));
+    let mut once = HashSet::new();
+    personas.retain(|persona| once.insert(*persona));
     let cites = if known_groups.is_empty() { !personas.is_empty() } else { !groups.is_empty() };
     (cites && !text.is_empty()).then_some(Finding { text, groups, personas })
 }
@@ -312,7 +314,7 @@ mod tests {
             (1, Findings { themes: vec![finding(&[3], &[])], ..Findings::default() }),
             (9, Findings { themes: vec![finding(&[8], &[4, 5])], ..Findings::default() }),
         ];
-        let reply = r#"{"themes": [{"text": "a", "groups": [1, 5, 6], "personas": [3, 4]},
+        let reply = r#"{"themes": [{"text": "a", "groups": [1, 5, 6, 1], "personas": [3, 4, 3]},
             {"text": "b", "groups": [77], "personas": [3]}], "conflicts": [], "surprises": []}"#;
         let found = read_summary(&digests, reply).unwrap();
         assert_eq!(found.themes, [Finding { text: "a".into(), ..finding(&[3], &[1, 5]) }]);

@@ -2,7 +2,8 @@
 
 use super::{OpenRun, RunReader, StoreError, decode, json::parse_answer};
 use crate::model::{
-    Analysis, Answer, Covers, Findings, MadeBy, PersonaIndex, Score, Tally, snake_case,
+    Analysis, Answer, Covers, Findings, InterviewStatus, MadeBy, PersonaIndex, Score, Tally,
+    snake_case,
 };
 use rusqlite::{params, types::ValueRef};
 
@@ -62,13 +63,17 @@ impl RunReader {
         self.maybe(sql, [digest], |row| decode::json(row, 0))
     }
 
-    /// Everyone who has answered, in order.
+    /// Everyone who has answered, in order, wherever the answers came from.
     ///
     /// # Errors
     /// As [`Self::analysis`].
     pub fn answered(&self) -> Result<Vec<PersonaIndex>, StoreError> {
-        let sql = "SELECT persona FROM interview WHERE status IN (7, 8) ORDER BY persona";
-        self.all(sql, [], |row| Ok(PersonaIndex(row.get(0)?)))
+        let answered = InterviewStatus::ALL.into_iter().filter(|status| status.is_answered());
+        let codes: Vec<_> = answered.map(|status| status.code().to_string()).collect();
+        let codes = codes.join(", ");
+        let sql =
+            format!("SELECT persona FROM interview WHERE status IN ({codes}) ORDER BY persona");
+        self.all(&sql, [], |row| Ok(PersonaIndex(row.get(0)?)))
     }
 
     /// The answers of these personas; who has none is left out.
@@ -101,7 +106,7 @@ impl RunReader {
         self.one(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// The most frequent drivers or themes, with how many answers of each support level have them.
+    /// The drivers or themes that weigh most, with how many answers of each support level have them.
     ///
     /// # Errors
     /// As [`Self::analysis`].
@@ -110,7 +115,7 @@ impl RunReader {
             "SELECT d.value, sum(i.support = 1), sum(i.support = 2), sum(i.support = 3), \
              sum(i.support = 4), sum(i.support = 5), sum(coalesce(p.weight, 1)) \
              FROM insight i JOIN persona p USING (persona), json_each(i.{}) d \
-             GROUP BY d.value ORDER BY count(*) DESC, d.value LIMIT ?",
+             GROUP BY d.value ORDER BY sum(coalesce(p.weight, 1)) DESC, d.value LIMIT ?",
             of.column()
         );
         self.all(&sql, [most], |row| {

@@ -199,15 +199,21 @@ impl Keymap {
 
     /// The table of a screen on a run that can be steered: there is no replay.
     #[must_use]
-    pub fn of_a_run(mut self) -> Self {
-        self.bindings.retain(|binding| binding.context != Context::Replay);
-        self.lookup.retain(|(context, _), _| *context != Context::Replay);
+    pub fn of_a_run(self) -> Self {
+        self.without_context(Context::Replay)
+    }
+
+    fn without_context(mut self, gone: Context) -> Self {
+        self.bindings.retain(|binding| binding.context != gone);
+        self.lookup.retain(|(context, _), _| *context != gone);
         self
     }
 
-    /// The table of a replay, which steers nothing.
+    /// The table of a replay, which steers nothing: nobody is asked to leave it in one of several
+    /// ways, and nobody is there to talk with.
     #[must_use]
     pub fn of_a_replay(self) -> Self {
+        let keys = self.without_context(Context::Quit).without_context(Context::Talk);
         [
             Action::MoreSlots,
             Action::FewerSlots,
@@ -216,13 +222,16 @@ impl Keymap {
             Action::MoreTokens,
             Action::FewerTokens,
             Action::ToggleAdaptation,
+            Action::ToggleBatch,
             Action::Retry,
+            Action::Talk,
             Action::Detach,
             Action::FinishAndStop,
             Action::StopNow,
+            Action::CancelBatches,
         ]
         .into_iter()
-        .fold(self, Self::without)
+        .fold(keys, Self::without)
     }
 
     /// What a key does in a context.

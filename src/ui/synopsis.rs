@@ -20,12 +20,22 @@ const FEW: u32 = 30;
 /// Drivers and themes that are listed.
 const MOST_LISTED: usize = 20;
 
+/// How the answers were spread at each moment is not kept, and the summary is of the end.
+const IN_A_REPLAY: &str = "Not on record while the replay plays: this shows at its end, and so does \
+                           the summary.";
+
 type Line = Vec<Piece>;
 
 /// All lines, each within `width` cells; only where that is not even [`LEAST_NAME`] and the numbers
 /// are the rows of tables cut.
 pub fn lines(run: &Mirror, width: usize, ellipsis: &str) -> Vec<Line> {
-    let mut lines = spread(&run.meters.distribution, width, ellipsis);
+    let mut lines = Vec::new();
+    if run.meters.replay.is_some() && !run.ended() {
+        heading(&mut lines, "Distribution of the answers");
+        prose(&mut lines, Role::Dim, IN_A_REPLAY, width);
+        return lines;
+    }
+    lines.extend(spread(&run.meters.distribution, width, ellipsis));
     lines.push(Vec::new());
     match &run.analysis {
         Some(analysis) => said(&mut lines, analysis, width, ellipsis),

@@ -86,6 +86,26 @@ fn the_same_survey_is_answered_from_the_cache_and_costs_nothing() {
 }
 
 #[test]
+fn a_twin_with_another_id_is_asked_itself() {
+    let provider = Provider::kind();
+    let place = Place::with_survey(&provider.base_url(), 1, 4);
+    let people = |ids: &[&str]| {
+        let rows: String = ids.iter().map(|id| format!("{id},{}\n", name(0))).collect();
+        place.write("people.csv", format!("id,name\n{rows}"));
+    };
+    people(&["ada"]);
+    ask(&place, "alone", &[]);
+    assert_eq!(provider.server.count(), 1);
+    people(&["eve", "ada", "ida"]);
+    ask(&place, "twins", &[]);
+    assert_eq!(provider.server.count(), 3, "only who was asked before is not asked");
+    people(&["ida", "eve", "ada"]);
+    ask(&place, "again", &[]);
+    assert_eq!(provider.server.count(), 3, "in whatever order they come");
+    assert_eq!(count(&export(&place, "again"), "cached"), 3);
+}
+
+#[test]
 fn another_question_or_temperature_or_server_is_another_request() {
     let provider = Provider::kind();
     let place = Place::with_survey(&provider.base_url(), 3, 8);
@@ -218,6 +238,36 @@ fn one_verdict_holds_for_answers_alike_and_says_whose_it_is() {
         }
     }
     assert_eq!(calls, 16 - borrowed);
+}
+
+#[test]
+fn a_critic_that_looks_twice_at_one_answer_says_both_again() {
+    let provider = Provider::start(|asked| match asked.times {
+        1 => answer_of(asked.name),
+        times => {
+            // What it objects to at first it corrects in no field.
+            let issues: &[&str] = if times == 2 { &["says little"] } else { &[] };
+            Reply::content(
+                &json!({"issues": issues, "addresses_question": true, "corrections": {}})
+                    .to_string(),
+            )
+        }
+    });
+    let place = Place::with_survey(&provider.base_url(), 3, 1);
+    let more = format!("review: fused\nfollow_ups: 0\nlimits: {}", limits(1));
+    place.survey(&provider.base_url(), &more);
+    let verdicts = |run: &str| -> Vec<Vec<StepEvent>> {
+        let reader = reader(&place, run);
+        let steps = (0..3).map(|n| reader.steps(PersonaIndex(n)).unwrap());
+        steps.map(|steps| steps.into_iter().map(|step| step.event).collect()).collect()
+    };
+    ask(&place, "first", &[]);
+    assert_eq!(provider.server.count(), 9);
+    ask(&place, "second", &[]);
+    assert_eq!(provider.server.count(), 9, "nothing is sent");
+    let first = verdicts("first");
+    assert_eq!(first[0].len(), 3, "{first:?}");
+    assert_eq!(first, verdicts("second"));
 }
 
 #[test]

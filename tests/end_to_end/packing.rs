@@ -105,6 +105,23 @@ fn town(name: &str) -> usize {
 }
 
 #[test]
+fn a_pack_of_twins_is_asked_itself_and_the_same_people_only_once() {
+    let server = HostileServer::start(|_, body| packed(&names_in(body), |_| 1));
+    let place = place(&server, 5);
+    let people = |letter: char| {
+        let rows: String = (0..5).map(|n| format!("{letter}{n},Same\n")).collect();
+        place.write("people.csv", format!("id,name\n{rows}"));
+    };
+    for (run, letter, calls) in [("first", 'a', 1), ("twins", 'b', 2), ("again", 'a', 2)] {
+        people(letter);
+        let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
+        let outcome = place.voxpop(&["run", &survey, "--personas", &people, "--name", run]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert_eq!(server.count(), calls, "{run}");
+    }
+}
+
+#[test]
 fn a_pack_that_gives_nothing_is_asked_one_by_one() {
     let server = HostileServer::start(|_, body| match names_in(body).as_slice() {
         [name] => Reply::content(&answer_text(name, &narrative_of(name))),

@@ -111,10 +111,52 @@ fn critics_are_part_of_the_work() {
         let plan = planned(&place, &[]);
         (plan["requests"].as_u64().unwrap(), plan["prompt_tokens"].as_u64().unwrap())
     };
-    let [off, fused, separate] = ["off", "fused", "separate"].map(work);
+    let [off, fused, separate] = ["off", "fused\nsummary: off", "separate\nsummary: off"].map(work);
     assert_eq!((off.0, fused.0, separate.0), (30, 60, 90));
     // A critic reads the answer beside the profile.
     assert!(off.1 + 30 * 250 < fused.1 && fused.1 < separate.1, "{off:?} {fused:?} {separate:?}");
+}
+
+#[test]
+fn packs_and_the_summary_are_part_of_the_work_and_what_is_not_is_said() {
+    let place = Place::new();
+    place.people(123);
+    let plan = |more: &str| {
+        place.write("survey.yaml", format!("question: Should it?\nlimits: {}\n{more}", limits(5)));
+        planned(&place, &[])
+    };
+    let usual = plan("");
+    let wanted = serde_json::json!({"answers": 123, "reviews": 123, "summary": 3 + 1});
+    assert_eq!((&usual["requests_for"], &usual["requests"]), (&wanted, &250.into()));
+    let without = plan("summary: words");
+    assert_eq!(without["requests"], 246);
+    let tokens = |plan: &Value| plan["prompt_tokens"].as_u64().unwrap();
+    assert!(tokens(&usual) > tokens(&without) + 123 * 250, "each answer is read once more");
+    let most = |plan: &Value| plan["output_tokens"]["cap"].as_u64().unwrap();
+    assert!(most(&usual) >= most(&without) + 2 * 6_000 + 3_840 + 2_000, "{usual}");
+    // Batches take half the price, but for the summary.
+    let cost = |plan: &Value, of: &str| plan[of]["cap"].as_f64().unwrap();
+    let (full, half) = (cost(&usual, "cost_usd"), usual["in_batches"].clone());
+    let summary = full - cost(&without, "cost_usd");
+    let expected = cost(&without, "cost_usd") / 2.0 + summary;
+    assert!((cost(&half, "cost_usd") / expected - 1.0).abs() < 0.01, "{half} {expected}");
+
+    let packed = plan("review: off\npack: 5");
+    assert_eq!(packed["requests_for"]["answers"], 25);
+    assert!(tokens(&packed) < tokens(&plan("review: off")) / 2, "they share what is the same");
+    assert_eq!(most(&packed), 25 * 5 * 600);
+    let (survey, people) = (place.path("survey.yaml"), place.path("people.csv"));
+    plan("pack: 5\nfollow_ups: 1");
+    let page = place.voxpop(&["plan", &survey, "--personas", &people]).out;
+    let page = page.replace("\n  ", " ").replace('\n', " ");
+    for words in [
+        "152 requests (25 for answers, 5 in each, 123 for reviews, 4 for the summary) to",
+        "the summary: one request for every 50 answers, and one for all",
+        "on top come follow-ups (up to 1 a persona), mending, second looks of critics, whoever a",
+        "pack leaves out and retries",
+    ] {
+        assert!(page.contains(words), "{words:?} is not in {page}");
+    }
 }
 
 /// Nobody could be asked with it, so nobody starts.

@@ -73,6 +73,13 @@ fn a_replay_ends_in_what_open_shows() {
     for words in ["server error", "refused", "bad request"] {
         assert!(screen.contains(words), "{words}:\n{screen}");
     }
+    // What the answers come to is what the file has.
+    terminal.press("s");
+    terminal.wait_until("the summary", |screen| {
+        screen.contains("n = 38") && screen.contains("Main th")
+    });
+    terminal.press("\x1b");
+    terminal.wait_for("q quit");
     // Who failed can be looked at, and nobody is asked anything.
     terminal.press("n\r");
     terminal.wait_until("the inspector", |screen| {

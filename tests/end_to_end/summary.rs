@@ -227,6 +227,19 @@ fn words_summarize_without_a_network_and_a_key() {
 }
 
 #[test]
+fn shares_by_words_are_those_of_the_weights() {
+    let server = HostileServer::start(|_, body| Asked::of(body).reply());
+    let more = "summary: words\nthemes: { zoe: [zoe], bob: [bob] }";
+    let place = place(&server.base_url(), 1, 4, more);
+    place.write("people.csv", "id,name,weight\n1,Bob,1\n2,Zoe,3\n3,Bob,1\n");
+    let outcome = place.ask(&["--json"]);
+    let said = analysis(&outcome.out);
+    let theme = |n: usize| said["findings"]["themes"][n]["text"].as_str().unwrap_or_default();
+    assert!(theme(0).starts_with("Zoe: 1 of 3 speak of it (60 % by weight);"), "{said:#}");
+    assert!(theme(1).starts_with("Bob: 2 of 3 speak of it (40 % by weight);"), "{said:#}");
+}
+
+#[test]
 fn where_the_model_gives_nothing_words_do_it_and_the_summary_says_so() {
     let server = HostileServer::start(|_, body| match Asked::of(body) {
         Asked::Digest(personas) if personas.contains(&0) => Reply::content("I would rather not."),

@@ -1,6 +1,6 @@
 //! What the answers come to is kept, counted, and forgotten where it is made anew.
 
-use crate::support::{PATIENCE, answer, answer_one, create, finish, path_in, writer};
+use crate::support::{PATIENCE, answer, answer_one, create, failure, finish, path_in, writer};
 use voxpop::{
     model::{
         Analysis, Covers, Digest, Fate, Finding, Findings, Insight, InterviewStatus, MadeBy,
@@ -109,6 +109,46 @@ fn digests_and_the_summary_come_back_and_are_counted_by_support_level() {
     let reader = RunReader::open(&path_in(dir.path())).unwrap();
     assert_eq!((reader.analysis().unwrap(), reader.digests().unwrap()), (None, vec![]));
     assert_eq!(reader.digested().unwrap(), (0, 0.0));
+}
+
+#[test]
+fn what_few_say_who_weigh_much_comes_before_what_many_say() {
+    let dir = tempfile::tempdir().unwrap();
+    // Persona 2 weighs 2.5, the others 1 each.
+    let (writer, _notices) = writer(create(dir.path(), 4));
+    for index in [1, 2, 3] {
+        answer_one(&writer, index);
+    }
+    let mut digest = digest(1, 1..4);
+    for insight in &mut digest.insights {
+        let weighty = insight.persona == PersonaIndex(2);
+        insight.drivers = vec![if weighty { "rent" } else { "noise" }.to_owned()];
+    }
+    writer.write(Record::Digested(Box::new(digest)));
+    writer.close(PATIENCE).unwrap();
+    let reader = RunReader::open(&path_in(dir.path())).unwrap();
+    let drivers = reader.tallies(Counted::Drivers, 1).unwrap();
+    assert_eq!((drivers[0].name.as_str(), drivers[0].weight), ("rent", 2.5));
+}
+
+#[test]
+fn who_was_answered_from_the_cache_or_flagged_has_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, _notices) = writer(create(dir.path(), 6));
+    let issues = vec!["says nothing of noise".to_owned()];
+    let refused = Fate::Refused { reason: "no".to_owned() };
+    for (index, fate) in (0..).zip([
+        Fate::Cached(answer(0)),
+        Fate::Answered(answer(1)),
+        refused,
+        Fate::Flagged { answer: answer(3), issues },
+        Fate::Failed(failure()),
+    ]) {
+        finish(&writer, index, fate, 1);
+    }
+    writer.close(PATIENCE).unwrap();
+    let reader = RunReader::open(&path_in(dir.path())).unwrap();
+    assert_eq!(reader.answered().unwrap(), [0, 1, 3].map(PersonaIndex));
 }
 
 #[test]

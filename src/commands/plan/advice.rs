@@ -111,7 +111,7 @@ pub(super) fn budget(outlook: &Outlook) -> Option<String> {
         "{amount} {verdict}. It pays for {} interviews like these {}, and for {} where every answer \
          goes up to its cap.",
         range(thousands(interviews.usual), thousands(interviews.most)),
-        thousands(outlook.work.requests),
+        thousands(outlook.personas),
         thousands(interviews.at_cap)
     ))
 }

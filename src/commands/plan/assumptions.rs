@@ -17,7 +17,12 @@ pub(super) fn assumptions(outlook: &Outlook) -> Vec<String> {
         format!("prompt tokens: {}; chat format and JSON schema are included", counted(outlook)),
         format!(
             "answers: a narrative of 5 to 10 sentences with its grid{}; times are for {} tokens",
-            if outlook.reviewed { ", and the critics' verdicts" } else { "" },
+            match (outlook.reviewed, outlook.parts.summary.is_some()) {
+                (true, true) => ", the critics' verdicts, and the summary's digests",
+                (true, false) => ", and the critics' verdicts",
+                (false, true) => ", and the summary's digests",
+                (false, false) => "",
+            },
             work.output.middle().round()
         ),
         match outlook.latency {
@@ -53,13 +58,15 @@ pub(super) fn assumptions(outlook: &Outlook) -> Vec<String> {
             "its ceiling: the most requests/min that the plan allows, with the slots wanted{}",
             if several { "; plans are for one key" } else { "" }
         ),
-        if outlook.reviewed {
-            "nothing is asked twice: follow-ups, corrections and retries come on top"
-        } else {
-            "nothing is asked twice: retries come on top"
-        }
-        .into(),
     ]);
+    if outlook.parts.summary.is_some() {
+        lines.push(
+            "the summary: one request for every 50 answers, and one for all where those are \
+             several; one by one and at the full price, also where the rest is in batches"
+                .into(),
+        );
+    }
+    lines.push(on_top(outlook));
     if outlook.prefix_is_kept() {
         lines.push(format!(
             "the {} tokens that are the same for all are billed lower by providers that keep what \
@@ -71,8 +78,28 @@ pub(super) fn assumptions(outlook: &Outlook) -> Vec<String> {
     lines
 }
 
+/// What is not counted, since nobody can know how often it is wanted.
+fn on_top(outlook: &Outlook) -> String {
+    let follow_ups = match outlook.follow_ups {
+        0 => None,
+        most => Some(format!("follow-ups (up to {most} a persona)")),
+    };
+    let mut all = Vec::from_iter(follow_ups);
+    if outlook.reviewed {
+        all.extend(["mending", "second looks of critics"].map(str::to_owned));
+    }
+    if outlook.pack > 1 {
+        all.push("whoever a pack leaves out".to_owned());
+    }
+    let all = match all.join(", ") {
+        none if none.is_empty() => none,
+        all => format!("{all} and "),
+    };
+    format!("nothing is asked twice; on top come {all}retries")
+}
+
 fn counted(outlook: &Outlook) -> String {
-    let everybody = u64::from(outlook.counted) * outlook.calls_each == outlook.work.requests;
+    let everybody = u64::from(outlook.counted) == outlook.personas;
     let of = if everybody {
         "for every persona".to_owned()
     } else {
@@ -96,7 +123,10 @@ fn counted(outlook: &Outlook) -> String {
 fn tokens_per_minute(outlook: &Outlook) -> String {
     let work = &outlook.work;
     let first = &outlook.first().sharer.terms;
-    let cap = thousands(work.output.cap);
+    let cap = match thousands(work.output.cap) {
+        cap if work.output.cap == outlook.cap => format!("the cap of {cap} for every answer"),
+        average => format!("the cap of every request ({average} on average)"),
+    };
     let charging = outlook.endpoints.iter().filter(|endpoint| endpoint.sharer.terms.charges_cap);
     let charging = names(charging.map(|endpoint| endpoint.name.clone()));
     let limit = first.limits.tokens_per_minute.map(PerMinute::get);
@@ -104,7 +134,7 @@ fn tokens_per_minute(outlook: &Outlook) -> String {
         let plans = limit.map_or_else(|| "unlimited".to_owned(), |limit| thousands(limit.into()));
         let charging = match charging.as_str() {
             "" => String::new(),
-            names => format!(", at {names} by the cap of {cap} for every answer"),
+            names => format!(", at {names} by {cap}"),
         };
         return format!(
             "tokens/min: taken by prompts and answers{charging}; {plans} in the rows of plans, as \
@@ -114,12 +144,12 @@ fn tokens_per_minute(outlook: &Outlook) -> String {
     }
     match limit {
         Some(limit) if first.charges_cap => format!(
-            "tokens/min: {} in every row, taken by prompts and by the cap of {cap} for every answer",
+            "tokens/min: {} in every row, taken by prompts and by {cap}",
             thousands(limit.into())
         ),
         Some(limit) => format!(
-            "tokens/min: {} in every row, taken by prompts and answers; a provider that takes the \
-             cap of {cap} for every answer lets at most {} requests/min through",
+            "tokens/min: {} in every row, taken by prompts and answers; a provider that takes \
+             {cap} lets at most {} requests/min through",
             thousands(limit.into()),
             thousands(u64::from(limit) / (work.prompt_each() + work.output.cap).max(1))
         ),

@@ -3,12 +3,9 @@
 use super::{
     layout::{money, range},
     outlook::Outlook,
+    work::Parts,
 };
-use crate::{
-    config::Config,
-    forecast::{Cost, Work},
-    model::Usd,
-};
+use crate::{config::Config, forecast::Cost, model::Usd};
 
 /// The run as batches.
 pub(super) struct InBatches {
@@ -23,12 +20,17 @@ pub(super) struct InBatches {
 
 impl InBatches {
     /// `None` where no endpoint has a Batch API.
-    pub(super) fn of(config: &Config, work: &Work) -> Option<Self> {
+    /// A summary is asked for one by one all the same.
+    pub(super) fn of(config: &Config, parts: &Parts) -> Option<Self> {
         let endpoint = &config.endpoints[config.batch_endpoint()?];
         let price = endpoint.price;
         Some(Self {
             endpoint: endpoint.name.clone(),
-            cost: price.map(|price| Cost::of(work, &price.in_batch())),
+            cost: price.map(|price| {
+                let summary = parts.summary.map(|work| Cost::of(&work, &price));
+                let interviews = Cost::of(&parts.interviews(), &price.in_batch());
+                summary.map_or(interviews, |summary| interviews.and(summary))
+            }),
             percent: price.map_or(100, |price| price.batch_percent),
             on: config.batch,
         })
@@ -44,9 +46,10 @@ pub(super) fn in_batches(outlook: &Outlook) -> Option<String> {
     }
     let cost = match cost {
         Some(Cost { low, high, cap }) if saves => format!(
-            "it costs {}, at most {}, which is {percent} % of the price",
+            "it costs {}, at most {}, which is {percent} % of the price{}",
             range(money(*low), money(*high)),
-            money(*cap)
+            money(*cap),
+            if outlook.parts.summary.is_some() { " for all but the summary" } else { "" }
         ),
         Some(cost) if cost.cap == Usd::ZERO => "it costs nothing".to_owned(),
         Some(_) => "it costs the same".to_owned(),

@@ -11,6 +11,12 @@ pub(super) fn object(outlook: &Outlook) -> Value {
         "survey": outlook.survey,
         "requests": work.requests,
         "requests_per_persona": outlook.calls_each,
+        "requests_for": {
+            "answers": outlook.parts.answers.requests,
+            "reviews": outlook.parts.reviews.map_or(0, |work| work.requests),
+            "summary": outlook.parts.summary.map_or(0, |work| work.requests),
+        },
+        "pack": outlook.pack,
         "prompt_tokens": work.prompt_tokens,
         "shared_prompt_tokens": work.shared_tokens,
         "output_tokens": {"low": set.output.low, "high": set.output.high, "cap": set.output.cap},

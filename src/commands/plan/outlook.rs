@@ -4,7 +4,7 @@ use super::{
     batches::InBatches,
     layout::names,
     sample::Sample,
-    work::{forms, work},
+    work::{Parts, critics, parts},
 };
 use crate::{
     commands::one_call::check_budget,
@@ -24,8 +24,17 @@ use std::{num::NonZeroU32, time::Duration};
 pub(super) struct Outlook {
     pub survey: String,
     pub work: Work,
-    /// Calls that every persona takes at the least.
+    /// The same by what it is for.
+    pub parts: Parts,
+    pub personas: u64,
+    /// Calls that every persona has a part in at the least.
     pub calls_each: u64,
+    /// So many personas are asked in one request.
+    pub pack: u8,
+    /// So often a persona may be asked for what its answer leaves out.
+    pub follow_ups: u8,
+    /// The most that an answer may take, in tokens.
+    pub cap: u64,
     /// Whether critics look at the answers.
     pub reviewed: bool,
     /// Of how many personas the prompts were counted.
@@ -108,9 +117,23 @@ impl Outlook {
     ) -> Result<Self, Problem> {
         let mut warnings = check_budget(&config, prompts, &sample.longest)?;
         let counter = TokenCounter::for_model(&config.survey.model);
-        let work = work(&config, prompts, &sample, &counter)?;
+        // In batches each persona is asked alone.
+        let alone = parts(&config, prompts, &sample, &counter, 1)?;
+        let (pack, parts) = match config.survey.pack {
+            pack if pack > 1 && !config.batch => {
+                (pack, parts(&config, prompts, &sample, &counter, pack)?)
+            }
+            _ => (1, alone),
+        };
+        let work = parts.all();
         let review = config.survey.review.mode;
-        let calls_each = forms(review).len() as u64;
+        let calls_each = 1 + critics(review).len() as u64;
+        let personas = u64::from(sample.of);
+        let cap = u64::from(config.survey.max_output_tokens);
+        let follow_ups = match review {
+            ReviewMode::Off => 0,
+            ReviewMode::Fused | ReviewMode::Separate => config.survey.review.follow_ups,
+        };
         let latency = latency
             .map_or_else(|| Latency::Usual(usual_latency(work.output.middle())), Latency::Given);
         let sharers: Vec<_> =
@@ -127,8 +150,8 @@ impl Outlook {
         uncounted.retain(|model| !counter.is_exact_for(model));
         uncounted.sort_unstable();
         uncounted.dedup();
-        warnings.extend(doubts(&config.endpoints, &work));
-        let in_batches = InBatches::of(&config, &work);
+        warnings.extend(doubts(&config.endpoints, &parts, cap));
+        let in_batches = InBatches::of(&config, &alone);
         let is_listed = config.is_listed();
         let guessed = |e: &EndpointSettings| e.guessed != Guessed::default();
         let follows = config.adapt && config.endpoints.iter().any(guessed);
@@ -136,13 +159,18 @@ impl Outlook {
         let budget = config.budget.zip(all.cost).map(|(amount, cost)| Budget {
             amount,
             cost,
-            reach: Reach::of(amount, &cost, work.requests / calls_each),
+            reach: Reach::of(amount, &cost, personas),
         });
         let endpoints = config.endpoints.into_iter().zip(sharers.into_iter().zip(each));
         Ok(Self {
             survey: config.survey.name,
             work,
+            parts,
+            personas,
             calls_each,
+            pack,
+            follow_ups,
+            cap,
             reviewed: review != ReviewMode::Off,
             counted: u32::try_from(sample.personas.len()).unwrap_or(u32::MAX),
             uncounted,
@@ -218,17 +246,17 @@ fn at_ceiling(plan: &Plan, work: &Work, terms: Terms) -> Terms {
 }
 
 /// What will not go as planned.
-fn doubts(endpoints: &[EndpointSettings], work: &Work) -> Vec<String> {
+fn doubts(endpoints: &[EndpointSettings], parts: &Parts, cap: u64) -> Vec<String> {
     let mut doubts = Vec::new();
     let usual = OutputTokens::usual(u32::MAX);
-    let cap = work.output.cap;
     if cap < usual.high {
         doubts.push(format!(
             "max_output_tokens {cap} will cut answers off: they usually take {} to {} tokens",
             usual.low, usual.high
         ));
     }
-    let request = work.prompt_each() + cap;
+    let (whose, largest) = parts.largest();
+    let request = largest.prompt_each() + largest.output.cap;
     let too_large = endpoints
         .iter()
         .filter_map(|e| Some((e, e.limits.tokens_per_minute?)))
@@ -241,9 +269,10 @@ fn doubts(endpoints: &[EndpointSettings], work: &Work) -> Vec<String> {
             String::new()
         };
         doubts.push(format!(
-            "one request may take {request} tokens (prompt {}, answer {cap} at most), and {limit} a \
-             minute are allowed{at}: a provider refuses it for good",
-            work.prompt_each()
+            "one request{whose} may take {request} tokens (prompt {}, answer {} at most), and \
+             {limit} a minute are allowed{at}: a provider refuses it for good",
+            largest.prompt_each(),
+            largest.output.cap
         ));
     }
     let mut thinking: Vec<_> =

@@ -9,6 +9,7 @@ use super::{
         money, names, paragraph, range, room_for_first, span, table,
     },
     outlook::{Outlook, Under},
+    work::Parts,
 };
 use crate::{
     forecast::Cost,
@@ -31,11 +32,8 @@ pub(super) fn page(outlook: &Outlook) -> String {
             format!("{} endpoints, {all}", several.len())
         }
     };
-    let each = match outlook.calls_each {
-        1 => String::new(),
-        calls => format!(", {calls} a persona"),
-    };
-    let mut page = paragraph(&format!("{}: {requests}{each} to {to}", outlook.survey), "");
+    let what = requests_for(outlook);
+    let mut page = paragraph(&format!("{}: {requests}{what} to {to}", outlook.survey), "");
     page += &format!("\n{}\n{}\n", amounts(outlook), times(outlook));
     if outlook.endpoints.len() > 1 {
         page += &format!("{}\n", endpoints(outlook));
@@ -57,6 +55,22 @@ pub(super) fn page(outlook: &Outlook) -> String {
     }
     page += "\nnothing was sent\n";
     page
+}
+
+/// What the requests are for, where it is not one for each persona.
+fn requests_for(outlook: &Outlook) -> String {
+    let Parts { answers, reviews, summary } = &outlook.parts;
+    let answers = thousands(answers.requests);
+    let mut all = vec![match outlook.pack {
+        1 => format!("{answers} for answers"),
+        pack => format!("{answers} for answers, {pack} in each"),
+    }];
+    all.extend(reviews.map(|work| format!("{} for reviews", thousands(work.requests))));
+    all.extend(summary.map(|work| format!("{} for the summary", thousands(work.requests))));
+    if all.len() == 1 && outlook.pack == 1 {
+        return String::new();
+    }
+    format!(" ({})", all.join(", "))
 }
 
 fn amounts(outlook: &Outlook) -> String {

@@ -18,6 +18,7 @@ mod plan;
 mod words;
 
 pub use offline::{is_due, summarize_by_words};
+pub use plan::SummaryCalls;
 
 pub(super) use desk::{Desk, Got, Task};
 pub(super) use piece::Given;

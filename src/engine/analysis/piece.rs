@@ -23,6 +23,12 @@ use std::sync::Arc;
 const FOR_FINDINGS: u32 = 2_000;
 const FOR_AN_ANSWER: u32 = 80;
 
+/// The cap on a reply about so many answers; about digests with 0.
+pub(super) fn output_cap(max_output_tokens: u32, answers: usize) -> u32 {
+    let answers = u32::try_from(answers).unwrap_or(u32::MAX / 1_000);
+    max_output_tokens.max(FOR_FINDINGS + FOR_AN_ANSWER * answers)
+}
+
 /// What a model gave.
 pub(in crate::engine) enum Given {
     Digest(Box<Digest>),
@@ -68,8 +74,8 @@ impl Interviewer {
             Material::Answers(answers) => {
                 let read = |reply: &str| self.read_digest(&piece, answers, &lexicon, reply);
                 let prompt = self.stages.prompts.answers(answers);
-                let room = FOR_AN_ANSWER * u32::try_from(answers.len()).unwrap_or(u32::MAX / 1_000);
-                self.ask_about(&piece, Form::Digest, prompt, room, &read, &mut attempts).await
+                let many = answers.len();
+                self.ask_about(&piece, Form::Digest, prompt, many, &read, &mut attempts).await
             }
             Material::Digests(digests) => {
                 let read = |reply: &str| read_summary(&piece, digests, reply);
@@ -85,7 +91,7 @@ impl Interviewer {
         piece: &Piece,
         form: Form,
         prompt: Result<String, prompt::PromptError>,
-        room: u32,
+        answers: usize,
         read: &(dyn Fn(&str) -> Result<Given, AnswerError> + Sync),
         attempts: &mut u32,
     ) -> (Option<Box<Attempt>>, Result<Given, Ending>) {
@@ -99,7 +105,7 @@ impl Interviewer {
         };
         let asked = Asked::new(stage, form, prompt);
         let subject = PersonaIndex::of_piece(piece.number);
-        let cap = self.stages.survey.max_output_tokens.max(FOR_FINDINGS + room);
+        let cap = output_cap(self.stages.survey.max_output_tokens, answers);
         let mut sent = false;
         let call = Call::new(self, subject, &asked, read, attempts, &mut sent);
         call.with_cap(cap).ask().await

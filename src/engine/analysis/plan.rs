@@ -1,6 +1,7 @@
 //! What the analysis of a run does next: a fold over what is on file, so that one that was broken
 //! off goes on where it was, and no piece that is kept is made again.
 
+use super::piece;
 use crate::{
     model::{Analysis, Covers, MadeBy, PersonaIndex, SummaryMode},
     store::{DigestOnFile, RunReader, StoreError},
@@ -15,6 +16,40 @@ const MOST_DIGESTS: usize = 50;
 
 /// The piece that is the summary.
 pub(in crate::engine) const SUMMARY: u32 = 0;
+
+/// The calls that a summary by a model takes, where none is made twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SummaryCalls {
+    /// Of a group of answers each.
+    pub digests: u64,
+    /// Of digests: the summary, and what makes room for it where there are too many.
+    pub of_digests: u64,
+    answers: u64,
+}
+
+impl SummaryCalls {
+    /// Of so many answers. The digest of the only group is the summary.
+    pub const fn of(answers: u64) -> Self {
+        let digests = answers.div_ceil(GROUP as u64);
+        let (mut top, mut of_digests) = (digests, 0);
+        while top > MOST_DIGESTS as u64 {
+            top = top.div_ceil(MOST_DIGESTS as u64);
+            of_digests += top;
+        }
+        if digests > 1 {
+            of_digests += 1;
+        }
+        Self { digests, of_digests, answers }
+    }
+
+    /// The most that all replies together can have, in tokens, with this cap on an answer.
+    pub fn most_output(&self, max_output_tokens: u32) -> u64 {
+        let most = |answers| u64::from(piece::output_cap(max_output_tokens, answers));
+        let (full, rest) = (self.answers / GROUP as u64, self.answers % GROUP as u64);
+        let rest = usize::try_from(rest).unwrap_or(GROUP);
+        full * most(GROUP) + if rest > 0 { most(rest) } else { 0 } + self.of_digests * most(0)
+    }
+}
 
 /// One piece of the analysis: a digest, or the summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,8 +213,21 @@ mod tests {
             digests.extend(pieces.iter().map(on_file));
         }
         assert_eq!(waves, [2_600, 52, 2, 1]);
+        let calls = SummaryCalls::of(130_000);
+        assert_eq!((calls.digests, calls.of_digests), (2_600, 55), "as it is planned ahead");
         let all = after(&answered, &digests[..2_600], None, SummaryMode::Words);
         assert_eq!(made(all)[0].number, SUMMARY);
+    }
+
+    #[test]
+    fn what_a_summary_takes_is_known_before_anybody_is_asked() {
+        for (answers, digests, of_digests, most) in
+            [(0, 0, 0, 0), (1, 1, 0, 2_080), (50, 1, 0, 6_000), (60, 2, 1, 6_000 + 2_800 + 2_000)]
+        {
+            let calls = SummaryCalls::of(answers);
+            assert_eq!((calls.digests, calls.of_digests), (digests, of_digests), "{answers}");
+            assert_eq!(calls.most_output(600), most, "{answers}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
     lexicon::Lexicon,
     model::{
         Analysis, Answer, Covers, Digest, Finding, Findings, Insight, MadeBy, PersonaIndex, Score,
-        Tally,
+        Tally, is_weighted,
     },
     prompt::driver,
     store::{Counted, RunReader, StoreError},
@@ -236,7 +236,7 @@ pub(super) fn conclude(
     let themes = reader.tallies(Counted::Themes, MOST_TALLIES)?;
     let findings = match found {
         Some(findings) => findings,
-        None => findings(reader, &covers, &themes, answers)?,
+        None => findings(reader, &covers, &themes, (answers, weight))?,
     };
     Ok(Analysis { findings, by, covers, groups, fell_back, answers, weight, drivers, themes })
 }
@@ -246,8 +246,9 @@ fn findings(
     reader: &RunReader,
     digests: &[u32],
     tallies: &[Tally],
-    answers: u32,
+    (answers, weight): (u32, f64),
 ) -> Result<Findings, StoreError> {
+    let by_weight = if is_weighted(answers, weight) { " by weight" } else { "" };
     let mut found = Findings::default();
     let cited = u32::try_from(MOST_CITED).unwrap_or(5);
     for tally in tallies.iter().take(MOST_FINDINGS) {
@@ -255,10 +256,10 @@ fn findings(
         let count = tally.count();
         found.themes.push(Finding {
             text: format!(
-                "{}: {count} of {answers} speak of it ({:.0} %); {} in favour, {} against, {torn} \
-                 torn.",
+                "{}: {count} of {answers} speak of it ({:.0} %{by_weight}); {} in favour, {} \
+                 against, {torn} torn.",
                 capital(&tally.name),
-                f64::from(count) * 100.0 / f64::from(answers.max(1)),
+                if weight > 0.0 { tally.weight * 100.0 / weight } else { 0.0 },
                 for_it + all_for_it,
                 strongly + rather,
             ),

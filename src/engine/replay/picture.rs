@@ -11,13 +11,13 @@ use crate::{
         run_state::RunState,
     },
     model::{
-        Attempt, EndpointIndex, Failure, InterviewStatus as S, LimitChange, Limits, LogLevel,
-        LogLine, PersonaIndex, RunPhase, RunSummary, Service, StopReason, UnixMillis,
+        Analysis, Attempt, EndpointIndex, Failure, InterviewStatus as S, LimitChange, Limits,
+        LogLevel, LogLine, PersonaIndex, RunPhase, RunSummary, Service, StopReason, UnixMillis,
         strip_controls,
     },
     protocol::{
-        Delta, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters, PROTOCOL_VERSION,
-        RateMeter, RateSample, Replay, RunHeader, SlotMeter, Snapshot,
+        Delta, Distribution, EndpointMeters, HISTORY_SECONDS, LIMIT_CHANGES, LOG_LINES, Meters,
+        PROTOCOL_VERSION, RateMeter, RateSample, Replay, RunHeader, SlotMeter, Snapshot,
     },
     store::RecordedEvent,
 };
@@ -43,9 +43,12 @@ pub(super) struct Picture {
     log: Feed<LogLine>,
     changes: Feed<LimitChange>,
     summary: Option<RunSummary>,
+    analysis: Option<Box<Analysis>>,
     last_success: Option<UnixMillis>,
     /// How long it was carried on: not while it was stopped.
     ran: Duration,
+    /// The same when something happened last.
+    ran_then: Duration,
     at: UnixMillis,
     /// When the current second is over.
     second_ends: UnixMillis,
@@ -120,8 +123,10 @@ impl Picture {
             log: Feed::new(LOG_LINES),
             changes: Feed::new(LIMIT_CHANGES),
             summary: None,
+            analysis: None,
             last_success: None,
             ran: Duration::ZERO,
+            ran_then: Duration::ZERO,
             at: start,
             second_ends: UnixMillis(start.0 + 1000),
         };
@@ -178,6 +183,7 @@ impl Picture {
                 self.changes.push(change);
             }
         }
+        self.ran_then = self.ran;
     }
 
     /// So much was left out, in which nothing happened.
@@ -189,14 +195,26 @@ impl Picture {
     }
 
     /// All was played, and this is what is on file.
-    pub(super) fn end(&mut self, statuses: &[S], phase: RunPhase, summary: Option<RunSummary>) {
+    pub(super) fn end(
+        &mut self,
+        statuses: &[S],
+        phase: RunPhase,
+        summary: Option<RunSummary>,
+        analysis: Option<Box<Analysis>>,
+    ) {
         for (persona, status) in (0..).map(PersonaIndex).zip(statuses) {
             self.state.set_status(persona, *status);
         }
         self.let_go();
         self.state.phase = phase;
         self.summary = summary;
+        self.analysis = analysis;
         self.note(LogLevel::Info, "the replay is over".to_owned());
+    }
+
+    /// How the answers on file are spread: of the end, and so shown there.
+    pub(super) fn spread(&mut self, distribution: Distribution) {
+        self.meters.distribution = distribution;
     }
 
     /// All of it. The next delta follows on.
@@ -215,7 +233,7 @@ impl Picture {
             log: self.log.last.iter().cloned().collect(),
             changes: self.changes.last.iter().cloned().collect(),
             summary: self.summary.clone(),
-            analysis: None,
+            analysis: self.analysis.clone(),
         }
     }
 
@@ -229,7 +247,7 @@ impl Picture {
             log: std::mem::take(&mut self.log.fresh),
             changes: std::mem::take(&mut self.changes.fresh),
             summary: self.summary.clone(),
-            analysis: None,
+            analysis: self.analysis.clone(),
         }
     }
 
@@ -295,7 +313,10 @@ impl Picture {
             }
             (_, RunPhase::Stopped { .. }) => self.let_go(),
             // It was killed in between, which nobody was there to write down.
-            (RunPhase::Running | RunPhase::Draining, RunPhase::Running) => self.let_go(),
+            (RunPhase::Running | RunPhase::Draining, RunPhase::Running) => {
+                self.let_go();
+                self.ran = self.ran_then;
+            }
             _ => {}
         }
         self.state.phase = phase;

@@ -76,8 +76,8 @@ pub(super) struct Asked {
     pub stage: Stage,
     pub form: Form,
     pub prompt: String,
-    /// Which of several answers to the same request it is: who is asked again is not to be
-    /// answered with what was of no use before.
+    /// Which of several answers to the same request it is: who is asked again, a persona or a
+    /// critic, is not to be answered with what was said before.
     pub repeat: Repeat,
 }
 
@@ -89,7 +89,13 @@ impl Asked {
 
     /// The same after so many of its kind.
     fn after(self, times: u8) -> Self {
-        Self { repeat: Repeat(times.into()), ..self }
+        Self { repeat: self.repeat.after(times.into()), ..self }
+    }
+
+    /// The same as the words of these personas: nobody else is answered with them, not even who has
+    /// the same profile.
+    pub(super) fn said_by(self, ids: &[&str]) -> Self {
+        Self { repeat: self.repeat.of(ids), ..self }
     }
 }
 
@@ -114,21 +120,38 @@ impl Stages {
         persona: &Persona,
         standing: &Standing,
     ) -> Result<Asked, PromptError> {
+        let asked = self.ask_for(stage, persona, standing)?;
+        Ok(match asked.form {
+            Form::Answer => asked.said_by(&[&persona.id]),
+            // A verdict holds for whoever says the same.
+            _ => asked,
+        })
+    }
+
+    fn ask_for(
+        &self,
+        stage: Stage,
+        persona: &Persona,
+        standing: &Standing,
+    ) -> Result<Asked, PromptError> {
         let Some(answer) = standing.answer() else { return answer::ask(&self.prompts, persona) };
         match stage {
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
+                    .map(|asked| asked.after(standing.consistency.asked))
             }
             Stage::FollowUp => {
                 follow_up::ask(&self.prompts, persona, answer, &self.coverage.missing(answer))
                     .map(|asked| asked.after(standing.follow_ups()))
             }
-            Stage::Relevance => relevance::ask(&self.prompts, persona, answer),
+            Stage::Relevance => relevance::ask(&self.prompts, persona, answer)
+                .map(|asked| asked.after(standing.relevance.asked)),
             Stage::Mend => {
                 relevance::mend(&self.prompts, persona, answer, standing.off_topic_issues())
                     .map(|asked| asked.after(standing.mends()))
             }
-            Stage::Review => review::ask(&self.prompts, persona, answer),
+            Stage::Review => review::ask(&self.prompts, persona, answer)
+                .map(|asked| asked.after(standing.reviews())),
             // Beside the answer, the table names no other.
             _ => answer::ask(&self.prompts, persona),
         }

@@ -54,8 +54,9 @@ impl Stages {
         let asked = match together {
             Together::Answer => {
                 let personas: Vec<_> = members.iter().map(|member| member.persona).collect();
+                let ids: Vec<_> = personas.iter().map(|one| one.id.as_str()).collect();
                 let prompt = self.prompts.packed(&personas);
-                prompt.map(|prompt| Asked::new(Stage::Packed, Form::Packed, prompt))
+                prompt.map(|p| Asked::new(Stage::Packed, Form::Packed, p).said_by(&ids))
             }
             Together::Review => {
                 let judged = members.iter();

@@ -52,8 +52,16 @@ fn its_keys_are_those_of_a_replay() {
     for context in [Context::Replay, Context::Inspector] {
         assert_eq!(keys.action(context, plus), Some(Action::Faster), "{context}");
     }
-    let retry = KeyEvent::new(KeyCode::Char('r'), KeyModifiers::NONE);
-    assert_eq!(keys.action(Context::Replay, retry), None);
+    // What steers a run, or asks somebody something, is not offered.
+    for key in ['r', 'b', 'c', 'a'] {
+        let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
+        for context in [Context::Replay, Context::Inspector] {
+            assert_eq!(keys.action(context, key), None, "{key:?}");
+        }
+    }
+    for context in [Context::Quit, Context::Talk] {
+        assert!(keys.section(context).next().is_none(), "{context}");
+    }
     assert!(Keymap::built_in().unwrap().of_a_run().section(Context::Replay).next().is_none());
 }
 
@@ -72,4 +80,21 @@ fn it_shows_the_time_of_the_run_and_calls_nobody() {
     assert_eq!(desk.state.verdict.words(&Keymap::built_in().unwrap()), "");
     assert_eq!(desk.delta(played(RunPhase::Finished, ReplayState::Over)), []);
     assert!(desk.state.ended());
+}
+
+#[test]
+fn what_the_answers_come_to_is_shown_at_its_end_and_not_denied_before() {
+    let mut desk = desk();
+    let words = |desk: &Desk| {
+        let lines = crate::ui::synopsis::lines(desk.state.run.as_ref().unwrap(), 200, "...");
+        lines.concat().into_iter().map(|(_, words)| words + "\n").collect::<String>()
+    };
+    let said = words(&desk);
+    assert!(said.contains("Not on record while the replay plays"), "{said}");
+    assert!(!said.contains("n = ") && !said.contains("summarize"), "{said}");
+    let mut over = played(RunPhase::Finished, ReplayState::Over);
+    over.analysis = Some(Box::new(fixture::analysis()));
+    desk.delta(over);
+    let said = words(&desk);
+    assert!(said.contains("n = ") && said.contains("Main themes"), "{said}");
 }

@@ -134,6 +134,23 @@ fn a_stop_and_a_kill_put_back_who_was_being_asked() {
     assert_eq!(statuses(&picture), [S::InFlight]);
 }
 
+#[test]
+fn the_night_between_a_kill_and_its_resume_is_no_time_of_the_run() {
+    let mut picture = picture(2);
+    for (time, happening) in [
+        (0, Happening::Phase(RunPhase::Running)),
+        (100, sent(0)),
+        (2_000, came(0, None)),
+        // Killed, and resumed after ten hours.
+        (36_000_000, Happening::Phase(RunPhase::Running)),
+        (36_001_000, sent(1)),
+    ] {
+        picture.pass(at(time));
+        picture.take(at(time), happening);
+    }
+    assert_eq!(picture.meters(playing()).elapsed, Duration::from_secs(3));
+}
+
 /// The file has only the last end of an interview that was asked again.
 #[test]
 fn who_was_asked_again_after_the_end_had_failed() {
@@ -228,7 +245,7 @@ proptest! {
             );
         }
         let end = vec![S::Done; 10];
-        picture.end(&end, RunPhase::Finished, None);
+        picture.end(&end, RunPhase::Finished, None, None);
         shown.apply(picture.delta(playing()));
         prop_assert_eq!(&shown.statuses.0, &end);
         prop_assert_eq!(shown, picture.snapshot(&header(), playing()));
