@@ -1,10 +1,16 @@
 //! What the supervisor hears of the run file: what is on disk, and what was read.
 
-use super::{detail::detail, packing::alike_first, reading::Found, supervisor::Supervisor};
+use super::{
+    detail::detail,
+    packing::alike_first,
+    reading::{Found, Request},
+    supervisor::Supervisor,
+};
 use crate::{
-    model::{PauseReason, RunPhase},
+    model::{PauseReason, PersonaIndex, ReviewMode, RunPhase},
     store::Notice,
 };
+use std::sync::Arc;
 
 impl Supervisor {
     pub(super) fn take_notice(&mut self, notice: Notice) {
@@ -87,7 +93,24 @@ impl Supervisor {
                 self.analysis_not_read();
                 self.pause(PauseReason::CannotRead { message: error.to_string() });
             }
+            Found::Recalled { next: Some(next) } => self.recall(Some(next)),
+            Found::Recalled { next: None } => {}
+            Found::NotRecalled(error) => {
+                tracing::error!("verdicts of before cannot be read, and are not lent: {error}");
+            }
             Found::NotInspected(error) => tracing::error!("a persona cannot be shown: {error}"),
+        }
+    }
+
+    /// Has the judged answers of an earlier part of the run remembered, piece by piece, where
+    /// verdicts are lent.
+    pub(super) fn recall(&self, from: Option<PersonaIndex>) {
+        let reviewed = self.interviewer.stages.survey.review.mode != ReviewMode::Off;
+        if let Some(similar) = &self.interviewer.similar
+            && reviewed
+            && self.stop.is_none()
+        {
+            self.reading.ask(Request::Recall { into: Arc::clone(similar), from });
         }
     }
 }

@@ -268,7 +268,7 @@ impl Supervisor {
     }
 
     /// Asks for the next personas where few are left.
-    fn fetch_ahead(&mut self) {
+    pub(super) fn fetch_ahead(&mut self) {
         let closed = self.only_analysis || self.stop.is_some() || self.desk.is_on();
         if self.on_the_way.len() > FETCHED_AHEAD / 2 || closed {
             return;

@@ -34,6 +34,8 @@ pub enum Stage {
     Digest,
     /// The digests are summarized.
     Summary,
+    /// An answer is put into a vector, to find one that is near it.
+    Embedding,
 }
 
 impl Stage {
@@ -53,6 +55,7 @@ impl Stage {
             Self::Packed => "packed",
             Self::Digest => "digest",
             Self::Summary => "summary",
+            Self::Embedding => "embedding",
         }
     }
 
@@ -72,6 +75,7 @@ impl Stage {
             Self::Packed => "answers of several in one call",
             Self::Digest => "digest",
             Self::Summary => "summary",
+            Self::Embedding => "embedding of the answer",
         }
     }
 }

@@ -112,7 +112,8 @@ impl Stages {
             | Stage::Chat
             | Stage::Packed
             | Stage::Digest
-            | Stage::Summary => answer::ask(&self.prompts, persona),
+            | Stage::Summary
+            | Stage::Embedding => answer::ask(&self.prompts, persona),
             Stage::Consistency | Stage::FinalConsistency => {
                 consistency::ask(stage, &self.prompts, persona, answer)
             }
@@ -143,7 +144,8 @@ impl Stages {
             | Stage::Chat
             | Stage::Packed
             | Stage::Digest
-            | Stage::Summary => false,
+            | Stage::Summary
+            | Stage::Embedding => false,
         }
     }
 
@@ -166,7 +168,8 @@ impl Stages {
             | Stage::Chat
             | Stage::Packed
             | Stage::Digest
-            | Stage::Summary => answer::read(survey, reply),
+            | Stage::Summary
+            | Stage::Embedding => answer::read(survey, reply),
             Stage::Consistency => consistency::read(survey, answer, reply),
             Stage::FinalConsistency => consistency::read_last(survey, answer, reply),
             Stage::FollowUp => follow_up::read(survey, &self.coverage, answer, reply),

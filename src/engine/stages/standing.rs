@@ -116,7 +116,8 @@ impl Standing {
             | Stage::Chat
             | Stage::Packed
             | Stage::Digest
-            | Stage::Summary => None,
+            | Stage::Summary
+            | Stage::Embedding => None,
         }
     }
 
