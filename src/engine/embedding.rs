@@ -244,7 +244,7 @@ mod tests {
     fn what_vectors_cost_is_known_of_listed_models_only() {
         let listed = Embedder::new("text-embedding-3-small", &[]);
         let usage = Usage { prompt_tokens: 1_000_000, ..Usage::default() };
-        assert_eq!(listed.cost(&usage).to_string(), "$0.02");
+        assert_eq!(listed.cost(&usage).to_string(), "$0.020");
         assert!(listed.most(500) <= listed.most(501) && listed.most(1) > Usd::ZERO);
         assert_eq!(Embedder::new("my-embed", &[]).most(500), Usd::ZERO);
     }

@@ -61,10 +61,16 @@ impl Donors {
     /// Remembers an answer; the oldest ones are forgotten for it.
     pub(super) fn learn(&mut self, of: Fingerprint, persona: PersonaIndex) {
         let Fingerprint { block: id, sketch, shingles, text, vector } = of;
-        if let Some(vector) = vector {
-            self.keep_vector(id, persona, vector);
-        }
         let block = self.blocks.entry(id).or_default();
+        // What was judged twice, word by word, is remembered once.
+        let same = block.iter().find(|donor| donor.shingles == shingles);
+        let (known, persona) = same.map_or((false, persona), |same| (true, same.persona));
+        if let Some(vector) = vector {
+            self.vectors.put((id, persona), vector, VECTOR_BYTES);
+        }
+        if known {
+            return;
+        }
         block.push_back(Donor { persona, sketch, shingles, text });
         if block.len() > DONORS_OF_BLOCK {
             // Its place in the order stays, for the next one of the block.
@@ -107,7 +113,8 @@ mod tests {
     use super::*;
 
     fn learn(donors: &mut Donors, n: u32, block: u64) {
-        let of = Fingerprint { block, sketch: 0, shingles: [].into(), text: None, vector: None };
+        let shingles = [n.into()].into();
+        let of = Fingerprint { block, sketch: 0, shingles, text: None, vector: None };
         donors.learn(of, PersonaIndex(n));
     }
 
@@ -118,10 +125,19 @@ mod tests {
         assert_eq!(donors.block(7).count(), DONORS_OF_BLOCK);
         assert_eq!(donors.order.len(), DONORS_OF_BLOCK);
         assert_eq!(donors.block(7).last().map(|donor| donor.persona), Some(PersonaIndex(most)));
-        (0..u32::try_from(DONORS_MOST).unwrap()).for_each(|n| learn(&mut donors, n, n.into()));
+        (1..=most).for_each(|n| learn(&mut donors, n, 7));
+        assert_eq!(
+            donors.block(7).count(),
+            DONORS_OF_BLOCK,
+            "what is known is not remembered twice"
+        );
+        let other = |n: u32| (n + most + 1, u64::from(n) + 8);
+        (0..u32::try_from(DONORS_MOST).unwrap()).map(other).for_each(|(n, block)| {
+            learn(&mut donors, n, block);
+        });
         assert_eq!(donors.order.len(), DONORS_MOST);
         assert_eq!(donors.blocks.values().map(VecDeque::len).sum::<usize>(), DONORS_MOST);
-        assert_eq!(donors.block(7).count(), 1, "the oldest are gone");
+        assert_eq!(donors.block(7).count(), 0, "the oldest are gone");
     }
 
     #[test]

@@ -304,14 +304,10 @@ mod tests {
         assert!(donor == ada.index && (0.99..1.0).contains(&similarity), "{similarity}");
         told.vector = Some(vector([0.0, 1.0]));
         assert_eq!(similar.nearest_by_vector(&told), None);
-        for n in 2..20 {
-            similar.learn(of(&bob, &format!("other {n} words"), 4), PersonaIndex(n));
-        }
         let near = of(&bob, "other words", 4);
-        assert_eq!(asks(&near).map(|many| many <= TAKEN_ALONG), None, "numerals are decisive");
         for n in 2..20 {
-            let words = "very ".repeat(n as usize);
-            similar.learn(of(&bob, &format!("{words}other words"), 4), PersonaIndex(n));
+            let word = "x".repeat(n as usize);
+            similar.learn(of(&bob, &format!("{word} other words"), 4), PersonaIndex(n));
         }
         assert_eq!(asks(&near), Some(TAKEN_ALONG));
     }
