@@ -106,6 +106,27 @@ fn embeddings(reader: &RunReader) -> Vec<Attempt> {
     attempts
 }
 
+/// The dollars that the attempts on file have cost. Vectors have a price of their own: $0.02 a
+/// million tokens, where chats cost a dollar.
+fn money_spent(reader: &RunReader) -> f64 {
+    let (mut chats, mut of_vectors) = (0, 0);
+    reader
+        .for_each_attempt(|attempt| {
+            let usage = attempt.usage.expect("everything was counted");
+            let all = usage.prompt_tokens + usage.completion_tokens;
+            *(if attempt.stage == Stage::Embedding { &mut of_vectors } else { &mut chats }) += all;
+        })
+        .unwrap();
+    (chats as f64 + 0.02 * of_vectors as f64) / 1e6
+}
+
+/// The dollars that a run says it has spent, at its end.
+fn money_told(outcome: &Outcome) -> f64 {
+    let mut events = outcome.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let last = events.rfind(|event| event["event"] == "progress").unwrap();
+    last["money"]["spent"].as_f64().unwrap()
+}
+
 /// What the log says of embeddings that failed.
 fn warnings(place: &Place) -> Vec<String> {
     let files = place.files_of_runs().into_iter();
@@ -174,22 +195,8 @@ fn an_answer_in_other_words_takes_the_verdict_and_the_export_says_whose() {
     assert_eq!(rows[n as usize][whose], id(donor as usize));
     assert_eq!(rows[n as usize][alike].parse::<f32>().unwrap(), similarity);
 
-    // Vectors have a price of their own: $0.02 a million tokens, where chats cost a dollar.
-    let (mut chats, mut of_vectors) = (0, 0);
-    reader
-        .for_each_attempt(|attempt| {
-            let usage = attempt.usage.unwrap();
-            let all = usage.prompt_tokens + usage.completion_tokens;
-            *(if attempt.stage == Stage::Embedding { &mut of_vectors } else { &mut chats }) += all;
-        })
-        .unwrap();
-    let spent = (chats as f64 + 0.02 * of_vectors as f64) / 1e6;
-    let told = |outcome: &Outcome| {
-        let events = outcome.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let last = events.filter(|event| event["event"] == "progress").last().unwrap();
-        last["money"]["spent"].as_f64().unwrap()
-    };
-    assert!((told(&outcome) - spent).abs() < 1e-9, "{} {spent}", told(&outcome));
+    let (told, spent) = (money_told(&outcome), money_spent(&reader));
+    assert!((told - spent).abs() < 1e-9, "{told} {spent}");
 }
 
 #[test]
@@ -283,28 +290,60 @@ fn a_budget_needs_the_price_of_vectors() {
 #[test]
 fn a_run_that_goes_on_knows_the_verdicts_of_before() {
     for cache in ["cache: { similar: 0.9 }", EMBEDDINGS] {
-        let server = HostileServer::start(|_, body| match texts(body) {
+        let both = cache == EMBEDDINGS;
+        let server = HostileServer::start(move |_, body| match texts(body) {
             Some(texts) => vectors(&texts),
-            None => chat(body, |_| false),
+            None => chat(body, |name| both && name.ends_with(['1', '3', '5', '7', '9'])),
         });
+        let chats = || server.bodies().iter().filter(|body| texts(body).is_none()).count();
         let place = place(&server.base_url(), 40, &format!("budget: 0.004\n{cache}"));
         let outcome = place.ask(&["--json"]);
         assert_eq!(outcome.code, 4, "{outcome:?}");
-        let before: HashSet<u32> = (0..40)
-            .filter(|n| place.reader().interview(PersonaIndex(*n)).unwrap().is_some())
-            .collect();
+        let is_over = |n: &u32| place.reader().interview(PersonaIndex(*n)).unwrap().is_some();
+        let before: HashSet<u32> = (0..40).filter(is_over).collect();
         assert!((1..40).contains(&before.len()), "{before:?}");
-        let judged = 40 - before.len();
 
-        let asked = server.count();
+        let asked = chats();
         let outcome = place.voxpop(&["resume", RUN, "--json", "--budget", "5"]);
         assert_eq!(outcome.code, 0, "{outcome:?}");
         assert_eq!(count(&place.export(), "done"), 40);
         let lent = lent(&place.reader());
         let of_before =
-            lent.iter().filter(|(n, donor, _)| !before.contains(n) && before.contains(donor));
-        assert!(of_before.count() > 0, "{before:?} {lent:?}");
+            |(n, donor, _): &&(u32, u32, f32)| !before.contains(n) && before.contains(donor);
+        assert!(lent.iter().filter(of_before).count() > 0, "{before:?} {lent:?}");
         // Hardly anybody needs a critic any more.
-        assert!(server.count() - asked < judged + 5, "{} {judged}", server.count() - asked);
+        let (more, left) = (chats() - asked, 40 - before.len());
+        assert!(more < left + 5, "{more} {left}");
+        let (told, spent) = (money_told(&outcome), money_spent(&place.reader()));
+        assert!((told - spent).abs() < 1e-9, "{told} {spent}");
     }
+}
+
+#[test]
+fn vectors_come_from_one_server_and_nobody_waits_for_it_for_ever() {
+    let first = HostileServer::start(|_, body| match texts(body) {
+        Some(texts) => vectors(&texts),
+        // Its key is refused as soon as it is asked to chat, so that it goes out of service.
+        None => Reply::error(401, "invalid_request_error", Some("invalid_api_key"), "no"),
+    });
+    let other = HostileServer::start(|_, body| {
+        assert!(texts(body).is_none(), "its vectors would be of another space");
+        chat(body, says_it_otherwise)
+    });
+    let place = Place::new();
+    let more = format!(
+        "review: fused\nfollow_ups: 0\nlimits: {}\n{EMBEDDINGS}\nendpoints:\n  - {{ name: first, \
+         base_url: \"{}\" }}\n  - {{ name: other, base_url: \"{}\" }}",
+        limits(1),
+        first.base_url(),
+        other.base_url()
+    );
+    place.survey("http://127.0.0.1:9/v1", &more);
+    place.people(12);
+    let outcome = place.ask(&["--json"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(count(&place.export(), "done"), 12);
+    // It is out of service for all, and that is no fault of embeddings.
+    assert_eq!(warnings(&place), [""; 0]);
+    assert!(lent(&place.reader()).iter().all(|(.., similarity)| *similarity > 0.99));
 }
