@@ -207,14 +207,14 @@ fn embeddings_that_always_fail_cost_a_warning_and_no_interview() {
         let simulator = Simulator::start(options).unwrap();
         let more =
             format!("retry: {{ attempts: 2, seconds: 60 }}\ncache: {{ on: false, {cache} }}");
-        let place = place(&simulator.base_url(), 200, &more);
+        let place = place(&simulator.base_url(), 120, &more);
         let outcome = place.ask(&["--json"]);
         assert_eq!(outcome.code, 0, "{outcome:?}");
         (outcome, place, simulator.stats())
     };
     let answers = |place: &Place| -> Vec<Value> {
         let mut records = place.export();
-        assert_eq!(count(&records, "done") + count(&records, "flagged"), 200);
+        assert_eq!(count(&records, "done") + count(&records, "flagged"), 120);
         records.iter_mut().map(|record| record["answer"].take()).collect()
     };
     let (outcome, failing, stats) = run(1.0, "similar: 0.5, embeddings: some-model");
