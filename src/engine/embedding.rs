@@ -144,8 +144,8 @@ impl Interviewer {
         None
     }
 
-    /// A permit at one of its endpoints. Nobody waits for money here: the critic's own call does,
-    /// or says that there is none.
+    /// A permit at one of its endpoints. Where the budget has no room for it, there is no vector: the
+    /// critic's own call says so, if it must.
     async fn clear_for(
         &self,
         by: &Embedder,
