@@ -1,7 +1,7 @@
 //! How a survey says what becomes of replies that were given before: `cache: off`, or
-//! `cache: {size_mb: 500, days: 30, similar: 0.9}`.
+//! `cache: {size_mb: 500, days: 30, similar: 0.9, embeddings: text-embedding-3-small}`.
 
-use super::scalar::{Checked, Scalar, Switch, Whole, deserialize_checked};
+use super::scalar::{Checked, Line, Scalar, Switch, Whole, deserialize_checked, quoted};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -16,6 +16,7 @@ pub(super) struct CacheKeys {
     pub size_mb: Option<u32>,
     pub days: Option<u32>,
     pub similar: Option<f32>,
+    pub embeddings: Option<String>,
 }
 
 /// The mapping.
@@ -26,6 +27,7 @@ struct Spelled {
     size_mb: Option<Whole<1, 1_000_000>>,
     days: Option<Whole<1, 3_650>>,
     similar: Option<Similarity>,
+    embeddings: Option<Line>,
 }
 
 impl<'de> Deserialize<'de> for CacheKeys {
@@ -67,11 +69,19 @@ impl<'de> Visitor<'de> for CacheVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CacheKeys, A::Error> {
         let spelled = Spelled::deserialize(MapAccessDeserializer::new(map))?;
+        if let (Some(Line(model)), None) = (&spelled.embeddings, &spelled.similar) {
+            return Err(A::Error::custom(format!(
+                "embeddings says how answers are compared, and `similar` how alike they must be: \
+                 write {{similar: 0.9, embeddings: {}}}",
+                quoted(model)
+            )));
+        }
         Ok(CacheKeys {
             on: spelled.on.map(|on| on.0),
             size_mb: spelled.size_mb.map(Whole::get),
             days: spelled.days.map(Whole::get),
             similar: spelled.similar.map(|similarity| similarity.0),
+            embeddings: spelled.embeddings.map(|model| model.0),
         })
     }
 }
@@ -113,7 +123,9 @@ mod tests {
         assert_eq!(read("on").unwrap().on, Some(true));
         let keys = read("{size_mb: 20, days: 7, similar: 0.9}").unwrap();
         assert_eq!((keys.on, keys.size_mb, keys.days), (None, Some(20), Some(7)));
-        assert_eq!(keys.similar, Some(0.9));
+        assert_eq!((keys.similar, keys.embeddings), (Some(0.9), None));
+        let keys = read("{similar: 0.9, embeddings: text-embedding-3-small}").unwrap();
+        assert_eq!(keys.embeddings.as_deref(), Some("text-embedding-3-small"));
     }
 
     #[test]
@@ -123,6 +135,8 @@ mod tests {
             ("{size_mb: 0}", "from 1 to 1000000"),
             ("{similar: 9}", "from 0.5 to 1, such as 0.9, not 9"),
             ("{size: 3}", "unknown field `size`"),
+            ("{similar: 0.9, embeddings: 3}", "put it in quotes"),
+            ("{embeddings: my-embed}", "write {similar: 0.9, embeddings: \"my-embed\"}"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");

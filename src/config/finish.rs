@@ -5,7 +5,9 @@ use super::{
     endpoint_layers::{SharedLayers, look_through},
     endpoints::{self, Ready},
     layers::Layers,
+    place::Step,
     plans::plans,
+    prices::embeddings_price,
     review::{themes_of_domain, topics_of_domain},
 };
 use crate::model::{
@@ -102,6 +104,7 @@ impl Layers {
             })
             .collect::<Result<Vec<_>, _>>()?;
         endpoints::same_quota(&ready, &mut warnings);
+        self.check_embeddings(&ready)?;
         warnings.append(&mut self.secrets.warnings);
         let key_problems = std::mem::take(&mut self.secrets.problems);
         warnings.extend(self.above_ceiling(&ready));
@@ -139,7 +142,7 @@ impl Layers {
             plan: plan.clone(),
             budget,
             adapt,
-            cache,
+            cache: cache.clone(),
             batch,
         };
         Ok(Config {
@@ -168,7 +171,31 @@ impl Layers {
                 days: self.cache_days.get().0,
             },
             similar: self.similar.0.as_ref().map(|(similar, _)| *similar),
+            embeddings: self.embeddings.0.as_ref().map(|(model, _)| model.clone()),
         }
+    }
+
+    /// A budget is only as good as the prices that it is counted with.
+    fn check_embeddings(&self, endpoints: &[Ready]) -> Result<(), ConfigError> {
+        let (Some((model, origin)), Some(_), Some(first)) =
+            (&self.embeddings.0, &self.budget.0, endpoints.first())
+        else {
+            return Ok(());
+        };
+        if embeddings_price(model, first.settings.price).is_some() {
+            return Ok(());
+        }
+        let problem = format!(
+            "the price of {model} is not known, and a budget cannot be kept without it: take \
+             embeddings or the budget out, or name a model that `config/prices.yaml` lists, such as \
+             text-embedding-3-small"
+        );
+        Err(match origin {
+            Origin::File(_) => {
+                self.source.error(&[Step::Key("cache"), Step::Key("embeddings")], problem)
+            }
+            _ => ConfigError::Value { origin: origin.clone(), problem },
+        })
     }
 
     /// A rate that the plan would not allow, where an endpoint goes by it.
@@ -253,6 +280,7 @@ impl Layers {
         show("cache.size_mb", text(self.cache_megabytes.get()));
         show("cache.days", text(self.cache_days.get()));
         show("cache.similar", self.similar.0.as_ref().map_or_else(|| none("off"), text));
+        show("cache.embeddings", self.embeddings.0.as_ref().map_or_else(|| none("off"), text));
         show("batch", text(self.batch.get()));
         settings
     }

@@ -49,6 +49,7 @@ pub(super) struct Layers {
     pub(super) cache_megabytes: Layered<u32>,
     pub(super) cache_days: Layered<u32>,
     pub(super) similar: Layered<f32>,
+    pub(super) embeddings: Layered<String>,
     pub(super) batch: Layered<bool>,
 }
 
@@ -97,6 +98,7 @@ impl Layers {
         self.cache_megabytes.put(file.cache.size_mb, origin);
         self.cache_days.put(file.cache.days, origin);
         self.similar.put(file.cache.similar, origin);
+        self.embeddings.put(file.cache.embeddings, origin);
         self.batch.put(file.batch.map(|switch| switch.0), origin);
         if let Some(Endpoints(endpoints)) = file.endpoints {
             let folder = self.source.file.parent().unwrap_or(Path::new("")).to_owned();
@@ -140,6 +142,7 @@ impl Layers {
         self.cache_megabytes.put(Some(kept.cache.limits.megabytes), origin);
         self.cache_days.put(Some(kept.cache.limits.days), origin);
         self.similar.put(kept.cache.similar, origin);
+        self.embeddings.put(kept.cache.embeddings.clone(), origin);
         self.batch.put(Some(kept.batch), origin);
         Ok(())
     }

@@ -58,7 +58,7 @@ pub use kept::{KeptEndpoint, RunSettings};
 pub use key_source::KeySource;
 pub use load::{Flags, Keys, Sources, load, load_demo, load_resumed, load_survey_str, load_text};
 pub use plans::{Plan, plans};
-pub use prices::{list_price, prices};
+pub use prices::{embeddings_price, list_price, prices};
 pub use review::themes_of_domain;
 pub use scalar::{NotARate, RateFlag};
 pub use settings::{Config, EndpointSettings, Origin, RetryBounds, Setting};

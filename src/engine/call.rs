@@ -12,9 +12,10 @@ use super::{
     endpoint::{Endpoint, Templates},
     fact::{Ending, Fact},
     interview::Interviewer,
-    ledger::{Reservation, Short},
+    ledger::Reservation,
     retry::{self, Decision, Progress},
     stages::Asked,
+    waiting::{Clearance, settle_uncounted, total},
 };
 use crate::{
     cache::{CacheKey, CachedReply},
@@ -30,9 +31,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// A provider that asks for so long a wait is worth a line in the log.
-const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// Within this time after an answer, a 403 is about one text and not about the key.
 const LATELY: Duration = Duration::from_secs(30);
@@ -71,12 +69,6 @@ struct Tried<T> {
     other_dialect: bool,
     /// The body is what the model said, and not what a server or a proxy did.
     is_the_models: bool,
-}
-
-/// What an attempt goes out with.
-struct Clearance {
-    permit: Permit,
-    money: Reservation,
 }
 
 impl<'a, T> Call<'a, T> {
@@ -141,7 +133,7 @@ impl<'a, T> Call<'a, T> {
                 if self.is_left_off() {
                     return (Some(attempt), Err(Ending::GaveBack));
                 }
-                self.again(attempt);
+                self.interviewer.again(attempt);
                 continue;
             }
             self.progress.failed += 1;
@@ -149,7 +141,7 @@ impl<'a, T> Call<'a, T> {
                 if !self.take_out(endpoint, &failure) {
                     return (Some(attempt), Err(Ending::ProviderRefused(failure)));
                 }
-                self.again(attempt);
+                self.interviewer.again(attempt);
                 continue;
             }
             let bounds = &self.interviewer.bounds;
@@ -162,11 +154,11 @@ impl<'a, T> Call<'a, T> {
                 }
                 Decision::RetryIn(wait) => {
                     self.progress.spent += wait;
-                    self.back_off(attempt, wait).await;
+                    self.interviewer.back_off(attempt, wait).await;
                     continue;
                 }
                 Decision::Rejoin => {
-                    self.again(attempt);
+                    self.interviewer.again(attempt);
                     continue;
                 }
                 Decision::Repair => {
@@ -175,14 +167,14 @@ impl<'a, T> Call<'a, T> {
                     let reply = attempt.body.clone().filter(|_| is_the_models);
                     self.to_repair = reply.map(|reply| (reply, failure.message));
                     self.keys.clear();
-                    self.again(attempt);
+                    self.interviewer.again(attempt);
                     continue;
                 }
                 Decision::RaiseCap => {
                     self.progress.cap_raised = true;
                     self.output_cap = retry::raised(self.output_cap);
                     self.keys.clear();
-                    self.again(attempt);
+                    self.interviewer.again(attempt);
                     continue;
                 }
                 Decision::AskElsewhere if self.is_about_one_text(&attempt) => {
@@ -194,7 +186,7 @@ impl<'a, T> Call<'a, T> {
                     } else if self.is_left_off() {
                         Ending::GaveBack
                     } else {
-                        self.again(attempt);
+                        self.interviewer.again(attempt);
                         continue;
                     }
                 }
@@ -238,49 +230,22 @@ impl<'a, T> Call<'a, T> {
         Some((attempt, given))
     }
 
-    /// A permit, and the money for what it allows. Where there is none, the permit goes back
-    /// unused, and nothing is held while others spend less than they had reserved.
+    /// A permit, and the money for what it allows.
     async fn clearance(&self) -> Result<Clearance, Ending> {
-        let Interviewer { limiter, ledger, .. } = self.interviewer;
+        let interviewer = self.interviewer;
         let prompt = self.prompt_tokens();
         // Of a pack, only the first has attempts: a critic's call is no new interview's.
         let begins = matches!(self.asked.stage, Stage::Answer | Stage::Packed);
         let first = self.progress.failed == 0 && *self.attempts == 0 && begins;
-        let mut priority = if first { Priority::New } else { Priority::FollowUp };
-        // Where the budget has no room for this call; a cheaper endpoint may do.
-        let mut dear = Avoided::default();
-        loop {
-            let mut settled = std::pin::pin!(ledger.settled());
-            let permit = limiter
-                .permit(PermitRequest {
-                    persona: self.persona,
-                    priority,
-                    tokens: self.interviewer.output.reserve(self.stage(), prompt),
-                    most: Tokens(prompt.0 + u64::from(self.output_cap)),
-                    avoided: dear,
-                })
-                .await;
-            settled.as_mut().enable();
-            let endpoint = self.endpoint(permit.endpoint());
-            match ledger.reserve(endpoint.most(self.at_most(), self.output_cap)) {
-                Ok(money) => return Ok(Clearance { permit, money }),
-                Err(Short::ForGood { spent, budget }) => {
-                    dear = dear.with(permit.endpoint());
-                    if !limiter.serves_beside(dear) {
-                        return Err(Ending::OverBudget { spent, budget });
-                    }
-                    priority = Priority::FollowUp;
-                }
-                Err(Short::ForNow) => {
-                    drop(permit);
-                    if self.is_left_off() {
-                        return Err(Ending::GaveBack);
-                    }
-                    settled.await;
-                    priority = Priority::FollowUp;
-                }
-            }
-        }
+        let request = PermitRequest {
+            persona: self.persona,
+            priority: if first { Priority::New } else { Priority::FollowUp },
+            tokens: interviewer.output.reserve(self.stage(), prompt),
+            most: Tokens(prompt.0 + u64::from(self.output_cap)),
+            avoided: Avoided::default(),
+        };
+        let most = |at: EndpointIndex| self.endpoint(at).most(self.at_most(), self.output_cap);
+        interviewer.clearance(self.asked.stage, request, most).await
     }
 
     async fn attempt(&self, mut permit: Permit, mut money: Reservation) -> Tried<T> {
@@ -373,46 +338,8 @@ impl<'a, T> Call<'a, T> {
             money.settle(endpoint.cost(usage));
             return;
         }
-        match (of.status, of.result.as_ref().err().map(|unanswered| unanswered.failure.kind)) {
-            // Nobody was there to count a token.
-            (None, Some(FailureKind::Connection)) => {
-                permit.settle(Tokens(0));
-                money.give_back();
-            }
-            // A proxy's page is not billed.
-            (Some(200), Some(FailureKind::Connection)) => {
-                drop(permit);
-                money.give_back();
-            }
-            // It may have been answered, and billed, all the same.
-            (None, _) | (Some(200), _) => {
-                drop(permit);
-                money.settle_in_full();
-            }
-            // An error is not billed; without a count the reserved rate stands, since a failed
-            // request counts as well.
-            (Some(_), _) => {
-                drop(permit);
-                money.give_back();
-            }
-        }
-    }
-
-    async fn back_off(&self, attempt: Box<Attempt>, wait: Duration) {
-        if wait >= LONG_WAIT {
-            tracing::warn!("persona {} waits {} s", self.persona, wait.as_secs());
-        }
-        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        let until = UnixMillis(UnixMillis::now().0.saturating_add(wait_ms));
-        self.interviewer.tell(Fact::BackedOff { attempt, until });
-        tokio::time::sleep(wait).await;
-        self.interviewer.tell(Fact::RejoinedLine { persona: self.persona });
-    }
-
-    /// Another attempt follows at once.
-    fn again(&self, attempt: Box<Attempt>) {
-        self.interviewer.tell(Fact::BackedOff { attempt, until: UnixMillis::now() });
-        self.interviewer.tell(Fact::RejoinedLine { persona: self.persona });
+        let failure = of.result.as_ref().err().map(|unanswered| unanswered.failure.kind);
+        settle_uncounted(permit, money, of.status, failure);
     }
 
     /// Whether it is this persona alone that is refused: a gateway may forbid (403) one text while
@@ -520,8 +447,4 @@ pub(super) fn speaks_otherwise(
     unanswered: &Unanswered,
 ) -> bool {
     unanswered.unsupported.is_some_and(|part| endpoint.learn(asked, part))
-}
-
-const fn total(usage: &Usage) -> Tokens {
-    Tokens(usage.prompt_tokens.saturating_add(usage.completion_tokens))
 }

@@ -12,7 +12,7 @@ use super::{
     fact::{Ending, Fact, NewSteps},
     ledger::Ledger,
     prompt_bound::PromptBound,
-    similar::{Fingerprint, Similar},
+    similar::{Comparison, Fingerprint, Similar, has_held},
     stages::{Next, Stages, Standing},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     },
     tokens::TokenEstimate,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, atomic::AtomicBool};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What all interviews of a run share.
@@ -42,7 +42,7 @@ pub(super) struct Interviewer {
     /// `None` where every request is to be sent.
     pub caching: Option<Caching>,
     /// `None` where every answer has its own verdict.
-    pub similar: Option<Similar>,
+    pub similar: Option<Arc<Similar>>,
     pub facts: UnboundedSender<Fact>,
     /// The run is draining: nobody starts another attempt.
     pub stopping: AtomicBool,
@@ -126,15 +126,39 @@ impl Interviewer {
         self.tell(Fact::Ended { persona: persona.index, weight, last, steps, left_off, ending });
     }
 
-    /// Whether a call of this stage is to be left off before its next attempt.
-    pub(super) fn leaves_off(&self, stage: Stage) -> bool {
-        self.stopping.load(Ordering::Acquire)
-            || stage.is_of_interview() && self.moves_to_batches.load(Ordering::Acquire)
-    }
-
-    /// The verdict on an answer so near that it holds for this one too.
-    pub(super) fn near(&self, fingerprint: Option<&Fingerprint>) -> Option<StepEvent> {
-        let (donor, similarity) = self.similar.as_ref()?.nearest(fingerprint?)?;
+    /// The verdict on an answer so near that it holds for this one too. Its vector is asked for
+    /// where that is how answers are compared, and stays with the fingerprint.
+    async fn near(
+        &self,
+        fingerprint: Option<&mut Fingerprint>,
+        persona: PersonaIndex,
+        attempts: &mut u32,
+        sent: &mut bool,
+    ) -> Option<StepEvent> {
+        let (similar, of) = (self.similar.as_deref()?, fingerprint?);
+        let found = match similar.embedder() {
+            None => similar.nearest(of),
+            Some(by) => match similar.comparison(of) {
+                Comparison::Idle => None,
+                Comparison::Same(donor) => Some((donor, 1.0)),
+                Comparison::Vectors(lacking) => {
+                    let own = of.text()?;
+                    let others = lacking.iter().map(|(_, text)| &**text);
+                    let texts: Vec<&str> = std::iter::once(&*own).chain(others).collect();
+                    match self.embed(by, persona, &texts, attempts, sent).await {
+                        Some(vectors) => {
+                            let mut vectors = vectors.into_iter();
+                            of.take(vectors.next());
+                            let lacking = lacking.iter().map(|(donor, _)| *donor);
+                            similar.keep_vectors(of, lacking.zip(vectors));
+                            similar.nearest_by_vector(of)
+                        }
+                        None => similar.nearest(of),
+                    }
+                }
+            },
+        };
+        let (donor, similarity) = found?;
         let by = Judge::Similar { donor, similarity };
         Some(StepEvent::Judged { verdict: Verdict::Holds, by })
     }
@@ -147,11 +171,8 @@ impl Interviewer {
         persona: PersonaIndex,
         events: &[StepEvent],
     ) {
-        let held = |event: &StepEvent| {
-            matches!(event, StepEvent::Judged { verdict: Verdict::Holds, by: Judge::Critic })
-        };
         if let (Some(similar), Some(of)) = (&self.similar, of)
-            && events.iter().any(held)
+            && events.iter().any(has_held)
         {
             similar.learn(of, persona);
         }
@@ -209,16 +230,24 @@ impl Interview<'_> {
             let read = |reply: &str| stages.read(stage, standing, reply);
             let mut call =
                 Call::new(interviewer, self.persona.index, &asked, &read, attempts, sent);
-            let fingerprint = interviewer
+            let mut fingerprint = interviewer
                 .similar
                 .as_ref()
                 .and_then(|similar| similar.fingerprint(stage, standing, &self.persona));
             let (attempt, result) = match call.kept().await {
                 Some((attempt, events)) => (Some(attempt), Ok(events)),
-                None => match interviewer.near(fingerprint.as_ref()) {
-                    Some(verdict) => (None, Ok(vec![verdict])),
-                    None => call.ask().await,
-                },
+                None => {
+                    let (of, persona) = (fingerprint.as_mut(), self.persona.index);
+                    let before = *call.attempts;
+                    match interviewer.near(of, persona, call.attempts, call.sent).await {
+                        Some(verdict) => (None, Ok(vec![verdict])),
+                        // A vector was asked for, and meanwhile somebody stopped the run.
+                        None if *call.attempts > before && interviewer.leaves_off(stage) => {
+                            return (None, steps, Ending::GaveBack);
+                        }
+                        None => call.ask().await,
+                    }
+                }
             };
             if let Ok(events) = &result {
                 interviewer.learn(fingerprint, self.persona.index, events);

@@ -24,6 +24,7 @@ mod call;
 mod critique;
 mod detail;
 mod distribution;
+mod embedding;
 mod endpoint;
 mod fact;
 mod interview;
@@ -49,6 +50,7 @@ mod talk_orders;
 mod talker;
 mod talks;
 mod viewer;
+mod waiting;
 
 pub use analysis::{SummaryCalls, is_due, summarize_by_words};
 pub use critique::{CritiqueError, Critiqued, critique};

@@ -4,14 +4,15 @@ use super::{
     detail::detail,
     orders::{applied, refused},
     packing::alike_first,
-    reading::{Asker, Found},
+    reading::{Asker, Found, Request},
     supervisor::Supervisor,
 };
 use crate::{
-    model::{PauseReason, RunPhase},
+    model::{PauseReason, PersonaIndex, ReviewMode, RunPhase},
     protocol::CommandOutcome,
     store::Notice,
 };
+use std::sync::Arc;
 
 impl Supervisor {
     pub(super) fn take_notice(&mut self, notice: Notice) {
@@ -106,11 +107,28 @@ impl Supervisor {
                 tracing::error!("a persona cannot be shown: {error}");
                 self.answer(by, refused(&format!("it cannot be shown: {error}")));
             }
+            Found::Recalled { next: Some(next) } => self.recall(Some(next)),
+            Found::Recalled { next: None } => {}
+            Found::NotRecalled(error) => {
+                tracing::error!("verdicts of before cannot be read, and are not lent: {error}");
+            }
         }
     }
 
     /// What became of a command for which the run file had to be read.
     fn answer(&self, by: Asker, outcome: CommandOutcome) {
         self.publisher.applied(by.front_end, by.command, outcome);
+    }
+
+    /// Has the judged answers of an earlier part of the run remembered, piece by piece, where
+    /// verdicts are lent.
+    pub(super) fn recall(&self, from: Option<PersonaIndex>) {
+        let reviewed = self.interviewer.stages.survey.review.mode != ReviewMode::Off;
+        if let Some(similar) = &self.interviewer.similar
+            && reviewed
+            && self.stop.is_none()
+        {
+            self.reading.ask(Request::Recall { into: Arc::clone(similar), from });
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{
     fact::{Ending, Fact, NewSteps},
-    interview::{LeftOff, Queued},
+    interview::{Interviewer, LeftOff, Queued},
     packing::{Given, Packed},
     run_state::RunState,
+    similar::Comparison,
     stages::{Next, Standing, Together},
     supervisor::Supervisor,
 };
@@ -219,16 +220,19 @@ impl Supervisor {
         packed.into_iter().chain(self.of_stage(persona, None, new)).collect()
     }
 
-    /// Whether the critic looks at an answer together with others. One that takes over the verdict
-    /// on an answer near to it does so alone, without a call.
+    /// Whether the critic looks at an answer together with others. One that may take over the
+    /// verdict on an answer near to it does so alone.
     fn is_reviewed_together(&self, next: &Next, member: &Queued, standing: &Standing) -> bool {
-        let interviewer = &self.interviewer;
-        let is_near = || {
-            let similar = interviewer.similar.as_ref();
-            let own = similar.and_then(|s| s.fingerprint(Stage::Review, standing, &member.persona));
-            interviewer.near(own.as_ref()).is_some()
+        let Interviewer { similar, stages, .. } = &*self.interviewer;
+        let may_be_near = || {
+            let Some(similar) = similar else { return false };
+            let own = similar.fingerprint(Stage::Review, standing, &member.persona);
+            own.is_some_and(|own| match similar.embedder() {
+                None => similar.nearest(&own).is_some(),
+                Some(_) => !matches!(similar.comparison(&own), Comparison::Idle),
+            })
         };
-        interviewer.stages.is_reviewed_together(next, standing) && !is_near()
+        stages.is_reviewed_together(next, standing) && !may_be_near()
     }
 }
 

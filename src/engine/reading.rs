@@ -4,6 +4,7 @@
 use super::{
     analysis::{Desk, Got, Task},
     interview::{LeftOff, Queued},
+    similar::Similar,
     talks::TalkRecord,
 };
 use crate::{
@@ -11,7 +12,10 @@ use crate::{
     protocol::{CommandId, Distribution, FrontEndId},
     store::{RunReader, StoreError},
 };
-use std::{sync::mpsc as blocking, thread::JoinHandle};
+use std::{
+    sync::{Arc, mpsc as blocking},
+    thread::JoinHandle,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What the supervisor asks of the thread.
@@ -25,6 +29,8 @@ pub(super) enum Request {
     OpenTalk(PersonaIndex, Asker),
     /// Something that the analysis needs.
     Analyse(Task),
+    /// Remember a piece of the judged answers.
+    Recall { into: Arc<Similar>, from: Option<PersonaIndex> },
 }
 
 /// Which front end wants to know, and the command that it hears the outcome of.
@@ -52,6 +58,11 @@ pub(super) enum Found {
     /// For the analysis.
     Got(Got),
     NotAnalysed(StoreError),
+    /// A piece of the judged answers is remembered, and another one begins there.
+    Recalled {
+        next: Option<PersonaIndex>,
+    },
+    NotRecalled(StoreError),
 }
 
 /// Everything that the run file has on one persona.
@@ -129,6 +140,9 @@ pub(super) fn spawn(
                     Request::Analyse(task) => {
                         desk.work(&reader, task).map_or_else(Found::NotAnalysed, Found::Got)
                     }
+                    Request::Recall { into, from } => into
+                        .recall(&reader, from)
+                        .map_or_else(Found::NotRecalled, |next| Found::Recalled { next }),
                 };
                 if found.send(answer).is_err() {
                     return;

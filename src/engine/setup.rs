@@ -5,6 +5,7 @@ use super::{
     batches::Desk,
     caching::Caching,
     distribution,
+    embedding::Embedder,
     endpoint::{Endpoint, EndpointError},
     fact::Fact,
     interview::Interviewer,
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     cache::{Cache, CacheFile, CacheThreads},
-    config::{Config, EndpointSettings},
+    config::{Config, EndpointSettings, embeddings_price},
     limiter::{EndpointSpec, HeadWaited, Limiter, OutputEstimate},
     model::{EndpointIndex, LogRing, PersonaIndex, RunPhase, Survey, UnixMillis, Usd},
     prompt::{Form, PromptError, Prompts},
@@ -85,7 +86,7 @@ impl Supervisor {
         let terms = Terms {
             output_cap: config.survey.max_output_tokens,
             cap_is_charged: config.endpoints.iter().any(|endpoint| endpoint.charges_cap),
-            priced: config.endpoints.iter().all(|endpoint| endpoint.price.is_some()),
+            priced: is_priced(&config),
         };
         let survey = &config.survey;
         let mut meters = RunMeters::new(terms);
@@ -153,8 +154,21 @@ impl Supervisor {
             "run started"
         );
         supervisor.enter(RunPhase::Running);
+        if !fresh && !only_analysis {
+            // Who is asked first comes before.
+            supervisor.fetch_ahead();
+            supervisor.recall(None);
+        }
         Ok((supervisor, Inbox { front_ends, facts, waits, notices, found }))
     }
+}
+
+/// Whether all that the run asks for has a known price.
+fn is_priced(config: &Config) -> bool {
+    let first = config.endpoints.first().and_then(|endpoint| endpoint.price);
+    config.endpoints.iter().all(|endpoint| endpoint.price.is_some())
+        && (config.cache.embeddings.as_deref())
+            .is_none_or(|model| embeddings_price(model, first).is_some())
 }
 
 /// The cache's threads; a run goes on without them.
@@ -207,11 +221,15 @@ impl Interviewer {
         let first = settings.first().map_or("", |endpoint| endpoint.model.as_str());
         let prompt_bound = PromptBound::new(budget.is_some(), first, &survey, &prompts);
         let output_cap = survey.max_output_tokens;
+        let embedder = caching.embeddings.map(|model| Embedder::new(&model, &settings));
+        let similar = caching.similar.map(|least| Arc::new(Similar::new(least, embedder)));
         let SpentBefore { mut before, unrecorded } = match found.before {
             None => SpentBefore::default(),
             Some(reader) => {
                 let (endpoints, settings, bound) = (&endpoints, &settings, &prompt_bound);
-                SpentBefore::read(reader, &Prices { endpoints, settings, bound, output_cap })?
+                let embedder = similar.as_deref().and_then(Similar::embedder);
+                let prices = Prices { endpoints, settings, bound, output_cap, embedder };
+                SpentBefore::read(reader, &prices)?
             }
         };
         before.followed = found.follows_batches;
@@ -231,7 +249,7 @@ impl Interviewer {
             bounds: retry,
             limiter,
             caching: found.cache.map(|cache| Caching::new(cache, &endpoints)),
-            similar: caching.similar.map(Similar::new),
+            similar,
             endpoints,
             facts,
             stopping: AtomicBool::new(false),

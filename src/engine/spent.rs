@@ -1,6 +1,6 @@
 //! What a run has cost before this process goes on with it.
 
-use super::{endpoint::Endpoint, ledger::Before, prompt_bound::PromptBound};
+use super::{embedding::Embedder, endpoint::Endpoint, ledger::Before, prompt_bound::PromptBound};
 use crate::{
     batch::{BatchRecord, End, Step},
     config::EndpointSettings,
@@ -24,6 +24,8 @@ pub(super) struct Prices<'e> {
     pub settings: &'e [EndpointSettings],
     pub bound: &'e PromptBound,
     pub output_cap: u32,
+    /// Whose calls have a price of their own, where there are any.
+    pub embedder: Option<&'e Embedder>,
 }
 
 impl SpentBefore {
@@ -89,16 +91,21 @@ impl Prices<'_> {
     fn alone(&self, reader: &RunReader) -> Result<Usd, StoreError> {
         let counted = reader.usage_by_endpoint()?;
         let in_batches = reader.usage_in_batches()?;
+        let embeddings = reader.usage_in_embeddings()?;
         let none = Usage::default();
         let counted = counted.iter().filter_map(|(index, all)| {
-            let batch =
-                in_batches.iter().find(|(of, _)| of == index).map_or(&none, |(_, usage)| usage);
-            let single = Usage {
-                prompt_tokens: all.prompt_tokens.saturating_sub(batch.prompt_tokens),
-                completion_tokens: all.completion_tokens.saturating_sub(batch.completion_tokens),
-                cached_tokens: all.cached_tokens.saturating_sub(batch.cached_tokens),
+            let of_these = |list: &'_ [(EndpointIndex, Usage)]| {
+                list.iter().find(|(of, _)| of == index).map_or(none, |(_, usage)| *usage)
             };
-            Some(self.endpoint(*index)?.cost(&single))
+            let (batch, vectors) = (of_these(&in_batches), of_these(&embeddings));
+            let endpoint = self.endpoint(*index)?;
+            // Without the model that was asked for them, they count as dear as chats.
+            let single = match self.embedder {
+                Some(_) => without(&without(all, &batch), &vectors),
+                None => without(all, &batch),
+            };
+            let vectors = self.embedder.map_or(Usd::ZERO, |embedder| embedder.cost(&vectors));
+            Some(endpoint.cost(&single).saturating_add(vectors))
         });
         let uncounted = reader.uncounted_by_endpoint()?;
         let lines = reader.uncounted_in_batches()?;
@@ -137,5 +144,14 @@ impl Prices<'_> {
             endpoint.most(most, self.output_cap).times(u64::from(slots))
         };
         (0..=u16::MAX).zip(self.endpoints.iter().zip(self.settings)).map(of_one).sum()
+    }
+}
+
+/// The tokens that are left of some.
+const fn without(all: &Usage, part: &Usage) -> Usage {
+    Usage {
+        prompt_tokens: all.prompt_tokens.saturating_sub(part.prompt_tokens),
+        completion_tokens: all.completion_tokens.saturating_sub(part.completion_tokens),
+        cached_tokens: all.cached_tokens.saturating_sub(part.cached_tokens),
     }
 }

@@ -9,7 +9,7 @@ use std::{collections::HashMap, io::Write};
 
 /// Columns before and after the grid's own.
 const FIRST: [&str; 5] = ["index", "persona_id", "weight", "status", "support_level"];
-const LAST: [&str; 11] = [
+const LAST: [&str; 13] = [
     "narrative",
     "key_concerns",
     "suggested_improvements",
@@ -19,6 +19,8 @@ const LAST: [&str; 11] = [
     "refusal",
     "attempts",
     "packed",
+    "verdict_donors",
+    "verdict_similarities",
     "drivers",
     "themes",
 ];
@@ -120,8 +122,12 @@ impl Columns {
         if let Some(packed) = record.packed {
             last[8].push_str(&packed.to_string());
         }
-        put_text(&mut last[9], &record.drivers.join("; "));
-        put_text(&mut last[10], &record.themes.join("; "));
+        for lent in &record.lent {
+            put_text(&mut last[9], &lent.donor);
+            put_text(&mut last[10], &lent.similarity.to_string());
+        }
+        put_text(&mut last[11], &record.drivers.join("; "));
+        put_text(&mut last[12], &record.themes.join("; "));
         for attribute in &record.persona.attributes {
             if let Some(&place) = self.attributes.places.get(&attribute.name) {
                 put_text(&mut attributes[place], &attribute.value);
@@ -138,7 +144,7 @@ fn put_text(cell: &mut String, text: &str) {
     if cell.is_empty() && looks_like_formula && !is_number() {
         cell.push('\'');
     } else if !cell.is_empty() {
-        // Only an attribute that a persona has twice comes here.
+        // An attribute that a persona has twice, or one of several verdicts that were lent.
         cell.push_str("; ");
     }
     cell.push_str(text);

@@ -23,10 +23,19 @@ struct JsonRecord<'a> {
     attempts: u32,
     /// How many personas answered in one call, this one among them; null where it was alone.
     packed: Option<u32>,
+    /// Whose verdicts hold for this answer, and how alike the two are.
+    verdict_donors: Vec<JsonDonor<'a>>,
     /// What the answer rests on.
     drivers: &'a [String],
     themes: &'a [String],
     attributes: AttributesAsJson<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonDonor<'a> {
+    persona_id: &'a str,
+    stage: &'static str,
+    similarity: f32,
 }
 
 #[derive(Serialize)]
@@ -62,6 +71,13 @@ impl<'a> From<&'a ExportRecord> for JsonRecord<'a> {
             refusal,
             attempts: record.attempts,
             packed: record.packed,
+            verdict_donors: (record.lent.iter())
+                .map(|lent| JsonDonor {
+                    persona_id: &lent.donor,
+                    stage: lent.stage.as_str(),
+                    similarity: lent.similarity,
+                })
+                .collect(),
             drivers: &record.drivers,
             themes: &record.themes,
             attributes: AttributesAsJson(&record.persona.attributes),

@@ -36,6 +36,8 @@ pub enum Stage {
     Digest,
     /// The digests are summarized.
     Summary,
+    /// An answer is put into a vector, to find one that is near it.
+    Embedding,
 }
 
 impl Stage {
@@ -56,6 +58,7 @@ impl Stage {
             Self::PackedReview => "packed_review",
             Self::Digest => "digest",
             Self::Summary => "summary",
+            Self::Embedding => "embedding",
         }
     }
 
@@ -72,7 +75,8 @@ impl Stage {
             | Self::FinalConsistency
             | Self::Review
             | Self::Packed
-            | Self::PackedReview => true,
+            | Self::PackedReview
+            | Self::Embedding => true,
             Self::Critique | Self::Chat | Self::Digest | Self::Summary => false,
         }
     }
@@ -94,6 +98,7 @@ impl Stage {
             Self::PackedReview => "critic of several in one call",
             Self::Digest => "digest",
             Self::Summary => "summary",
+            Self::Embedding => "embedding of the answer",
         }
     }
 }

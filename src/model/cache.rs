@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How a run uses replies that were given before.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CacheSettings {
     /// Whether a request that was answered before, in this run or another, is answered by that.
@@ -14,11 +14,14 @@ pub struct CacheSettings {
     /// one; `None` has a critic asked for each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub similar: Option<f32>,
+    /// The model whose vectors say how alike two answers are; `None` where their words do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<String>,
 }
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        Self { on: true, limits: CacheLimits::default(), similar: None }
+        Self { on: true, limits: CacheLimits::default(), similar: None, embeddings: None }
     }
 }
 

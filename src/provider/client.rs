@@ -91,9 +91,9 @@ pub struct Unanswered {
     pub body: Option<String>,
 }
 
-/// How one exchange went.
+/// How one exchange went; `T` is what an answered one gives.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct Exchange<T = Completion> {
     pub status: Option<u16>,
     pub request_id: Option<String>,
     pub usage: Option<Usage>,
@@ -102,7 +102,7 @@ pub struct Exchange {
     /// From the send to the reply's first byte, where one came.
     pub first_byte: Option<Duration>,
     pub on_the_wire: Duration,
-    pub result: Result<Completion, Unanswered>,
+    pub result: Result<T, Unanswered>,
 }
 
 impl Client {
@@ -161,8 +161,19 @@ impl Client {
     /// Sends one request and reads its reply to the end. `id` is ASCII and names the request in
     /// the provider's logs, so that one that timed out can be traced.
     pub async fn exchange(&self, body: Bytes, id: &str) -> Exchange {
+        self.post(self.url.clone(), body, id, reply::read).await
+    }
+
+    /// Sends one request to a URL and has the body of a 200 read by `read`.
+    pub(super) async fn post<T>(
+        &self,
+        url: Url,
+        body: Bytes,
+        id: &str,
+        read: impl FnOnce(&[u8]) -> (Option<Usage>, Result<T, Failure>),
+    ) -> Exchange<T> {
         let sent = Instant::now();
-        let mut request = reqwest::Request::new(reqwest::Method::POST, self.url.clone());
+        let mut request = reqwest::Request::new(reqwest::Method::POST, url);
         *request.headers_mut() = self.headers.clone();
         if let Ok(id) = HeaderValue::from_str(id) {
             request.headers_mut().insert(CLIENT_REQUEST_ID, id);
@@ -194,7 +205,7 @@ impl Client {
         };
         let on_the_wire = sent.elapsed();
         let (usage, result) = match reply_headers {
-            None => reply::read(&body),
+            None => read(&body),
             Some(headers) => {
                 let failure = classify::classify(status, &headers, &body, SystemTime::now());
                 (None, Err(failure))
@@ -214,6 +225,16 @@ impl Client {
             on_the_wire,
             result,
         }
+    }
+
+    /// The URL of a path beside the chat completions. The parts are escaped: an id is no path.
+    pub(super) fn beside(&self, parts: &[&str]) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            // `chat` and `completions`.
+            path.pop().pop().extend(parts);
+        }
+        url
     }
 
     /// Some proxies repeat the key in their errors, and bodies are kept.
@@ -257,7 +278,9 @@ impl Exchange {
             result,
         }
     }
+}
 
+impl<T> Exchange<T> {
     fn broken(
         status: Option<u16>,
         request_id: Option<String>,

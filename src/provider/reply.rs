@@ -30,7 +30,7 @@ struct Message<'a> {
 }
 
 #[derive(Deserialize)]
-struct UsageBody {
+pub(super) struct UsageBody {
     #[serde(default)]
     prompt_tokens: u64,
     #[serde(default)]
@@ -44,7 +44,7 @@ const MOST_TOKENS: u64 = 100_000_000;
 
 impl UsageBody {
     /// `None` where nothing was counted: an empty object is no count of zero.
-    fn believed(self) -> Option<Usage> {
+    pub(super) fn believed(self) -> Option<Usage> {
         let cached = self.prompt_tokens_details.and_then(|details| details.cached_tokens);
         let usage = Usage {
             prompt_tokens: self.prompt_tokens.min(MOST_TOKENS),
@@ -66,20 +66,7 @@ struct PromptDetails {
 pub(super) fn read(body: &[u8]) -> (Option<Usage>, Result<Completion, Failure>) {
     let reply: ChatCompletion<'_> = match serde_json::from_slice(body) {
         Ok(reply) => reply,
-        Err(error) => {
-            // A page of a proxy is nobody's answer: the provider was not reached.
-            let failure = if body.trim_ascii_start().starts_with(b"<") {
-                Failure::new(
-                    FailureKind::Connection,
-                    "a web page came back and no chat completion: is the base URL right, or is a \
-                     proxy in the way?",
-                )
-            } else {
-                let message = format!("the reply is no chat completion: {error}");
-                Failure::new(FailureKind::Malformed, message)
-            };
-            return (None, Err(failure));
-        }
+        Err(error) => return (None, Err(unreadable("chat completion", body, &error))),
     };
     let usage = reply.usage.and_then(UsageBody::believed);
     let Some(choice) = reply.choices.into_iter().next() else {
@@ -87,6 +74,18 @@ pub(super) fn read(body: &[u8]) -> (Option<Usage>, Result<Completion, Failure>) 
         return (usage, Err(failure));
     };
     (usage, completion(choice))
+}
+
+/// What a body is that does not read as what it should be.
+pub(super) fn unreadable(what: &str, body: &[u8], error: &serde_json::Error) -> Failure {
+    // A page of a proxy is nobody's answer: the provider was not reached.
+    if body.trim_ascii_start().starts_with(b"<") {
+        let message = format!(
+            "a web page came back and no {what}: is the base URL right, or is a proxy in the way?"
+        );
+        return Failure::new(FailureKind::Connection, message);
+    }
+    Failure::new(FailureKind::Malformed, format!("the reply is no {what}: {error}"))
 }
 
 fn completion(choice: Choice<'_>) -> Result<Completion, Failure> {

@@ -76,6 +76,32 @@ impl RunReader {
         self.all(&sql, [], |row| Ok(PersonaIndex(row.get(0)?)))
     }
 
+    /// Where the last `most` of those who have answered begin, in the order of the input.
+    ///
+    /// # Errors
+    /// As [`Self::analysis`].
+    pub fn first_of_last_answered(&self, most: usize) -> Result<PersonaIndex, StoreError> {
+        let sql = "SELECT coalesce(min(persona), 0) FROM (SELECT persona FROM interview \
+                   WHERE status IN (6, 7, 8) ORDER BY persona DESC LIMIT ?)";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.one(sql, [most], |row| row.get(0).map(PersonaIndex))
+    }
+
+    /// At most `most` of those who have answered, from this one on.
+    ///
+    /// # Errors
+    /// As [`Self::analysis`].
+    pub fn answered_from(
+        &self,
+        from: PersonaIndex,
+        most: usize,
+    ) -> Result<Vec<PersonaIndex>, StoreError> {
+        let sql = "SELECT persona FROM interview WHERE status IN (6, 7, 8) AND persona >= ? \
+                   ORDER BY persona LIMIT ?";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.all(sql, params![from.0, most], |row| row.get(0).map(PersonaIndex))
+    }
+
     /// The answers of these personas; who has none is left out.
     ///
     /// # Errors

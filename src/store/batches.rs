@@ -167,6 +167,21 @@ impl RunReader {
         self.maybe(&sql, params![index.0, number], decode::attempt)
     }
 
+    /// Of [`Self::usage_by_endpoint`], what was used for vectors of answers.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn usage_in_embeddings(
+        &self,
+    ) -> std::result::Result<Vec<(EndpointIndex, Usage)>, StoreError> {
+        self.all(
+            "SELECT endpoint, COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0), \
+             COALESCE(SUM(cached_tokens), 0) FROM attempt WHERE stage = ? GROUP BY endpoint",
+            [Stage::Embedding.as_str()],
+            decode::usage_of_endpoint,
+        )
+    }
+
     /// Of [`Self::usage_by_endpoint`], what was used in batches.
     ///
     /// # Errors

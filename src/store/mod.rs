@@ -50,6 +50,6 @@ pub use open_run::OpenRun;
 pub use reader::{Interview, RunInfo, RunReader};
 pub use record::{Notice, Record};
 pub use recorded::{Recorded, RecordedEvent};
-pub use records::ExportRecord;
+pub use records::{ExportRecord, Lent};
 pub use spending::{Kept, Spending};
 pub use writer::{Recorder, Writer};

@@ -31,6 +31,7 @@ mod plan;
 mod replay;
 mod review;
 mod secrets;
+mod similar;
 mod socket;
 mod stops;
 mod summary;

@@ -40,10 +40,10 @@ fn json_lines_have_one_record_a_persona_in_input_order() {
         assert_eq!(record["persona_id"], format!("p{index}"));
     }
     insta::assert_snapshot!(jsonl.lines().take(4).collect::<Vec<_>>().join("\n"), @r##"
-    {"index":0,"persona_id":"p0","weight":0.5,"status":"done","answer":{"narrative":"I am number 0. \"Well\",\nit is né so.","survey":{"support_level":1,"transport":2,"housing":3,"status":4,"key_concerns":["noise","cost of 0"],"suggested_improvements":["more trees"]}},"flags":[],"failure":null,"refusal":null,"attempts":1,"packed":null,"drivers":[],"themes":[],"attributes":{"town":"Town 0","age":"18"}}
-    {"index":1,"persona_id":"p1","weight":null,"status":"refused","answer":null,"flags":[],"failure":null,"refusal":"-no","attempts":1,"packed":null,"drivers":[],"themes":[],"attributes":{"town":"Town 1","age":"19","note":"=1+1"}}
-    {"index":2,"persona_id":"p2","weight":2.5,"status":"failed","answer":null,"flags":[],"failure":{"kind":"server_error","message":"upstream is down"},"refusal":null,"attempts":3,"packed":null,"drivers":[],"themes":[],"attributes":{"town":"Town 2","age":"20"}}
-    {"index":3,"persona_id":"p3","weight":null,"status":"queued","answer":null,"flags":[],"failure":null,"refusal":null,"attempts":0,"packed":null,"drivers":[],"themes":[],"attributes":{"town":"Town 3","age":"21"}}
+    {"index":0,"persona_id":"p0","weight":0.5,"status":"done","answer":{"narrative":"I am number 0. \"Well\",\nit is né so.","survey":{"support_level":1,"transport":2,"housing":3,"status":4,"key_concerns":["noise","cost of 0"],"suggested_improvements":["more trees"]}},"flags":[],"failure":null,"refusal":null,"attempts":1,"packed":null,"verdict_donors":[],"drivers":[],"themes":[],"attributes":{"town":"Town 0","age":"18"}}
+    {"index":1,"persona_id":"p1","weight":null,"status":"refused","answer":null,"flags":[],"failure":null,"refusal":"-no","attempts":1,"packed":null,"verdict_donors":[],"drivers":[],"themes":[],"attributes":{"town":"Town 1","age":"19","note":"=1+1"}}
+    {"index":2,"persona_id":"p2","weight":2.5,"status":"failed","answer":null,"flags":[],"failure":{"kind":"server_error","message":"upstream is down"},"refusal":null,"attempts":3,"packed":null,"verdict_donors":[],"drivers":[],"themes":[],"attributes":{"town":"Town 2","age":"20"}}
+    {"index":3,"persona_id":"p3","weight":null,"status":"queued","answer":null,"flags":[],"failure":null,"refusal":null,"attempts":0,"packed":null,"verdict_donors":[],"drivers":[],"themes":[],"attributes":{"town":"Town 3","age":"21"}}
     "##);
 
     let array: Vec<Value> = serde_json::from_str(&text(&reader, Format::Json)).unwrap();
@@ -55,15 +55,15 @@ fn csv_has_a_column_for_each_number_and_attribute_and_defuses_formulas() {
     let dir = tempfile::tempdir().unwrap();
     let csv = text(&run(dir.path()), Format::Csv);
     insta::assert_snapshot!(csv, @r#"
-    index,persona_id,weight,status,support_level,transport,housing,impact.status,narrative,key_concerns,suggested_improvements,flags,failure_kind,failure_message,refusal,attempts,packed,drivers,themes,attribute.town,attribute.age,attribute.note
+    index,persona_id,weight,status,support_level,transport,housing,impact.status,narrative,key_concerns,suggested_improvements,flags,failure_kind,failure_message,refusal,attempts,packed,verdict_donors,verdict_similarities,drivers,themes,attribute.town,attribute.age,attribute.note
     0,p0,0.5,done,1,2,3,4,"I am number 0. ""Well"",
-    it is né so.",noise; cost of 0,more trees,,,,,1,,,,Town 0,18,
-    1,p1,,refused,,,,,,,,,,,'-no,1,,,,Town 1,19,'=1+1
-    2,p2,2.5,failed,,,,,,,,,server_error,upstream is down,,3,,,,Town 2,20,
-    3,p3,,queued,,,,,,,,,,,,0,,,,Town 3,21,
-    4,p4,4.5,queued,,,,,,,,,,,,0,,,,Town 4,22,'=1+4
+    it is né so.",noise; cost of 0,more trees,,,,,1,,,,,,Town 0,18,
+    1,p1,,refused,,,,,,,,,,,'-no,1,,,,,,Town 1,19,'=1+1
+    2,p2,2.5,failed,,,,,,,,,server_error,upstream is down,,3,,,,,,Town 2,20,
+    3,p3,,queued,,,,,,,,,,,,0,,,,,,Town 3,21,
+    4,p4,4.5,queued,,,,,,,,,,,,0,,,,,,Town 4,22,'=1+4
     5,p5,,done,1,2,3,4,"I am number 5. ""Well"",
-    it is né so.",noise; cost of 5,more trees,,,,,1,,,,Town 5,23,
+    it is né so.",noise; cost of 5,more trees,,,,,1,,,,,,Town 5,23,
     "#);
     let mut rows = csv::Reader::from_reader(csv.as_bytes());
     let rows: Vec<_> = rows.records().map(Result::unwrap).collect();

@@ -324,7 +324,10 @@ impl Runner {
 /// The form that a stage's call has.
 const fn form_of(stage: Stage) -> Form {
     match stage {
-        Stage::Answer | Stage::Repair | Stage::FollowUp | Stage::Mend => Form::Answer,
+        // A vector has no form, and is never asked for in a batch.
+        Stage::Answer | Stage::Repair | Stage::FollowUp | Stage::Mend | Stage::Embedding => {
+            Form::Answer
+        }
         // These are calls of the run or of a person: they never go out in a batch.
         Stage::Critique => Form::Critique,
         Stage::Chat => Form::Chat,

@@ -4,7 +4,7 @@
 use super::{Asked, Next, Stages, Standing, answer, review};
 use crate::{
     model::{Answer, Persona, PromptTemplates, Stage, StepEvent, TemplateName},
-    prompt::{self, AnswerError, Form, PromptError},
+    prompt::{self, AnswerError, Form},
 };
 
 /// What several are asked for in one call.

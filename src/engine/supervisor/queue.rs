@@ -19,7 +19,7 @@ const UNSAVED_MOST: usize = 20_000;
 
 impl Supervisor {
     /// Asks for the next personas where few are left.
-    pub(super) fn fetch_ahead(&mut self) {
+    pub(in crate::engine) fn fetch_ahead(&mut self) {
         let closed = self.only_analysis || self.stop.is_some() || self.desk.is_on();
         if self.on_the_way.len() > FETCHED_AHEAD / 2 || closed {
             return;

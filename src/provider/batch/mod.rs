@@ -14,7 +14,7 @@ use super::{
 };
 use crate::model::{Failure, FailureKind};
 use bytes::Bytes;
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use std::{
     io,
@@ -54,16 +54,6 @@ impl BatchError {
 }
 
 impl Client {
-    /// The URL of a path beside the chat completions. The parts are escaped: an id is no path.
-    fn beside(&self, parts: &[&str]) -> Url {
-        let mut url = self.url.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            // `chat` and `completions`.
-            path.pop().pop().extend(parts);
-        }
-        url
-    }
-
     /// Sends a request and gives back the reply where its status is a good one.
     async fn ask(&self, request: RequestBuilder) -> Result<Response, BatchError> {
         let sent = Instant::now();
