@@ -144,8 +144,11 @@ pub enum Event {
     NotFound {
         at: UnixMillis,
     },
-    /// The creation was not answered, or with an error after which it may have been made.
-    CreationUnclear,
+    /// The creation was not answered, or with an error after which it may have been made; or the
+    /// process died that sent it, and nobody knows when. It was on its way until now.
+    CreationUnclear {
+        at: UnixMillis,
+    },
     /// The creation was refused for now.
     TurnedAway {
         at: UnixMillis,
@@ -281,8 +284,10 @@ impl BatchRecord {
             (Step::Creating { input, .. }, Event::NotFound { at }) => {
                 Step::Creating { input, since: at, unsent: true }
             }
-            (Step::Creating { input, since, .. }, Event::CreationUnclear) => {
-                Step::Creating { input, since, unsent: false }
+            // A request that ran into its timeout has been under way for longer than the list
+            // takes: what counts is when it ended, not when it began.
+            (Step::Creating { input, .. }, Event::CreationUnclear { at }) => {
+                Step::Creating { input, since: at, unsent: false }
             }
             (Step::Creating { input, .. }, Event::TurnedAway { at }) => {
                 self.turned_away(input, Vec::new(), at, rules)

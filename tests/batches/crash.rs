@@ -101,7 +101,7 @@ async fn carry_out(bench: &Bench, path: &Path, next: Next) -> Option<Event> {
                 Ok(made) => said(made),
                 Err(error) => {
                     assert!(!error.was_refused(), "{error}");
-                    Event::CreationUnclear
+                    Event::CreationUnclear { at: UnixMillis::now() }
                 }
             })
         }

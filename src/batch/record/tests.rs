@@ -93,7 +93,7 @@ fn a_creation_that_nobody_answered_is_looked_for_before_it_is_sent_again() {
     };
     unclear(&on_file(&creating()));
     let mut lost = creating();
-    apply(&mut lost, [Event::CreationUnclear]);
+    apply(&mut lost, [Event::CreationUnclear { at: at(0) }]);
     unclear(&lost);
     apply(&mut lost, [Event::NotFound { at: at(40) }]);
     assert!(matches!(lost.next(at(40), &RULES), Next::Create { .. }));
@@ -101,6 +101,15 @@ fn a_creation_that_nobody_answered_is_looked_for_before_it_is_sent_again() {
     assert_eq!(on_file(&lost).next(at(41), &RULES), Next::Wait { until: at(70) });
     apply(&mut lost, [is_now(BatchState::InProgress)]);
     assert_eq!(lost.next(at(41), &RULES), Next::Look { id: BatchId("b".into()) });
+}
+
+#[test]
+fn a_creation_that_ran_into_its_timeout_is_given_the_whole_time_to_show_up() {
+    let mut late = creating();
+    apply(&mut late, [Event::CreationUnclear { at: at(120) }]);
+    assert_eq!(late.next(at(120), &RULES), Next::Wait { until: at(150) });
+    assert_eq!(on_file(&late).next(at(149), &RULES), Next::Wait { until: at(150) });
+    assert!(matches!(late.next(at(150), &RULES), Next::Find { .. }));
 }
 
 #[test]
@@ -259,7 +268,7 @@ proptest! {
                 Mishap::NoAnswer => {
                     let event = provider.carry_out(next, now);
                     if creates {
-                        record.apply(Event::CreationUnclear, &RULES);
+                        record.apply(Event::CreationUnclear { at: now }, &RULES);
                     } else if let Event::Intended { .. } = event {
                         record.apply(event, &RULES);
                     }

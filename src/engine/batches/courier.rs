@@ -116,6 +116,6 @@ fn not_created(error: &BatchError) -> Event {
                 line: None,
             })
         }
-        _ => Event::CreationUnclear,
+        _ => Event::CreationUnclear { at: UnixMillis::now() },
     }
 }

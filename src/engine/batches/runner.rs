@@ -183,10 +183,12 @@ impl Runner {
         self.metas.clear();
         for stored in self.reader.batches()? {
             self.next_number = stored.number + 1;
-            let record = parse(&stored).map_err(Halt::Record)?;
+            let mut record = parse(&stored).map_err(Halt::Record)?;
             if matches!(record.step(), Step::Over { .. }) {
                 continue;
             }
+            // Whatever was being sent when the last process died has arrived by now or never will.
+            record.apply(Event::CreationUnclear { at: UnixMillis::now() }, &self.rules);
             let StoredBatch { number, endpoint, made_at, most, .. } = stored;
             let mut meta = Meta::new(number, endpoint, made_at, most);
             if record.is_enqueued() || matches!(record.step(), Step::Created { .. }) {
@@ -263,7 +265,7 @@ impl Runner {
             }
             Next::Intend => self.happened(at, Event::Intended { at: now }).await,
             Next::Read { output, errors } => self.read(at, output, errors).await,
-            next => match self.ask_provider(at, next.clone()).await? {
+            next => match self.asked(at, &next).await? {
                 Came::Event(event) => {
                     self.metas[at].failures = 0;
                     self.metas[at].note = None;
@@ -275,6 +277,16 @@ impl Runner {
                 }
             },
         }
+    }
+
+    /// Asks the provider. A creation that is broken off may have been made.
+    async fn asked(&mut self, at: usize, next: &Next) -> Result<Came, Halt> {
+        let asked = self.ask_provider(at, next.clone()).await;
+        if asked.is_err() && matches!(next, Next::Create { .. }) {
+            let unclear = Event::CreationUnclear { at: UnixMillis::now() };
+            self.records[at].apply(unclear, &self.rules);
+        }
+        Ok(asked?)
     }
 
     /// Whether what the batch can cost is set aside.
