@@ -30,7 +30,7 @@ impl Default for Rules {
             comes_back_after: Duration::from_secs(15),
             comes_back_within: Duration::from_secs(10 * 60),
             most_refusals: 200,
-            most_rereads: 2,
+            most_rereads: 4,
         }
     }
 }
@@ -161,7 +161,8 @@ pub enum Event {
     Gone,
     /// It cannot be cancelled, for it is over.
     CancelRefused,
-    /// Both files were read to their ends.
+    /// Both files were read to their ends. Where [`BatchRecord::is_cut_short`] says so of the
+    /// counts, nothing may have been made of what is missing.
     Read(ReadCounts),
     /// It is wanted no longer.
     CancelWanted,
@@ -227,6 +228,20 @@ impl BatchRecord {
         match self.refusals {
             0 => self.key.clone(),
             times => BatchKey(format!("{}+{times}", self.key)),
+        }
+    }
+
+    /// How often its results turned out to be less than the provider counts.
+    pub const fn rereads(&self) -> u32 {
+        self.rereads
+    }
+
+    /// Whether its results, read to their ends, hold less than the provider counts: what is
+    /// missing from them may still come, so it is not to be taken for what was not run.
+    pub const fn is_cut_short(&self, counts: &ReadCounts, rules: &Rules) -> bool {
+        match &self.step {
+            Step::Created { said, .. } => cut_short(said, counts, self.rereads, rules),
+            _ => false,
         }
     }
 
@@ -302,12 +317,15 @@ impl BatchRecord {
                 Step::Created { input, said }
             }
             (Step::Created { input, said }, Event::Read(counts)) if said.state.is_over() => {
-                let read = counts.answered + counts.again;
-                if read < said.counts.completed && self.rereads < rules.most_rereads {
-                    self.rereads += 1;
-                    return Step::Created { input, said };
+                if !cut_short(&said, &counts, self.rereads, rules) {
+                    return over(Some(input), End::Read);
                 }
-                over(Some(input), End::Read)
+                self.rereads += 1;
+                // It is as good as one whose results are still being written, and that is seen in
+                // its next state: which files it has may be different then.
+                let state =
+                    if self.cancel { BatchState::Cancelling } else { BatchState::Finalizing };
+                Step::Created { input, said: BatchSaid { state, ..said } }
             }
             (Step::Written, Event::CancelWanted) => over(None, End::NeverCreated),
             (
@@ -368,6 +386,12 @@ pub fn enqueued_limit(problem: &BatchProblem) -> Option<Tokens> {
     let (_, after) = problem.message.split_once("Limit:")?;
     let number = after.trim_start().split(|c: char| !c.is_ascii_digit() && c != ',').next()?;
     number.replace(',', "").parse().ok().map(Tokens)
+}
+
+/// One that counts otherwise than we do is believed where every line has been heard of.
+const fn cut_short(said: &BatchSaid, counts: &ReadCounts, rereads: u32, rules: &Rules) -> bool {
+    let answered = counts.answered + counts.again;
+    counts.missing > 0 && answered < said.counts.completed && rereads < rules.most_rereads
 }
 
 const fn over(input: Option<FileId>, end: End) -> Step {

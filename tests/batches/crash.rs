@@ -156,7 +156,7 @@ async fn read(
                     let before = disk.taken.insert(line.id.persona, (line.id, status));
                     assert_eq!(before, None, "{} twice", line.id);
                 }
-                Read::Again(_) => {}
+                Read::Again { .. } => {}
                 Read::Strange(_) => disk.strange += 1,
             }
             lives_for = lives_for.checked_sub(1).ok_or(Broken::Died)?;

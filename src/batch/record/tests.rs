@@ -74,13 +74,40 @@ fn a_batch_goes_from_its_file_to_its_results() {
     let read =
         Next::Read { output: Some(FileId("out".into())), errors: Some(FileId("err".into())) };
     assert_eq!(next(Some(is_now(BatchState::Expired))), read);
-    let counts =
-        |answered, again| Event::Read(ReadCounts { answered, again, ..Default::default() });
-    assert_eq!(next(Some(counts(80, 5))), read, "the provider counts 90 answers");
-    assert_eq!(next(Some(counts(0, 89))), read);
-    assert_eq!(next(Some(counts(0, 89))), Next::Nothing, "it has been read often enough");
+    let counts = ReadCounts { answered: 90, failed: 10, ..Default::default() };
+    assert_eq!(next(Some(Event::Read(counts))), Next::Nothing);
     assert_eq!(record.leftover(), Some(&FileId("in".into())));
     assert!(matches!(record.step(), Step::Over { end: End::Read, .. }));
+}
+
+#[test]
+fn results_that_are_cut_short_are_looked_at_again_before_they_are_read_again() {
+    let read = |counts| Event::Read(counts);
+    let short = ReadCounts { answered: 85, failed: 5, missing: 10, ..Default::default() };
+    let later = ReadCounts { answered: 4, again: 85, missing: 6, ..Default::default() };
+    let mut record = creating();
+    apply(&mut record, [is_now(BatchState::Completed)]);
+    assert!(record.is_cut_short(&short, &RULES), "the provider counts 90 answers");
+    for times in 1..=2 {
+        apply(&mut record, [read(short)]);
+        assert_eq!(record.next(at(100), &RULES), Next::Look { id: BatchId("b".into()) });
+        assert_eq!((record.rereads(), on_file(&record).rereads()), (times, times));
+        apply(&mut record, [is_now(BatchState::Completed)]);
+        assert!(matches!(record.next(at(100), &RULES), Next::Read { .. }));
+    }
+    assert!(!record.is_cut_short(&later, &RULES), "it has been read often enough");
+    apply(&mut record, [read(later)]);
+    assert!(matches!(record.step(), Step::Over { end: End::Read, .. }));
+
+    // What a provider counts otherwise is not waited for where nothing is missing.
+    let mut record = creating();
+    apply(&mut record, [is_now(BatchState::Completed)]);
+    let all = ReadCounts { answered: 85, failed: 15, ..Default::default() };
+    assert!(!record.is_cut_short(&all, &RULES));
+    // Nor is a batch cancelled again that is over.
+    let mut record = creating();
+    apply(&mut record, [is_now(BatchState::Cancelled), Event::CancelWanted, read(short)]);
+    assert_eq!(record.next(at(100), &RULES), Next::Look { id: BatchId("b".into()) });
 }
 
 #[test]

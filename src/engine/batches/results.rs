@@ -80,16 +80,24 @@ impl Runner {
                 }
             }
         }
-        for missing in reading.missing().collect::<Vec<_>>() {
+        let counts = reading.counts();
+        if self.records[at].is_cut_short(&counts, &self.rules) {
+            tracing::warn!(
+                "the results of batch {number} hold fewer answers than the provider counts: it is \
+                 looked at again before {} calls are taken for not made",
+                counts.missing
+            );
+            return self.happened(at, Event::Read(counts)).await;
+        }
+        for missing in reading.missing() {
             let line = Line { id: missing, outcome: LineOutcome::NotRun };
             self.take(at, line, &lines)?;
         }
-        let counts = reading.counts();
         tracing::info!(
             "batch {number} is read: {} answered, {} failed, {} not run, {} strange",
             counts.answered,
             counts.failed,
-            counts.expired + reading.missing().count() as u64,
+            counts.expired + counts.missing,
             counts.strange
         );
         self.happened(at, Event::Read(counts)).await
@@ -121,7 +129,7 @@ impl Runner {
                     self.take(at, line, lines)?;
                     unsaved += 1;
                 }
-                Read::Again(_) => {}
+                Read::Again { .. } => {}
                 Read::Strange(strange) => tracing::warn!("{strange}"),
             }
             if unsaved >= UNSAVED_MOST {

@@ -333,8 +333,10 @@ impl Runner {
         let now = Instant::now();
         let meta = &mut self.metas[at];
         meta.due = match self.records[at].step() {
-            Step::Created { said, .. } if read || !said.state.is_over() => {
-                now + look_after(UnixMillis::now().since(meta.made_at))
+            Step::Created { said, .. } if !said.state.is_over() => {
+                let wait = look_after(UnixMillis::now().since(meta.made_at));
+                let times = if read { 2_u32.saturating_pow(self.records[at].rereads()) } else { 1 };
+                now + wait.saturating_mul(times)
             }
             _ => now,
         };
@@ -343,7 +345,9 @@ impl Runner {
             meta.note = Some(format!("the provider has no room for it now; again in {wait} s"));
         }
         if read {
-            meta.note = None;
+            let short = matches!(self.records[at].step(), Step::Created { .. });
+            let note = "its results are not all there yet; it is looked at again";
+            meta.note = short.then(|| note.to_owned());
         }
         if let Step::Creating { unsent: false, .. } = self.records[at].step() {
             let wait = self.rules.settles_after.as_secs();
