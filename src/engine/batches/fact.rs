@@ -21,8 +21,9 @@ pub(in crate::engine) enum BatchFact {
     Shown(BatchMeter),
     /// The run cannot go on so.
     Pause(PauseReason),
-    /// Nothing is under way here any more: it was stopped, or all is cancelled.
-    AtRest,
+    /// Nothing is under way here any more: it was stopped, or all is cancelled. So many orders to
+    /// begin, cancel or stop had come by then: one that is on its way is not answered by this.
+    AtRest { after: u32 },
 }
 
 /// What came of a line.
@@ -41,7 +42,7 @@ pub(in crate::engine) struct LineRead {
 pub(super) enum ToRunner {
     /// Put everybody who is not over into batches.
     Begin,
-    /// Cancel all, and plan no more.
+    /// Cancel all, and plan no more. After a stop it is stopped no longer.
     CancelAll,
     /// Ask nothing more of anybody.
     Stop,
@@ -49,4 +50,13 @@ pub(super) enum ToRunner {
     Running(bool),
     /// What has this ticket is on disk.
     Kept(u64),
+}
+
+impl ToRunner {
+    /// Whether it turns the runner to something else, and so is answered by an [`AtRest`] in time.
+    ///
+    /// [`AtRest`]: BatchFact::AtRest
+    pub(super) const fn is_turn(self) -> bool {
+        matches!(self, Self::Begin | Self::CancelAll | Self::Stop)
+    }
 }

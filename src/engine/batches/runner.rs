@@ -76,14 +76,28 @@ pub(super) struct Runner {
     pub next_number: u32,
     /// Files refused since one was not.
     pub refused: u32,
-    /// Everything is cancelled, and that was said.
-    rested: bool,
+    /// After so many orders it said that it is at rest.
+    rested: Option<u32>,
 }
 
 /// The thread as the supervisor holds it.
 pub(super) struct Thread {
     pub orders: UnboundedSender<ToRunner>,
     pub thread: JoinHandle<()>,
+}
+
+impl Thread {
+    /// Whether it goes on no more, for whatever reason.
+    pub(super) fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for its end. Says so where it broke off in the middle of something.
+    pub(super) fn join(self) -> Result<(), &'static str> {
+        let Self { orders, thread } = self;
+        drop(orders);
+        thread.join().map_err(|_| "what sees the batches through broke off by a fault of its own")
+    }
 }
 
 /// Starts the thread. It opens the run file for itself.
@@ -133,7 +147,7 @@ impl Runner {
             metas: Vec::new(),
             next_number: 1,
             refused: 0,
-            rested: false,
+            rested: None,
         }
     }
 
@@ -141,7 +155,9 @@ impl Runner {
         // Whoever does not know what is under way must not plan anything.
         while let Err(halt) = self.take_up() {
             self.halted(halt).await;
+            // It can be stopped all the same: nothing is under way here.
             while !self.control.running && !self.control.gone {
+                self.at_rest();
                 self.control.changed().await;
             }
             if self.control.gone {
@@ -158,8 +174,9 @@ impl Runner {
     async fn halted(&mut self, halt: Halt) {
         match halt {
             Halt::Stopped => {
-                self.tell(BatchFact::AtRest);
+                // Whoever stops it a second time waits for an answer to that.
                 while self.control.stopped && !self.control.gone {
+                    self.at_rest();
                     self.control.changed().await;
                 }
             }
@@ -173,6 +190,14 @@ impl Runner {
                 self.pause(PauseReason::Batch { message });
             }
             Halt::Record(message) => self.pause(PauseReason::Batch { message }),
+        }
+    }
+
+    /// Nothing is under way here, and that is said once an order.
+    fn at_rest(&mut self) {
+        let after = self.control.turns;
+        if self.rested.replace(after) != Some(after) {
+            self.tell(BatchFact::AtRest { after });
         }
     }
 
@@ -208,12 +233,10 @@ impl Runner {
         self.control.look()?;
         if self.control.cancelling {
             self.cancel_all().await?;
-            if self.records.is_empty() && !self.rested {
-                self.rested = true;
-                self.tell(BatchFact::AtRest);
+            if self.records.is_empty() {
+                self.at_rest();
             }
         } else if self.control.begin && self.control.running {
-            self.rested = false;
             self.begin().await?;
         }
         let now = Instant::now();
@@ -318,6 +341,9 @@ impl Runner {
         let followed = self.follow(at, event).await;
         if followed.is_err() && self.metas.get(at).is_some_and(|meta| meta.number == number) {
             self.records[at] = before;
+            // What has followed from a creation that was sent is not on file.
+            let unclear = Event::CreationUnclear { at: UnixMillis::now() };
+            self.records[at].apply(unclear, &self.rules);
             self.metas[at].due = Instant::now() + AFTER_HALT;
         }
         followed
@@ -335,7 +361,8 @@ impl Runner {
         meta.due = match self.records[at].step() {
             Step::Created { said, .. } if !said.state.is_over() => {
                 let wait = look_after(UnixMillis::now().since(meta.made_at));
-                let times = if read { 2_u32.saturating_pow(self.records[at].rereads()) } else { 1 };
+                let rereads = self.records[at].rereads().saturating_sub(1);
+                let times = if read { 2_u32.saturating_pow(rereads) } else { 1 };
                 now + wait.saturating_mul(times)
             }
             _ => now,
