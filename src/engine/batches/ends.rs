@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     batch::{BatchRecord, End, Event, Step, enqueued_limit},
-    model::{BatchProblem, Failure, FailureKind, Fate, PauseReason, Tokens},
+    model::{BatchProblem, Failure, FailureKind, PauseReason, Tokens},
     store::BatchLine,
 };
 use std::{collections::HashSet, time::Duration};
@@ -78,7 +78,7 @@ impl Runner {
             if failed.insert(line.persona) {
                 let why = format!("batch {number} was refused for it: {problem}");
                 let failure = Failure::new(FailureKind::BadRequest, why);
-                self.fails(line.persona, line.attempt.saturating_sub(1), Fate::Failed(failure));
+                self.fails(line.persona, line.attempt.saturating_sub(1), failure);
             }
         }
         if named.is_empty() || self.refused >= MOST_REFUSED {

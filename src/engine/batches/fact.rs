@@ -2,7 +2,7 @@
 
 use crate::{
     engine::fact::NewSteps,
-    model::{Attempt, Fate, PauseReason, PersonaIndex},
+    model::{Attempt, Fate, PauseReason, Persona, PersonaIndex},
     protocol::BatchMeter,
     store::StoredBatch,
 };
@@ -35,6 +35,19 @@ pub(in crate::engine) struct LineRead {
     pub steps: NewSteps,
     /// How the interview ended, and after how many attempts.
     pub end: Option<(Fate, u32)>,
+}
+
+impl LineRead {
+    /// The end of an interview of which no line is left to ask.
+    pub(super) fn without_call(persona: &Persona, fate: Fate, attempts: u32) -> Self {
+        Self {
+            persona: persona.index,
+            weight: persona.weight,
+            attempt: None,
+            steps: NewSteps::default(),
+            end: Some((fate, attempts)),
+        }
+    }
 }
 
 /// What the supervisor orders.
