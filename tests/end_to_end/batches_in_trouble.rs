@@ -1,10 +1,11 @@
 //! Runs through the Batch API of a provider that is late, small, wrong, or none at all.
 
 use crate::{
-    batch_server::{Asked, BatchServer},
+    batch_server::{Asked, BatchServer, Book},
     place::{Place, RUN, count},
 };
-use serde_json::json;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 use std::time::Duration;
 use voxpop::{
     model::PersonaIndex,
@@ -33,9 +34,7 @@ fn a_batch_that_is_over_before_its_output_is_there_is_looked_at_again() {
             Some(book.batch(1, "completed", json!({"request_counts": counts})))
         }
         // And then only half of it.
-        Asked::Results(1) if book.count(asked) == 1 => {
-            Some(crate::batch_server::Book::answers(&book.lines(1)[..3]))
-        }
+        Asked::Results(1) if book.count(asked) == 1 => Some(Book::answers(&book.lines(1)[..3])),
         _ => None,
     });
     let place = place(&server.base_url(), 6, "");
@@ -83,4 +82,51 @@ fn a_run_ends_whose_batches_on_file_cannot_be_read() {
     let outcome = place.voxpop(&["resume", RUN, "--plain"]);
     assert_eq!(outcome.code, 4, "{outcome:?}");
     assert!(outcome.out.contains("batch 1 in the run file cannot be read"), "{outcome:?}");
+}
+
+#[test]
+fn a_summary_of_a_run_with_open_batches_leaves_them_alone() {
+    let server = BatchServer::start(|book, asked, _| match asked {
+        // Of the first one the last two lines were not run; the second one never ends.
+        Asked::Look(1) => {
+            let counts = json!({"total": 8, "completed": 6, "failed": 2});
+            let files = json!({"output_file_id": "output-1", "request_counts": counts});
+            Some(book.batch(1, "expired", files))
+        }
+        Asked::Results(1) => Some(Book::answers(&book.lines(1)[..6])),
+        Asked::Look(_) => Some(book.batch(2, "in_progress", json!({}))),
+        _ => None,
+    });
+    let place = place(&server.base_url(), 8, "summary: off\n");
+    let process = place.start_asking(&["--batch", "--plain"]);
+    process.wait_for_line("batch 2: in progress");
+    process.signal(Signal::INT);
+    process.end();
+    let before = server.book().asked.len();
+    let outcome = place.voxpop(&["summarize", RUN]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let book = server.book();
+    let asked = &book.asked[before..];
+    assert!(asked.iter().all(|asked| *asked == Asked::Call), "{asked:?}");
+}
+
+#[test]
+fn open_batches_of_an_endpoint_that_has_none_any_more_are_told_of() {
+    let provider = endless();
+    let place = place(&provider.base_url(), 5, "");
+    let process = place.start_asking(&["--batch", "--plain"]);
+    process.wait_for_line("batch 1: in progress");
+    process.kill();
+    let file = rusqlite::Connection::open(place.run_file()).unwrap();
+    let settings: String =
+        file.query_row("SELECT settings FROM run", [], |row| row.get(0)).unwrap();
+    let mut settings: Value = serde_json::from_str(&settings).unwrap();
+    settings["batch"] = json!(false);
+    settings["endpoints"][0]["kind"] = json!("ollama");
+    let changed = file.execute("UPDATE run SET settings = ?", [settings.to_string()]).unwrap();
+    assert_eq!(changed, 1);
+    drop(file);
+    let outcome = place.voxpop(&["resume", RUN, "--plain"]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert!(outcome.out.contains("no endpoint has a Batch API any more"), "{outcome:?}");
 }

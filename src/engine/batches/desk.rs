@@ -178,6 +178,10 @@ impl Supervisor {
     /// Has everybody go into batches once nobody is in flight, and what an earlier part of the run
     /// has left cancelled where the run does without batches now.
     pub(in crate::engine) fn tend_batches(&mut self) {
+        // Where only a summary is wanted, what is under way stays as it is.
+        if self.only_analysis {
+            return;
+        }
         if self.stop.is_none()
             && self.state.phase == RunPhase::Running
             && let Err(why) = self.desk.bury()
