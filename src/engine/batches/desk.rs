@@ -196,7 +196,11 @@ impl Supervisor {
         if !wanted || !ready || self.stop.is_some() {
             return;
         }
-        let Some(endpoint) = self.desk.endpoint else { return };
+        let Some(endpoint) = self.desk.endpoint else {
+            let message = "batches of an earlier part of this run are under way, and no endpoint \
+                           has a Batch API any more: go on with the endpoint that they were made at";
+            return self.pause(PauseReason::Batch { message: message.to_owned() });
+        };
         if self.desk.thread.is_none() {
             let interviewer = Arc::clone(&self.interviewer);
             match runner::spawn(interviewer, endpoint, self.desk.run_file.clone()) {
