@@ -258,8 +258,8 @@ impl Runner {
         file.close(size)?;
         let random = fastrand::u64(..);
         let key = BatchKey(format!("{}-{number}-{random:016x}", self.interviewer.run));
-        let mut meta = Meta::new(number, self.endpoint, UnixMillis::now(), most);
-        meta.templates = Some(Arc::clone(templates));
+        let templates = Arc::clone(templates);
+        let mut meta = Meta::new(number, self.endpoint, UnixMillis::now(), most, templates);
         meta.money = self.interviewer.ledger.reserve(most).ok();
         Ok(Planned { record: BatchRecord::new(key, size.lines, size.tokens), meta, lines })
     }

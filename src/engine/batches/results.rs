@@ -11,7 +11,6 @@ use crate::{
     engine::{
         attempt_log,
         call::speaks_otherwise,
-        endpoint::Templates,
         fact::NewSteps,
         stages::{Next, Standing},
     },
@@ -251,8 +250,7 @@ impl Runner {
                 }
             }
             Err(unanswered) => {
-                let asked = self.asked_in(at);
-                other_dialect = speaks_otherwise(endpoint, &asked, &unanswered);
+                other_dialect = speaks_otherwise(endpoint, &meta.templates, &unanswered);
                 (Vec::new(), Some(unanswered.failure), unanswered.body)
             }
         };
@@ -272,13 +270,6 @@ impl Runner {
             from_cache: false,
         };
         Taken { attempt, events, other_dialect, own_words }
-    }
-
-    /// How the lines of a batch ask.
-    fn asked_in(&self, at: usize) -> Arc<Templates> {
-        let meta = &self.metas[at];
-        let endpoint = &self.interviewer.endpoints[meta.endpoint.as_usize()];
-        meta.templates.clone().unwrap_or_else(|| endpoint.templates())
     }
 
     /// Counts what a line has cost. One that was answered without a count may have cost all that a

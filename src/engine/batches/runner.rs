@@ -215,7 +215,17 @@ impl Runner {
             // Whatever was being sent when the last process died has arrived by now or never will.
             record.apply(Event::CreationUnclear { at: UnixMillis::now() }, &self.rules);
             let StoredBatch { number, endpoint, made_at, most, .. } = stored;
-            let mut meta = Meta::new(number, endpoint, made_at, most);
+            let Some(asked_of) = self.interviewer.endpoints.get(endpoint.as_usize()) else {
+                let message = format!(
+                    "batch {number} was made at endpoint {} of this run, which it has no more: go \
+                     on with the endpoints that it had",
+                    endpoint.0 + 1
+                );
+                return Err(Halt::Record(message));
+            };
+            // Its templates are taken now: what its first line teaches must not be held against
+            // the second one.
+            let mut meta = Meta::new(number, endpoint, made_at, most, asked_of.templates());
             if record.is_enqueued() || matches!(record.step(), Step::Created { .. }) {
                 meta.money = Some(self.interviewer.ledger.reserve_anyway(most));
             }
