@@ -59,6 +59,9 @@ pub struct BatchRecord {
     not_before: Option<UnixMillis>,
     #[serde(default)]
     rereads: u32,
+    /// How often its file was not there when it was to be created, one after the other.
+    #[serde(default)]
+    inputs_gone: u32,
 }
 
 /// How far a batch is.
@@ -180,6 +183,7 @@ impl BatchRecord {
             refusals: 0,
             not_before: None,
             rereads: 0,
+            inputs_gone: 0,
         }
     }
 
@@ -310,7 +314,14 @@ impl BatchRecord {
             (Step::Creating { input, .. }, Event::CreationRefused(problem)) => {
                 over(Some(input), End::Refused(vec![problem]))
             }
-            (Step::Creating { .. }, Event::InputGone) => Step::Written,
+            (Step::Creating { .. }, Event::InputGone) if self.inputs_gone == 0 => {
+                self.inputs_gone = 1;
+                Step::Written
+            }
+            // A file that has just gone up is not gone: there is nothing to create a batch by.
+            (Step::Creating { input, .. }, Event::InputGone) => {
+                over(Some(input), End::Refused(vec![no_batches()]))
+            }
             (Step::Created { input, .. }, Event::Gone) => over(Some(input), End::Lost),
             (Step::Created { input, said }, Event::CancelRefused) => {
                 self.cancel = false;
@@ -341,6 +352,7 @@ impl BatchRecord {
     }
 
     fn created(&mut self, input: FileId, said: BatchSaid, at: UnixMillis, rules: &Rules) -> Step {
+        self.inputs_gone = 0;
         if said.state != BatchState::Failed {
             return Step::Created { input, said };
         }
@@ -368,6 +380,7 @@ impl BatchRecord {
             return over(Some(input), End::NeverCreated);
         }
         self.refusals += 1;
+        self.inputs_gone = 0;
         if self.refusals > rules.most_refusals {
             return over(Some(input), End::Refused(problems));
         }
@@ -386,6 +399,16 @@ pub fn enqueued_limit(problem: &BatchProblem) -> Option<Tokens> {
     let (_, after) = problem.message.split_once("Limit:")?;
     let number = after.trim_start().split(|c: char| !c.is_ascii_digit() && c != ',').next()?;
     number.replace(',', "").parse().ok().map(Tokens)
+}
+
+fn no_batches() -> BatchProblem {
+    BatchProblem {
+        code: "no_batch_api".to_owned(),
+        message: "it took the file twice and knew nothing of it then: it has no Batch API"
+            .to_owned(),
+        param: None,
+        line: None,
+    }
 }
 
 /// One that counts otherwise than we do is believed where every line has been heard of.

@@ -179,6 +179,25 @@ fn what_is_wrong_with_a_file_is_kept_by_line() {
 }
 
 #[test]
+fn a_file_goes_up_once_more_where_it_is_gone_and_no_third_time() {
+    let uploaded = || [Event::Uploaded(FileId("in".into())), Event::Intended { at: at(0) }];
+    let mut record = creating();
+    apply(&mut record, [Event::InputGone]);
+    let mut record = on_file(&record);
+    apply(&mut record, uploaded());
+    let mut known = record.clone();
+    apply(&mut record, [Event::InputGone]);
+    let Step::Over { end: End::Refused(problems), .. } = record.step() else {
+        panic!("{record:?}")
+    };
+    assert_eq!(problems[0].code, "no_batch_api");
+    // A server that has turned it away in between has batches.
+    apply(&mut known, [Event::TurnedAway { at: at(0) }, Event::Intended { at: at(20) }]);
+    apply(&mut known, [Event::InputGone]);
+    assert_eq!(known.next(at(20), &RULES), Next::Upload);
+}
+
+#[test]
 fn a_cancelled_batch_is_never_created_or_read_for_what_was_done() {
     let never = |record: &BatchRecord| {
         assert!(matches!(record.step(), Step::Over { end: End::NeverCreated, .. }), "{record:?}");
