@@ -1,12 +1,19 @@
 //! Runs through the Batch API of a provider that is late, small, wrong, or none at all.
 
 use crate::{
-    batch_server::{Asked, BatchServer, Book},
+    batch_server::{Asked, BatchServer, Book, result, text_reply},
+    common::provider::Reply,
     place::{Place, RUN, count},
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use voxpop::{
     model::PersonaIndex,
     simulator::{BatchOptions, Options, Simulator},
@@ -129,4 +136,76 @@ fn open_batches_of_an_endpoint_that_has_none_any_more_are_told_of() {
     let outcome = place.voxpop(&["resume", RUN, "--plain"]);
     assert_eq!(outcome.code, 4, "{outcome:?}");
     assert!(outcome.out.contains("no endpoint has a Batch API any more"), "{outcome:?}");
+}
+
+#[test]
+fn a_field_that_the_server_does_not_know_is_learnt_by_all_lines_of_a_batch_taken_up() {
+    let ready = Arc::new(AtomicBool::new(false));
+    let goes_on = Arc::clone(&ready);
+    let server = BatchServer::start(move |book, asked, _| match asked {
+        Asked::Look(1) if !goes_on.load(Ordering::Relaxed) => {
+            Some(book.batch(1, "in_progress", json!({})))
+        }
+        Asked::Results(1) => Some(text_reply(book.lines(1).iter().map(|line| {
+            let field = "max_completion_tokens";
+            assert!(line["body"][field].is_number(), "{line}");
+            let message = format!("Unsupported parameter: '{field}'. Use 'max_tokens' instead.");
+            let error = json!({
+                "message": message, "type": "invalid_request_error", "param": field,
+                "code": "unsupported_parameter",
+            });
+            result(line, 400, json!({"error": error}))
+        }))),
+        _ => None,
+    });
+    let place = place(&server.base_url(), 6, "");
+    let process = place.start_asking(&["--batch", "--plain"]);
+    process.wait_for_line("batch 1: in progress");
+    process.kill();
+    ready.store(true, Ordering::Relaxed);
+    let outcome = place.voxpop(&["resume", RUN, "--plain"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(count(&place.export(), "done"), 6);
+    assert_eq!(server.book().batches.len(), 2);
+}
+
+#[test]
+fn a_server_with_files_and_without_batches_is_given_the_file_twice_and_no_more() {
+    let server = BatchServer::start(|_, asked, _| match asked {
+        Asked::Create => Some(Reply::error(404, "invalid_request_error", None, "Not Found")),
+        _ => None,
+    });
+    let place = place(&server.base_url(), 3, "");
+    let outcome = place.ask(&["--batch", "--plain"]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert!(outcome.out.contains("has no Batch API"), "{outcome:?}");
+    assert_eq!(server.book().count(Asked::Upload), 2);
+    assert_eq!(count(&place.export(), "queued"), 3, "nobody fails for it");
+}
+
+#[test]
+fn a_cancel_that_is_refused_for_good_is_asked_for_once() {
+    let server = BatchServer::start(|book, asked, _| match asked {
+        Asked::Look(1) if book.count(Asked::Cancel(1)) == 0 => {
+            Some(book.batch(1, "in_progress", json!({})))
+        }
+        Asked::Cancel(1) => Some(Reply::error(
+            400,
+            "invalid_request_error",
+            None,
+            "This batch cannot be cancelled.",
+        )),
+        _ => None,
+    });
+    let place = place(&server.base_url(), 4, "");
+    let outcome = place.ask(&["--batch", "--detach"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let process = place.start(&["attach", RUN, "--plain"]);
+    process.wait_for_line("batch 1: in progress");
+    let told = place.voxpop(&["tell", RUN, "cancel"]);
+    assert!(told.out.contains("cancelling 1 batch"), "{told:?}");
+    let outcome = process.end();
+    assert!(outcome.out.contains("batch 1: read"), "{outcome:?}");
+    assert_eq!(server.book().count(Asked::Cancel(1)), 1);
+    assert_eq!(count(&place.export(), "done"), 4);
 }

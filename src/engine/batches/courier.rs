@@ -88,8 +88,11 @@ async fn exchange(client: &Client, path: &std::path::Path, name: &str, next: Nex
             looked => looked.map(said),
         },
         Next::Cancel { id } => match client.cancel_batch(&id).await {
-            Err(BatchError::Provider { status: Some(409), .. }) => Ok(Event::CancelRefused),
-            Err(error) if error.is_unknown() => Ok(Event::Gone),
+            // Whether there is such a batch at all, a look will tell.
+            Err(error) if error.is_final() || error.status() == Some(409) => {
+                tracing::warn!("{} cannot be cancelled, and is waited for: {error}", id.0);
+                Ok(Event::CancelRefused)
+            }
             cancelled => cancelled.map(said),
         },
         Next::Intend | Next::Read { .. } | Next::Wait { .. } | Next::Nothing => {
