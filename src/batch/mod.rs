@@ -27,7 +27,7 @@ mod split;
 pub use custom_id::{CustomId, NoCustomId};
 pub use lines::{line_length, push_line};
 pub use order::{Likeness, order};
-pub use queue::startable;
+pub use queue::{cut_to, startable};
 pub use reading::{Line, LineOutcome, Read, ReadCounts, Reading, Strange};
 pub use record::{BatchRecord, End, Event, Next, Rules, Step, enqueued_limit, look_after};
 pub use split::{FileLimits, FileSize, LineSize, Placement, Splitter};

@@ -87,7 +87,7 @@ impl Book {
         }))
     }
 
-    fn usual(&mut self, asked: Asked, body: &str) -> Reply {
+    pub fn usual(&mut self, asked: Asked, body: &str) -> Reply {
         match asked {
             Asked::Upload => {
                 let lines = body.lines().filter(|line| line.contains("\"custom_id\""));

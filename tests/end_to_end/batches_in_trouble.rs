@@ -209,3 +209,24 @@ fn a_cancel_that_is_refused_for_good_is_asked_for_once() {
     assert_eq!(server.book().count(Asked::Cancel(1)), 1);
     assert_eq!(count(&place.export(), "done"), 4);
 }
+
+#[test]
+fn a_prompt_that_no_queue_has_room_for_fails_by_the_words_of_the_provider() {
+    let server = BatchServer::start(|book, asked, body| match asked {
+        Asked::Create => {
+            let _ = book.usual(asked, body);
+            let message = "Enqueued token limit reached. Limit: 10 enqueued tokens.";
+            let problem = json!({"code": "token_limit_exceeded", "message": message});
+            let errors = json!({"errors": {"data": [problem]}});
+            Some(book.batch(book.batches.len(), "failed", errors))
+        }
+        _ => None,
+    });
+    let place = place(&server.base_url(), 3, "");
+    let outcome = place.ask(&["--batch", "--plain"]);
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    let records = place.export();
+    assert_eq!(count(&records, "failed"), 3);
+    assert!(records.iter().all(|record| record.to_string().contains("Limit: 10")), "{records:?}");
+    assert_eq!(server.book().batches.len(), 4, "all together, and then one by one");
+}

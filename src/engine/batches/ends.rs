@@ -7,7 +7,7 @@ use super::{
     shown::shown,
 };
 use crate::{
-    batch::{BatchRecord, End, Event, Step, enqueued_limit},
+    batch::{BatchRecord, End, Event, Step, cut_to, enqueued_limit},
     model::{BatchProblem, Failure, FailureKind, PauseReason, Tokens},
     store::BatchLine,
 };
@@ -24,17 +24,19 @@ const DELETED_WITHIN: Duration = Duration::from_secs(5);
 
 impl Runner {
     /// The provider says that too many tokens wait, and that this batch would fit. Where nothing
-    /// else of ours waits, it counts more tokens than were reckoned here: smaller files will do.
-    pub(super) fn crowded_out(&mut self, at: usize) {
+    /// else of ours waits, it may count more tokens than were reckoned here, or others of the same
+    /// organization fill its queue. `named` is the limit that it names.
+    pub(super) fn crowded_out(&mut self, at: usize, named: Option<Tokens>) {
         let alone = !self.records.iter().any(BatchRecord::is_enqueued);
-        let tokens = self.records[at].tokens.0;
+        let tokens = self.records[at].tokens;
         let meta = &mut self.metas[at];
         meta.crowded_out += u32::from(alone);
         if meta.crowded_out < CROWDED_OUT || self.records[at].lines < 2 {
             return;
         }
         let number = meta.number;
-        let cap = Tokens(tokens - tokens / 4);
+        let Some(cap) = cut_to(tokens, named, self.cuts) else { return };
+        self.cuts += 1;
         tracing::warn!(
             "batch {number} is turned away again and again: it is split into files of at most {} \
              tokens",
@@ -53,6 +55,7 @@ impl Runner {
     ) -> Result<(), Halt> {
         let number = self.metas[at].number;
         self.metas[at].note = problems.first().map(ToString::to_string);
+        let lines = self.reader.batch_lines(number)?;
         let cap = problems.iter().find_map(enqueued_limit);
         if let Some(cap) = cap.filter(|cap| cap.0 < self.records[at].tokens.0) {
             tracing::warn!(
@@ -61,10 +64,12 @@ impl Runner {
                 cap.0
             );
             self.limits.enqueued_tokens = Some(cap);
+            if let ([line], Some(problem)) = (&lines[..], problems.first()) {
+                self.line_refused(number, line, FailureKind::TooLarge, problem);
+            }
             return self.close(at).await;
         }
         self.refused += 1;
-        let lines = self.reader.batch_lines(number)?;
         let named: Vec<(&BatchLine, &BatchProblem)> = problems
             .iter()
             .filter_map(|problem| {
@@ -74,11 +79,8 @@ impl Runner {
             .collect();
         let mut failed = HashSet::new();
         for (line, problem) in &named {
-            tracing::error!("batch {number} was refused: persona {}: {problem}", line.persona);
             if failed.insert(line.persona) {
-                let why = format!("batch {number} was refused for it: {problem}");
-                let failure = Failure::new(FailureKind::BadRequest, why);
-                self.fails(line.persona, line.attempt.saturating_sub(1), failure);
+                self.line_refused(number, line, FailureKind::BadRequest, problem);
             }
         }
         if named.is_empty() || self.refused >= MOST_REFUSED {
@@ -89,6 +91,19 @@ impl Runner {
             return self.close_and_pause(at, message).await;
         }
         self.close(at).await
+    }
+
+    /// A batch was refused for this line: its persona fails.
+    fn line_refused(
+        &self,
+        number: u32,
+        line: &BatchLine,
+        kind: FailureKind,
+        problem: &BatchProblem,
+    ) {
+        tracing::error!("batch {number} was refused: persona {}: {problem}", line.persona);
+        let why = format!("batch {number} was refused for it: {problem}");
+        self.fails(line.persona, line.attempt.saturating_sub(1), Failure::new(kind, why));
     }
 
     /// A batch is over, and nobody is put into another one before somebody says so.

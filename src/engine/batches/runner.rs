@@ -10,7 +10,10 @@ use super::{
     shown::shown,
 };
 use crate::{
-    batch::{BatchRecord, End, Event, FileLimits, Next, Rules, Step, look_after, startable},
+    batch::{
+        BatchRecord, End, Event, FileLimits, Next, Rules, Step, enqueued_limit, look_after,
+        startable,
+    },
     engine::{fact::Fact, interview::Interviewer, ledger::Short},
     model::{EndpointIndex, PauseReason, UnixMillis},
     store::{BatchLine, RunReader, StoreError, StoredBatch},
@@ -76,6 +79,8 @@ pub(super) struct Runner {
     pub next_number: u32,
     /// Files refused since one was not.
     pub refused: u32,
+    /// How often files were cut smaller because they found no room.
+    pub cuts: u32,
     /// After so many orders it said that it is at rest.
     rested: Option<u32>,
 }
@@ -147,6 +152,7 @@ impl Runner {
             metas: Vec::new(),
             next_number: 1,
             refused: 0,
+            cuts: 0,
             rested: None,
         }
     }
@@ -361,10 +367,13 @@ impl Runner {
 
     async fn follow(&mut self, at: usize, event: Event) -> Result<(), Halt> {
         let read = matches!(event, Event::Read(_));
-        let crowded_out = matches!(event, Event::Said { .. });
+        let crowded_out = match &event {
+            Event::Said { said, .. } => Some(said.problems.iter().find_map(enqueued_limit)),
+            _ => None,
+        };
         self.records[at].apply(event, &self.rules);
-        if crowded_out && matches!(self.records[at].step(), Step::Uploaded { .. }) {
-            self.crowded_out(at);
+        if let (Some(named), Step::Uploaded { .. }) = (crowded_out, self.records[at].step()) {
+            self.crowded_out(at, named);
         }
         let now = Instant::now();
         let meta = &mut self.metas[at];
