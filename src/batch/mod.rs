@@ -22,6 +22,7 @@ mod order;
 mod queue;
 mod reading;
 mod record;
+mod refusal;
 mod split;
 
 pub use custom_id::{CustomId, NoCustomId};
@@ -29,5 +30,6 @@ pub use lines::{line_length, push_line};
 pub use order::{Likeness, order};
 pub use queue::{cut_to, startable};
 pub use reading::{Line, LineOutcome, Read, ReadCounts, Reading, Strange};
-pub use record::{BatchRecord, End, Event, Next, Rules, Step, enqueued_limit, look_after};
+pub use record::{BatchRecord, End, Event, Next, Rules, Step, look_after};
+pub use refusal::{Outsized, enqueued_limit, one_cause_for_all, outsized};
 pub use split::{FileLimits, FileSize, LineSize, Placement, Splitter};

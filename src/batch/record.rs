@@ -1,6 +1,6 @@
 //! The life of one batch: what is on file of it, and what to do next.
 
-use super::ReadCounts;
+use super::{ReadCounts, enqueued_limit};
 use crate::model::{
     BatchId, BatchKey, BatchProblem, BatchSaid, BatchState, FileId, Tokens, UnixMillis,
 };
@@ -135,6 +135,8 @@ pub enum Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Uploaded(FileId),
+    /// The provider does not take its file, whatever is done but making it smaller.
+    UploadRefused(BatchProblem),
     Intended {
         at: UnixMillis,
     },
@@ -284,6 +286,9 @@ impl BatchRecord {
     fn after(&mut self, step: Step, event: Event, rules: &Rules) -> Step {
         match (step, event) {
             (Step::Written, Event::Uploaded(input)) => Step::Uploaded { input },
+            (Step::Written, Event::UploadRefused(problem)) => {
+                over(None, End::Refused(vec![problem]))
+            }
             (Step::Uploaded { input }, Event::Intended { at }) => {
                 Step::Creating { input, since: at, unsent: true }
             }
@@ -389,16 +394,6 @@ impl BatchRecord {
         self.not_before = Some(later(at, wait));
         Step::Uploaded { input }
     }
-}
-
-/// The cap on enqueued tokens that a refusal names: `... Limit: 90,000 enqueued tokens ...`.
-pub fn enqueued_limit(problem: &BatchProblem) -> Option<Tokens> {
-    if problem.code != "token_limit_exceeded" {
-        return None;
-    }
-    let (_, after) = problem.message.split_once("Limit:")?;
-    let number = after.trim_start().split(|c: char| !c.is_ascii_digit() && c != ',').next()?;
-    number.replace(',', "").parse().ok().map(Tokens)
 }
 
 fn no_batches() -> BatchProblem {

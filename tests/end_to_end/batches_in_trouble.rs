@@ -230,3 +230,53 @@ fn a_prompt_that_no_queue_has_room_for_fails_by_the_words_of_the_provider() {
     assert!(records.iter().all(|record| record.to_string().contains("Limit: 10")), "{records:?}");
     assert_eq!(server.book().batches.len(), 4, "all together, and then one by one");
 }
+
+#[test]
+fn files_are_made_smaller_for_a_provider_that_takes_less() {
+    let server = BatchServer::start(|book, asked, body| match asked {
+        // Ten kilobytes a file, and two lines.
+        Asked::Upload if body.len() > 10_000 => {
+            Some(Reply::error(413, "invalid_request_error", None, "Request Entity Too Large"))
+        }
+        Asked::Create => {
+            let _ = book.usual(asked, body);
+            let batch = book.batches.len();
+            let problem = json!({"code": "too_many_tasks", "message": "at most 2 a batch"});
+            let errors = json!({"errors": {"data": [problem]}});
+            (book.lines(batch).len() > 2)
+                .then(|| book.batch(batch, "failed", errors))
+                .or_else(|| Some(book.batch(batch, "in_progress", json!({}))))
+        }
+        _ => None,
+    });
+    let place = place(&server.base_url(), 20, "");
+    let outcome = place.ask(&["--batch", "--plain"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(count(&place.export(), "done"), 20);
+    let book = server.book();
+    assert!(book.files.iter().any(Vec::is_empty) || book.count(Asked::Upload) > book.files.len());
+    assert!(book.files.iter().all(|file| file.len() < 20), "{}", book.files.len());
+}
+
+#[test]
+fn one_cause_for_every_line_fails_nobody() {
+    let server = BatchServer::start(|book, asked, body| match asked {
+        Asked::Create => {
+            let _ = book.usual(asked, body);
+            let batch = book.batches.len();
+            let lines = 1..=book.lines(batch).len();
+            let problems = lines.map(
+                |line| json!({"code": "model_not_found", "message": "no such model", "line": line}),
+            );
+            let errors = json!({"errors": {"data": problems.collect::<Vec<_>>()}});
+            Some(book.batch(batch, "failed", errors))
+        }
+        _ => None,
+    });
+    let place = place(&server.base_url(), 6, "");
+    let outcome = place.ask(&["--batch", "--plain"]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert!(outcome.out.contains("no such model"), "{outcome:?}");
+    assert_eq!(server.book().batches.len(), 1);
+    assert_eq!(count(&place.export(), "queued"), 6);
+}

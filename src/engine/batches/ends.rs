@@ -7,7 +7,10 @@ use super::{
     shown::shown,
 };
 use crate::{
-    batch::{BatchRecord, End, Event, Step, cut_to, enqueued_limit},
+    batch::{
+        BatchRecord, End, Event, FileLimits, Outsized, Step, cut_to, enqueued_limit,
+        one_cause_for_all, outsized,
+    },
     model::{BatchProblem, Failure, FailureKind, PauseReason, Tokens},
     store::BatchLine,
 };
@@ -69,6 +72,30 @@ impl Runner {
             }
             return self.close(at).await;
         }
+        if let Some((problem, what)) =
+            problems.iter().find_map(|problem| Some((problem, outsized(problem)?)))
+        {
+            match (&lines[..], what) {
+                ([line], Outsized::Bytes) => {
+                    self.line_refused(number, line, FailureKind::TooLarge, problem);
+                    return self.close(at).await;
+                }
+                ([] | [_], _) => {}
+                _ => {
+                    self.make_smaller(at, what);
+                    return self.close(at).await;
+                }
+            }
+        }
+        if one_cause_for_all(problems, lines.len()) {
+            let why = problems.first().map(|problem| &problem.message);
+            let message = format!(
+                "the provider refused batch {number} for the same in every line: {}",
+                why.map_or("", String::as_str)
+            );
+            tracing::error!("{message}");
+            return self.close_and_pause(at, message).await;
+        }
         self.refused += 1;
         let named: Vec<(&BatchLine, &BatchProblem)> = problems
             .iter()
@@ -91,6 +118,24 @@ impl Runner {
             return self.close_and_pause(at, message).await;
         }
         self.close(at).await
+    }
+
+    /// The provider takes smaller files than this one: the next ones are half of it.
+    fn make_smaller(&mut self, at: usize, what: Outsized) {
+        let (number, lines) = (self.metas[at].number, self.records[at].lines);
+        match what {
+            Outsized::Lines => self.limits.lines = self.limits.lines.min(lines / 2),
+            Outsized::Bytes => {
+                let length = std::fs::metadata(self.folder.of(number)).map(|file| file.len());
+                let length = length.unwrap_or(self.limits.bytes);
+                self.limits.bytes = self.limits.bytes.min(length / 2);
+            }
+        }
+        let FileLimits { lines, bytes, .. } = self.limits;
+        tracing::warn!(
+            "batch {number} is larger than the provider takes: it is split into files of at most \
+             {lines} calls and {bytes} bytes"
+        );
     }
 
     /// A batch was refused for this line: its persona fails.
