@@ -7,7 +7,7 @@
 //!          -> split       into files that the provider takes
 //! each file -> BatchRecord::next -> Next (upload, create, look, read ...) -> Event -> apply
 //! what came -> Reading    every line once: answered, failed, expired; the rest is missing
-//!          -> CustomId::again, into the files of the next round
+//!          -> a name with the next attempt, into the files of the next round
 //! ```
 //!
 //! Nothing is sent twice because of one rule: **after every `apply` the record is committed to the

@@ -189,6 +189,19 @@ impl BatchRecord {
         }
     }
 
+    /// A batch as the run file has it.
+    ///
+    /// # Errors
+    /// Where it does not read: a later version may have written it.
+    pub fn read(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+
+    /// Whether nothing will happen to it any more.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.step, Step::Over { .. })
+    }
+
     /// Our name for it.
     pub const fn key(&self) -> &BatchKey {
         &self.key

@@ -54,7 +54,7 @@ fn creating() -> BatchRecord {
 
 /// As a process finds it that starts after a crash.
 fn on_file(record: &BatchRecord) -> BatchRecord {
-    serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap()
+    BatchRecord::read(&serde_json::to_string(record).unwrap()).unwrap()
 }
 
 #[test]

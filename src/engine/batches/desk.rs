@@ -6,7 +6,7 @@ use super::{
     runner::{self, Thread},
 };
 use crate::{
-    batch::{BatchRecord, Step},
+    batch::BatchRecord,
     engine::{run_state::RunState, supervisor::Supervisor},
     model::{
         EndpointIndex, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase, StopReason,
@@ -68,9 +68,8 @@ impl Desk {
         state: &mut RunState,
     ) -> Result<(), StoreError> {
         for stored in reader.batches()? {
-            let record: Option<BatchRecord> = serde_json::from_str(&stored.record).ok();
             // The runner says what is wrong with one that does not read; nobody of it is asked.
-            if record.is_some_and(|record| matches!(record.step(), Step::Over { .. })) {
+            if BatchRecord::read(&stored.record).is_ok_and(|record| record.is_over()) {
                 continue;
             }
             self.left_under_way = true;
@@ -264,6 +263,7 @@ impl Supervisor {
             self.meters.attempted(&attempt);
             records.push(Record::Attempted(attempt));
         }
+        self.meters.stepped(&steps.steps);
         for (number, step) in (steps.first..).zip(steps.steps) {
             records.push(Record::Stepped { persona, number, step: Box::new(step) });
         }

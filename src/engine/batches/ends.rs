@@ -16,7 +16,7 @@ use crate::{
 };
 use std::{collections::HashSet, time::Duration};
 
-/// A batch that is turned away so often, with nothing else waiting, is too large.
+/// A batch that is turned away so often, with nothing else of ours waiting, may be too large.
 const CROWDED_OUT: u32 = 2;
 
 /// So many files of one stage are refused for single lines before somebody must look.

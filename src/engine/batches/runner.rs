@@ -214,8 +214,11 @@ impl Runner {
         self.metas.clear();
         for stored in self.reader.batches()? {
             self.next_number = stored.number + 1;
-            let mut record = parse(&stored).map_err(Halt::Record)?;
-            if matches!(record.step(), Step::Over { .. }) {
+            let mut record = BatchRecord::read(&stored.record).map_err(|error| {
+                let number = stored.number;
+                Halt::Record(format!("batch {number} in the run file cannot be read: {error}"))
+            })?;
+            if record.is_over() {
                 continue;
             }
             // Whatever was being sent when the last process died has arrived by now or never will.
@@ -505,10 +508,4 @@ pub(super) fn stored(record: &BatchRecord, meta: &Meta, lines: Vec<BatchLine>) -
             .expect("a record has no map and no number that JSON lacks"),
         lines,
     }
-}
-
-/// The record of a batch on file.
-pub(super) fn parse(stored: &StoredBatch) -> Result<BatchRecord, String> {
-    serde_json::from_str(&stored.record)
-        .map_err(|error| format!("batch {} in the run file cannot be read: {error}", stored.number))
 }
