@@ -143,7 +143,7 @@ mod tests {
             let failure = Failure::new(kind, "no");
             not_created(&BatchError::Provider { status, failure })
         };
-        let for_now = [(409, FailureKind::ServerError), (429, FailureKind::RateLimited)];
+        let for_now = [(409, FailureKind::ServerError), (429, FailureKind::ServerError)];
         for (status, kind) in for_now {
             assert!(matches!(came(Some(status), kind), Event::TurnedAway { .. }), "{status}");
         }
