@@ -7,7 +7,7 @@
 //!          -> split       into files that the provider takes
 //! each file -> BatchRecord::next -> Next (upload, create, look, read ...) -> Event -> apply
 //! what came -> Reading    every line once: answered, failed, expired; the rest is missing
-//!          -> CustomId::again, into the files of the next round
+//!          -> a name with the next attempt, into the files of the next round
 //! ```
 //!
 //! Nothing is sent twice because of one rule: **after every `apply` the record is committed to the
@@ -22,12 +22,14 @@ mod order;
 mod queue;
 mod reading;
 mod record;
+mod refusal;
 mod split;
 
 pub use custom_id::{CustomId, NoCustomId};
 pub use lines::{line_length, push_line};
 pub use order::{Likeness, order};
-pub use queue::startable;
+pub use queue::{cut_to, startable};
 pub use reading::{Line, LineOutcome, Read, ReadCounts, Reading, Strange};
-pub use record::{BatchRecord, End, Event, Next, Rules, Step, enqueued_limit, look_after};
+pub use record::{BatchRecord, End, Event, Next, Rules, Step, look_after};
+pub use refusal::{Outsized, enqueued_limit, one_cause_for_all, outsized};
 pub use split::{FileLimits, FileSize, LineSize, Placement, Splitter};

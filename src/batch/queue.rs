@@ -19,6 +19,22 @@ pub fn startable(batches: &[BatchRecord], cap: Option<Tokens>) -> Option<usize> 
     fits.then_some(at)
 }
 
+/// So often files are cut smaller by guess.
+const GUESSED_CUTS: u32 = 2;
+
+/// To what a file of so many tokens is cut that finds no room though nothing else of ours waits:
+/// the provider may count more tokens in it than were reckoned here. `named` is the limit that it
+/// names, `cuts` how often files were cut already. `None` where that cannot be what is wrong: then
+/// others of the same organization fill the queue, and smaller files would find no room either.
+pub fn cut_to(tokens: Tokens, named: Option<Tokens>, cuts: u32) -> Option<Tokens> {
+    let cut = tokens.0 - tokens.0 / 4;
+    let helps = match named {
+        Some(Tokens(limit)) => cut >= limit / 2,
+        None => cuts < GUESSED_CUTS,
+    };
+    helps.then_some(Tokens(cut))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,6 +42,17 @@ mod tests {
         batch::{Event, Rules},
         model::{BatchKey, FileId, UnixMillis},
     };
+
+    #[test]
+    fn a_queue_that_others_fill_cuts_no_file_to_pieces() {
+        let limit = Some(Tokens(100));
+        assert_eq!(cut_to(Tokens(100), limit, 0), Some(Tokens(75)));
+        assert_eq!(cut_to(Tokens(75), limit, 9), Some(Tokens(57)));
+        assert_eq!(cut_to(Tokens(57), limit, 9), None);
+        assert_eq!(cut_to(Tokens(20), Some(Tokens(1_000)), 0), None, "it is small already");
+        let guessed: Vec<_> = (0..3).map(|cuts| cut_to(Tokens(80), None, cuts)).collect();
+        assert_eq!(guessed, [Some(Tokens(60)), Some(Tokens(60)), None]);
+    }
 
     #[test]
     fn the_next_starts_where_the_cap_has_room() {

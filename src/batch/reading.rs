@@ -29,8 +29,10 @@ pub struct ReadCounts {
     pub failed: u64,
     /// Not run: sent again they cost nothing twice.
     pub expired: u64,
-    /// Read again after they had been taken by a reading that did not come to its end.
+    /// Answers read again after a reading before had taken the line, as whatever.
     pub again: u64,
+    /// Of which nothing was read so far.
+    pub missing: u64,
     /// Taken for nothing: see [`Strange`].
     pub strange: u64,
 }
@@ -41,7 +43,7 @@ pub enum Read<'a> {
     /// To be taken now; the same name will not come again.
     Line(Line<'a>),
     /// It was taken by a reading before.
-    Again(CustomId),
+    Again { id: CustomId, answered: bool },
     /// To be logged and left.
     Strange(Strange),
 }
@@ -113,14 +115,16 @@ const NOT_RUN: [&str; 2] = ["batch_expired", "batch_cancelled"];
 impl Reading {
     /// A reading of the batch with these lines.
     pub fn new(ids: impl IntoIterator<Item = CustomId>) -> Self {
-        let lines = ids.into_iter().map(|id| (id, Taken::No)).collect();
-        Self { lines, counts: ReadCounts::default() }
+        let lines: HashMap<_, _> = ids.into_iter().map(|id| (id, Taken::No)).collect();
+        let counts = ReadCounts { missing: lines.len() as u64, ..ReadCounts::default() };
+        Self { lines, counts }
     }
 
     /// Says that a line was taken by a reading that did not come to its end.
     pub fn was_taken(&mut self, id: CustomId) {
-        if let Some(taken) = self.lines.get_mut(&id) {
+        if let Some(taken) = self.lines.get_mut(&id).filter(|taken| **taken == Taken::No) {
             *taken = Taken::Before { read_again: false };
+            self.counts.missing -= 1;
         }
     }
 
@@ -128,16 +132,19 @@ impl Reading {
     /// taken: read the output file first.
     pub fn read<'a>(&mut self, line: &'a [u8]) -> Read<'a> {
         let read = self.look_at(line);
-        let count = match &read {
-            Read::Line(line) => match line.outcome {
-                LineOutcome::Answered { .. } => &mut self.counts.answered,
-                LineOutcome::Failed { .. } | LineOutcome::NoReply { .. } => &mut self.counts.failed,
-                LineOutcome::NotRun => &mut self.counts.expired,
-            },
-            Read::Again(_) => &mut self.counts.again,
-            Read::Strange(_) => &mut self.counts.strange,
-        };
-        *count += 1;
+        let counts = &mut self.counts;
+        match &read {
+            Read::Line(line) => {
+                counts.missing -= 1;
+                *match line.outcome {
+                    LineOutcome::Answered { .. } => &mut counts.answered,
+                    LineOutcome::Failed { .. } | LineOutcome::NoReply { .. } => &mut counts.failed,
+                    LineOutcome::NotRun => &mut counts.expired,
+                } += 1;
+            }
+            Read::Again { answered, .. } => counts.again += u64::from(*answered),
+            Read::Strange(_) => counts.strange += 1,
+        }
         read
     }
 
@@ -155,7 +162,8 @@ impl Reading {
             Taken::No => {}
             Taken::Before { read_again: false } => {
                 *taken = Taken::Before { read_again: true };
-                return Read::Again(id);
+                let answered = wire.response.is_some_and(|reply| reply.status_code == 200);
+                return Read::Again { id, answered };
             }
             Taken::Now | Taken::Before { read_again: true } => {
                 return Read::Strange(Strange::Doubled(id));
@@ -242,7 +250,8 @@ mod tests {
                 "error": {"code": code, "message": "m"}});
             assert!(outcome(&line).starts_with(told), "{code}");
         }
-        let counts = ReadCounts { answered: 1, failed: 2, expired: 2, again: 0, strange: 0 };
+        let counts =
+            ReadCounts { answered: 1, failed: 2, expired: 2, missing: 1, ..Default::default() };
         assert_eq!(reading.counts(), counts);
         assert_eq!(reading.missing().collect::<Vec<_>>(), [id("p5-answer-r0-a1")]);
     }
@@ -277,13 +286,23 @@ mod tests {
         let mut reading = reading();
         reading.was_taken(id("p0-answer-r0-a1"));
         reading.was_taken(id("p99-answer-r0-a1"));
-        assert!(matches!(reading.read(answered(0).to_string().as_bytes()), Read::Again(_)));
+        reading.was_taken(id("p5-answer-r0-a1"));
+        assert!(matches!(
+            reading.read(answered(0).to_string().as_bytes()),
+            Read::Again { answered: true, .. }
+        ));
+        let expired = json!({"custom_id": "p5-answer-r0-a1", "response": null,
+            "error": {"code": "batch_expired", "message": "m"}});
+        assert!(matches!(
+            reading.read(expired.to_string().as_bytes()),
+            Read::Again { answered: false, .. }
+        ));
         assert!(matches!(
             reading.read(answered(0).to_string().as_bytes()),
             Read::Strange(Strange::Doubled(_))
         ));
         assert!(matches!(reading.read(answered(1).to_string().as_bytes()), Read::Line(_)));
-        assert_eq!(reading.missing().count(), 4);
+        assert_eq!((reading.missing().count(), reading.counts().missing), (3, 3));
         assert_eq!((reading.counts().again, reading.counts().answered), (1, 1));
     }
 }

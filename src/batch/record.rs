@@ -1,6 +1,6 @@
 //! The life of one batch: what is on file of it, and what to do next.
 
-use super::ReadCounts;
+use super::{ReadCounts, enqueued_limit};
 use crate::model::{
     BatchId, BatchKey, BatchProblem, BatchSaid, BatchState, FileId, Tokens, UnixMillis,
 };
@@ -30,7 +30,7 @@ impl Default for Rules {
             comes_back_after: Duration::from_secs(15),
             comes_back_within: Duration::from_secs(10 * 60),
             most_refusals: 200,
-            most_rereads: 2,
+            most_rereads: 4,
         }
     }
 }
@@ -59,6 +59,9 @@ pub struct BatchRecord {
     not_before: Option<UnixMillis>,
     #[serde(default)]
     rereads: u32,
+    /// How often its file was not there when it was to be created, one after the other.
+    #[serde(default)]
+    inputs_gone: u32,
 }
 
 /// How far a batch is.
@@ -132,6 +135,8 @@ pub enum Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Uploaded(FileId),
+    /// The provider does not take its file, whatever is done but making it smaller.
+    UploadRefused(BatchProblem),
     Intended {
         at: UnixMillis,
     },
@@ -144,8 +149,11 @@ pub enum Event {
     NotFound {
         at: UnixMillis,
     },
-    /// The creation was not answered, or with an error after which it may have been made.
-    CreationUnclear,
+    /// The creation was not answered, or with an error after which it may have been made; or the
+    /// process died that sent it, and nobody knows when. It was on its way until now.
+    CreationUnclear {
+        at: UnixMillis,
+    },
     /// The creation was refused for now.
     TurnedAway {
         at: UnixMillis,
@@ -158,7 +166,8 @@ pub enum Event {
     Gone,
     /// It cannot be cancelled, for it is over.
     CancelRefused,
-    /// Both files were read to their ends.
+    /// Both files were read to their ends. Where [`BatchRecord::is_cut_short`] says so of the
+    /// counts, nothing may have been made of what is missing.
     Read(ReadCounts),
     /// It is wanted no longer.
     CancelWanted,
@@ -176,7 +185,21 @@ impl BatchRecord {
             refusals: 0,
             not_before: None,
             rereads: 0,
+            inputs_gone: 0,
         }
+    }
+
+    /// A batch as the run file has it.
+    ///
+    /// # Errors
+    /// Where it does not read: a later version may have written it.
+    pub fn read(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+
+    /// Whether nothing will happen to it any more.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.step, Step::Over { .. })
     }
 
     /// Our name for it.
@@ -227,6 +250,20 @@ impl BatchRecord {
         }
     }
 
+    /// How often its results turned out to be less than the provider counts.
+    pub const fn rereads(&self) -> u32 {
+        self.rereads
+    }
+
+    /// Whether its results, read to their ends, hold less than the provider counts: what is
+    /// missing from them may still come, so it is not to be taken for what was not run.
+    pub const fn is_cut_short(&self, counts: &ReadCounts, rules: &Rules) -> bool {
+        match &self.step {
+            Step::Created { said, .. } => cut_short(said, counts, self.rereads, rules),
+            _ => false,
+        }
+    }
+
     /// What to do now.
     pub fn next(&self, now: UnixMillis, rules: &Rules) -> Next {
         match &self.step {
@@ -262,6 +299,9 @@ impl BatchRecord {
     fn after(&mut self, step: Step, event: Event, rules: &Rules) -> Step {
         match (step, event) {
             (Step::Written, Event::Uploaded(input)) => Step::Uploaded { input },
+            (Step::Written, Event::UploadRefused(problem)) => {
+                over(None, End::Refused(vec![problem]))
+            }
             (Step::Uploaded { input }, Event::Intended { at }) => {
                 Step::Creating { input, since: at, unsent: true }
             }
@@ -281,8 +321,10 @@ impl BatchRecord {
             (Step::Creating { input, .. }, Event::NotFound { at }) => {
                 Step::Creating { input, since: at, unsent: true }
             }
-            (Step::Creating { input, since, .. }, Event::CreationUnclear) => {
-                Step::Creating { input, since, unsent: false }
+            // A request that ran into its timeout has been under way for longer than the list
+            // takes: what counts is when it ended, not when it began.
+            (Step::Creating { input, .. }, Event::CreationUnclear { at }) => {
+                Step::Creating { input, since: at, unsent: false }
             }
             (Step::Creating { input, .. }, Event::TurnedAway { at }) => {
                 self.turned_away(input, Vec::new(), at, rules)
@@ -290,19 +332,29 @@ impl BatchRecord {
             (Step::Creating { input, .. }, Event::CreationRefused(problem)) => {
                 over(Some(input), End::Refused(vec![problem]))
             }
-            (Step::Creating { .. }, Event::InputGone) => Step::Written,
+            (Step::Creating { .. }, Event::InputGone) if self.inputs_gone == 0 => {
+                self.inputs_gone = 1;
+                Step::Written
+            }
+            // A file that has just gone up is not gone: there is nothing to create a batch by.
+            (Step::Creating { input, .. }, Event::InputGone) => {
+                over(Some(input), End::Refused(vec![no_batches()]))
+            }
             (Step::Created { input, .. }, Event::Gone) => over(Some(input), End::Lost),
             (Step::Created { input, said }, Event::CancelRefused) => {
                 self.cancel = false;
                 Step::Created { input, said }
             }
             (Step::Created { input, said }, Event::Read(counts)) if said.state.is_over() => {
-                let read = counts.answered + counts.again;
-                if read < said.counts.completed && self.rereads < rules.most_rereads {
-                    self.rereads += 1;
-                    return Step::Created { input, said };
+                if !cut_short(&said, &counts, self.rereads, rules) {
+                    return over(Some(input), End::Read);
                 }
-                over(Some(input), End::Read)
+                self.rereads += 1;
+                // It is as good as one whose results are still being written, and that is seen in
+                // its next state: which files it has may be different then.
+                let state =
+                    if self.cancel { BatchState::Cancelling } else { BatchState::Finalizing };
+                Step::Created { input, said: BatchSaid { state, ..said } }
             }
             (Step::Written, Event::CancelWanted) => over(None, End::NeverCreated),
             (
@@ -318,6 +370,7 @@ impl BatchRecord {
     }
 
     fn created(&mut self, input: FileId, said: BatchSaid, at: UnixMillis, rules: &Rules) -> Step {
+        self.inputs_gone = 0;
         if said.state != BatchState::Failed {
             return Step::Created { input, said };
         }
@@ -345,6 +398,7 @@ impl BatchRecord {
             return over(Some(input), End::NeverCreated);
         }
         self.refusals += 1;
+        self.inputs_gone = 0;
         if self.refusals > rules.most_refusals {
             return over(Some(input), End::Refused(problems));
         }
@@ -355,14 +409,20 @@ impl BatchRecord {
     }
 }
 
-/// The cap on enqueued tokens that a refusal names: `... Limit: 90,000 enqueued tokens ...`.
-pub fn enqueued_limit(problem: &BatchProblem) -> Option<Tokens> {
-    if problem.code != "token_limit_exceeded" {
-        return None;
+fn no_batches() -> BatchProblem {
+    BatchProblem {
+        code: "no_batch_api".to_owned(),
+        message: "it took the file twice and knew nothing of it then: it has no Batch API"
+            .to_owned(),
+        param: None,
+        line: None,
     }
-    let (_, after) = problem.message.split_once("Limit:")?;
-    let number = after.trim_start().split(|c: char| !c.is_ascii_digit() && c != ',').next()?;
-    number.replace(',', "").parse().ok().map(Tokens)
+}
+
+/// One that counts otherwise than we do is believed where every line has been heard of.
+const fn cut_short(said: &BatchSaid, counts: &ReadCounts, rereads: u32, rules: &Rules) -> bool {
+    let answered = counts.answered + counts.again;
+    counts.missing > 0 && answered < said.counts.completed && rereads < rules.most_rereads
 }
 
 const fn over(input: Option<FileId>, end: End) -> Step {

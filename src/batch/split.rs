@@ -8,7 +8,8 @@ pub struct FileLimits {
     pub lines: u32,
     pub bytes: u64,
     /// The cap on what may be enqueued at once, which one file must not go beyond either. `None`
-    /// where nobody knows it.
+    /// where nobody knows it. Tokens are only reckoned: a line that is more by itself has a file
+    /// by itself, and the provider the last word.
     pub enqueued_tokens: Option<Tokens>,
 }
 
@@ -62,11 +63,11 @@ impl Splitter {
     /// Says where the next line goes, and counts it there.
     pub fn place(&mut self, line: LineSize) -> Placement {
         let alone = FileSize::default().with(line);
-        if !self.fits(alone) {
+        if !self.holds(alone) {
             return Placement::TooLarge;
         }
         let together = self.open.with(line);
-        if self.fits(together) {
+        if self.open.lines == 0 || self.fits(together) {
             self.open = together;
             return Placement::Here;
         }
@@ -80,10 +81,12 @@ impl Splitter {
     }
 
     fn fits(&self, size: FileSize) -> bool {
-        let limits = self.limits;
-        size.lines <= limits.lines
-            && size.bytes <= limits.bytes
-            && limits.enqueued_tokens.is_none_or(|most| size.tokens.0 <= most.0)
+        let cap = self.limits.enqueued_tokens;
+        self.holds(size) && cap.is_none_or(|most| size.tokens.0 <= most.0)
+    }
+
+    fn holds(&self, size: FileSize) -> bool {
+        size.lines <= self.limits.lines && size.bytes <= self.limits.bytes
     }
 }
 
@@ -131,7 +134,9 @@ mod tests {
         assert_eq!(counts(FileLimits::default(), 120_000), [50_000, 50_000, 20_000]);
         assert_eq!(split(limits, &[]), (Vec::new(), 0));
         assert_eq!(split(limits, &[(10_001, 1), (10_000, 1)]).1, 1);
-        assert_eq!(split(capped, &[(1, 301)]), (Vec::new(), 1));
+        let (files, too_large) = split(capped, &[(1, 10), (1, 301), (1, 10), (1, 10)]);
+        let sizes: Vec<_> = files.iter().map(|file| file.lines).collect();
+        assert_eq!((&sizes[..], too_large), (&[1, 1, 2][..], 0));
     }
 
     proptest! {
@@ -147,7 +152,8 @@ mod tests {
             prop_assert_eq!(placed as usize + too_large, lines.len());
             for file in files {
                 prop_assert!(file.lines >= 1 && file.lines <= most_lines);
-                prop_assert!(file.bytes <= bytes && file.tokens.0 <= tokens);
+                prop_assert!(file.bytes <= bytes);
+                prop_assert!(file.tokens.0 <= tokens || file.lines == 1);
             }
         }
     }

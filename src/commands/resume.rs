@@ -6,7 +6,7 @@ use super::{
     runs_folder::{RunsFolder, store_problem},
 };
 use crate::{
-    batch::{BatchRecord, Step},
+    batch::BatchRecord,
     cli::{AgainArgs, EndpointArgs},
     error::{Exit, Problem},
     headless, launch,
@@ -110,8 +110,7 @@ pub(super) fn go_on(
 /// The batches that the provider goes on with, in words.
 fn under_way(reader: &RunReader) -> Result<String, StoreError> {
     let is_open = |stored: &StoredBatch| {
-        let record: Option<BatchRecord> = serde_json::from_str(&stored.record).ok();
-        record.is_none_or(|record| !matches!(record.step(), Step::Over { .. }))
+        BatchRecord::read(&stored.record).map_or(true, |record| !record.is_over())
     };
     Ok(match reader.batches()?.iter().filter(|stored| is_open(stored)).count() {
         0 => String::new(),

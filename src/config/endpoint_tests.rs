@@ -283,6 +283,15 @@ fn a_budget_wants_a_price_for_every_endpoint() {
 }
 
 #[test]
+fn a_cache_that_batches_do_not_ask_is_a_warning_where_it_was_asked_for() {
+    let warnings = |survey: &'static str| load(survey).unwrap().warnings;
+    let asked = warnings("question: Q\nbatch: true\ncache: { similar: 0.9 }");
+    assert!(asked.len() == 1 && asked[0].contains("nothing for calls in batches"), "{asked:?}");
+    assert_eq!(warnings("question: Q\nbatch: true"), [""; 0]);
+    assert_eq!(warnings("question: Q\ncache: { similar: 0.9 }"), [""; 0]);
+}
+
+#[test]
 fn endpoints_that_are_probably_not_meant_are_a_warning() {
     let surveys = [
         // Two keys, and three.

@@ -135,6 +135,13 @@ impl Layers {
             );
             return Err(self.source.error_of("batch", &batch_origin, problem));
         }
+        if batch && cache.on && cache.similar.is_some() {
+            warnings.push(
+                "`cache: {similar}` does nothing for calls in batches: they neither ask the cache \
+                 nor fill it, and every answer is judged by itself"
+                    .to_owned(),
+            );
+        }
         let kept = RunSettings {
             endpoints: ready.iter().map(Ready::kept).collect(),
             retry,

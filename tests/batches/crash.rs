@@ -101,7 +101,7 @@ async fn carry_out(bench: &Bench, path: &Path, next: Next) -> Option<Event> {
                 Ok(made) => said(made),
                 Err(error) => {
                     assert!(!error.was_refused(), "{error}");
-                    Event::CreationUnclear
+                    Event::CreationUnclear { at: UnixMillis::now() }
                 }
             })
         }
@@ -156,7 +156,7 @@ async fn read(
                     let before = disk.taken.insert(line.id.persona, (line.id, status));
                     assert_eq!(before, None, "{} twice", line.id);
                 }
-                Read::Again(_) => {}
+                Read::Again { .. } => {}
                 Read::Strange(_) => disk.strange += 1,
             }
             lives_for = lives_for.checked_sub(1).ok_or(Broken::Died)?;

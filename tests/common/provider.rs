@@ -213,7 +213,8 @@ pub struct HostileServer {
     thread: Option<JoinHandle<()>>,
 }
 
-type Script = dyn Fn(RequestNumber, &str) -> Reply + Send + Sync;
+/// Of a request's number, its target and its body.
+type Script = dyn Fn(RequestNumber, &str, &str) -> Reply + Send + Sync;
 
 struct Shared {
     script: Box<Script>,
@@ -240,11 +241,17 @@ impl HostileServer {
     /// Starts to listen; connections are accepted when this returns. The script is called once
     /// a request, in the order of arrival, with the request's body.
     pub fn start(script: impl Fn(RequestNumber, &str) -> Reply + Send + Sync + 'static) -> Self {
-        let shared = Arc::new(Shared {
-            script: Box::new(script),
-            records: Mutex::default(),
-            arrived: watch::Sender::new(0),
-        });
+        Self::with(Box::new(move |number, _, body| script(number, body)))
+    }
+
+    /// The same, with a script that is called with the target (`GET /v1/batches/b`) and the body.
+    pub fn routed(script: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(Box::new(move |_, target, body| script(target, body)))
+    }
+
+    fn with(script: Box<Script>) -> Self {
+        let shared =
+            Arc::new(Shared { script, records: Mutex::default(), arrived: watch::Sender::new(0) });
         let (stop, stopped) = oneshot::channel();
         let (bound, wait_until_bound) = mpsc::channel();
         let for_thread = Arc::clone(&shared);
@@ -348,14 +355,15 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             let mut records = shared.records();
             let number = RequestNumber(records.received.len() + 1);
             let at = Instant::now();
-            records.received.push(Received { number, at, target, headers, body: body.clone() });
+            let (asked, kept) = (target.clone(), body.clone());
+            records.received.push(Received { number, at, target, headers, body: kept });
             records.in_flight += 1;
             records.most_in_flight = records.most_in_flight.max(records.in_flight);
             drop(records);
             let in_flight = InFlight(shared);
             shared.arrived.send_replace(number.0);
             // The runtime would swallow the panic, and the client would see one more reset.
-            let called = catch_unwind(AssertUnwindSafe(|| (shared.script)(number, &body)));
+            let called = catch_unwind(AssertUnwindSafe(|| (shared.script)(number, &asked, &body)));
             let reply = called.unwrap_or_else(|_| {
                 shared.records().script_panicked = true;
                 Reply::error(500, "server_error", None, "the script panicked")

@@ -54,7 +54,7 @@ fn creating() -> BatchRecord {
 
 /// As a process finds it that starts after a crash.
 fn on_file(record: &BatchRecord) -> BatchRecord {
-    serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap()
+    BatchRecord::read(&serde_json::to_string(record).unwrap()).unwrap()
 }
 
 #[test]
@@ -74,13 +74,40 @@ fn a_batch_goes_from_its_file_to_its_results() {
     let read =
         Next::Read { output: Some(FileId("out".into())), errors: Some(FileId("err".into())) };
     assert_eq!(next(Some(is_now(BatchState::Expired))), read);
-    let counts =
-        |answered, again| Event::Read(ReadCounts { answered, again, ..Default::default() });
-    assert_eq!(next(Some(counts(80, 5))), read, "the provider counts 90 answers");
-    assert_eq!(next(Some(counts(0, 89))), read);
-    assert_eq!(next(Some(counts(0, 89))), Next::Nothing, "it has been read often enough");
+    let counts = ReadCounts { answered: 90, failed: 10, ..Default::default() };
+    assert_eq!(next(Some(Event::Read(counts))), Next::Nothing);
     assert_eq!(record.leftover(), Some(&FileId("in".into())));
     assert!(matches!(record.step(), Step::Over { end: End::Read, .. }));
+}
+
+#[test]
+fn results_that_are_cut_short_are_looked_at_again_before_they_are_read_again() {
+    let read = |counts| Event::Read(counts);
+    let short = ReadCounts { answered: 85, failed: 5, missing: 10, ..Default::default() };
+    let later = ReadCounts { answered: 4, again: 85, missing: 6, ..Default::default() };
+    let mut record = creating();
+    apply(&mut record, [is_now(BatchState::Completed)]);
+    assert!(record.is_cut_short(&short, &RULES), "the provider counts 90 answers");
+    for times in 1..=2 {
+        apply(&mut record, [read(short)]);
+        assert_eq!(record.next(at(100), &RULES), Next::Look { id: BatchId("b".into()) });
+        assert_eq!((record.rereads(), on_file(&record).rereads()), (times, times));
+        apply(&mut record, [is_now(BatchState::Completed)]);
+        assert!(matches!(record.next(at(100), &RULES), Next::Read { .. }));
+    }
+    assert!(!record.is_cut_short(&later, &RULES), "it has been read often enough");
+    apply(&mut record, [read(later)]);
+    assert!(matches!(record.step(), Step::Over { end: End::Read, .. }));
+
+    // What a provider counts otherwise is not waited for where nothing is missing.
+    let mut record = creating();
+    apply(&mut record, [is_now(BatchState::Completed)]);
+    let all = ReadCounts { answered: 85, failed: 15, ..Default::default() };
+    assert!(!record.is_cut_short(&all, &RULES));
+    // Nor is a batch cancelled again that is over.
+    let mut record = creating();
+    apply(&mut record, [is_now(BatchState::Cancelled), Event::CancelWanted, read(short)]);
+    assert_eq!(record.next(at(100), &RULES), Next::Look { id: BatchId("b".into()) });
 }
 
 #[test]
@@ -93,7 +120,7 @@ fn a_creation_that_nobody_answered_is_looked_for_before_it_is_sent_again() {
     };
     unclear(&on_file(&creating()));
     let mut lost = creating();
-    apply(&mut lost, [Event::CreationUnclear]);
+    apply(&mut lost, [Event::CreationUnclear { at: at(0) }]);
     unclear(&lost);
     apply(&mut lost, [Event::NotFound { at: at(40) }]);
     assert!(matches!(lost.next(at(40), &RULES), Next::Create { .. }));
@@ -101,6 +128,15 @@ fn a_creation_that_nobody_answered_is_looked_for_before_it_is_sent_again() {
     assert_eq!(on_file(&lost).next(at(41), &RULES), Next::Wait { until: at(70) });
     apply(&mut lost, [is_now(BatchState::InProgress)]);
     assert_eq!(lost.next(at(41), &RULES), Next::Look { id: BatchId("b".into()) });
+}
+
+#[test]
+fn a_creation_that_ran_into_its_timeout_is_given_the_whole_time_to_show_up() {
+    let mut late = creating();
+    apply(&mut late, [Event::CreationUnclear { at: at(120) }]);
+    assert_eq!(late.next(at(120), &RULES), Next::Wait { until: at(150) });
+    assert_eq!(on_file(&late).next(at(149), &RULES), Next::Wait { until: at(150) });
+    assert!(matches!(late.next(at(150), &RULES), Next::Find { .. }));
 }
 
 #[test]
@@ -140,6 +176,25 @@ fn what_is_wrong_with_a_file_is_kept_by_line() {
     let mut record = creating();
     apply(&mut record, [Event::InputGone]);
     assert_eq!(record.next(at(0), &RULES), Next::Upload);
+}
+
+#[test]
+fn a_file_goes_up_once_more_where_it_is_gone_and_no_third_time() {
+    let uploaded = || [Event::Uploaded(FileId("in".into())), Event::Intended { at: at(0) }];
+    let mut record = creating();
+    apply(&mut record, [Event::InputGone]);
+    let mut record = on_file(&record);
+    apply(&mut record, uploaded());
+    let mut known = record.clone();
+    apply(&mut record, [Event::InputGone]);
+    let Step::Over { end: End::Refused(problems), .. } = record.step() else {
+        panic!("{record:?}")
+    };
+    assert_eq!(problems[0].code, "no_batch_api");
+    // A server that has turned it away in between has batches.
+    apply(&mut known, [Event::TurnedAway { at: at(0) }, Event::Intended { at: at(20) }]);
+    apply(&mut known, [Event::InputGone]);
+    assert_eq!(known.next(at(20), &RULES), Next::Upload);
 }
 
 #[test]
@@ -259,7 +314,7 @@ proptest! {
                 Mishap::NoAnswer => {
                     let event = provider.carry_out(next, now);
                     if creates {
-                        record.apply(Event::CreationUnclear, &RULES);
+                        record.apply(Event::CreationUnclear { at: now }, &RULES);
                     } else if let Event::Intended { .. } = event {
                         record.apply(event, &RULES);
                     }

@@ -230,6 +230,11 @@ impl Supervisor {
             Got::Loaded { piece, material, attempts } => {
                 // A stop may have come in between.
                 let Some(work) = self.analysis.at_work.get_mut(&piece.number) else { return };
+                // And so may the end of the provider: who asks it then waits for ever.
+                if let Some(why) = self.analysis.provider_gone.clone() {
+                    let task = Task::ByWords { piece, why: Some(why) };
+                    return self.reading.ask(Request::Analyse(task));
+                }
                 let interviewer = Arc::clone(&self.interviewer);
                 let lexicon = Arc::clone(&self.analysis.desk.lexicon);
                 let order = Order { piece, material, attempts, lexicon };

@@ -15,6 +15,8 @@ pub(super) struct Control {
     pub gone: bool,
     /// Whether anything new may be sent.
     pub running: bool,
+    /// Orders to begin, cancel or stop so far.
+    pub turns: u32,
     kept: u64,
     issued: u64,
 }
@@ -32,6 +34,7 @@ impl Control {
             stopped: false,
             gone: false,
             running: true,
+            turns: 0,
             kept: 0,
             issued: 0,
         }
@@ -102,6 +105,9 @@ impl Control {
     }
 
     fn take(&mut self, order: ToRunner) {
+        if order.is_turn() {
+            self.turns += 1;
+        }
         match order {
             ToRunner::Begin => {
                 self.begin = true;
@@ -111,6 +117,7 @@ impl Control {
             ToRunner::CancelAll => {
                 self.cancelling = true;
                 self.begin = false;
+                self.stopped = false;
             }
             ToRunner::Stop => self.stopped = true,
             ToRunner::Running(running) => self.running = running,

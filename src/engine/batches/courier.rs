@@ -56,7 +56,7 @@ impl Runner {
                     let failure = Failure::new(FailureKind::BadRequest, why);
                     Some(PauseReason::ProviderRefuses { failure })
                 }
-                (_, Some(status)) if *wanted == Next::Upload && *status != 429 => {
+                (_, Some(status)) if *wanted == Next::Upload && !matches!(status, 409 | 429) => {
                     let why = format!("batch {number} cannot be uploaded: {}", failure.message);
                     error.was_refused().then_some(PauseReason::Batch { message: why })
                 }
@@ -74,7 +74,12 @@ impl Runner {
 async fn exchange(client: &Client, path: &std::path::Path, name: &str, next: Next) -> Came {
     let said = |said| Event::Said { said, at: UnixMillis::now() };
     let came = match next {
-        Next::Upload => client.upload(path, name).await.map(Event::Uploaded),
+        Next::Upload => match client.upload(path, name).await {
+            Err(error) if error.status() == Some(413) => {
+                Ok(Event::UploadRefused(problem("file_too_large", &error)))
+            }
+            uploaded => uploaded.map(Event::Uploaded),
+        },
         Next::Create { key, input } => {
             let made = client.create_batch(NewBatch { key: &key, input: &input }).await;
             Ok(made.map_or_else(|error| not_created(&error), said))
@@ -88,8 +93,11 @@ async fn exchange(client: &Client, path: &std::path::Path, name: &str, next: Nex
             looked => looked.map(said),
         },
         Next::Cancel { id } => match client.cancel_batch(&id).await {
-            Err(BatchError::Provider { status: Some(409), .. }) => Ok(Event::CancelRefused),
-            Err(error) if error.is_unknown() => Ok(Event::Gone),
+            // Whether there is such a batch at all, a look will tell.
+            Err(error) if error.is_final() || error.status() == Some(409) => {
+                tracing::warn!("{} cannot be cancelled, and is waited for: {error}", id.0);
+                Ok(Event::CancelRefused)
+            }
             cancelled => cancelled.map(said),
         },
         Next::Intend | Next::Read { .. } | Next::Wait { .. } | Next::Nothing => {
@@ -103,19 +111,49 @@ async fn exchange(client: &Client, path: &std::path::Path, name: &str, next: Nex
 fn not_created(error: &BatchError) -> Event {
     match error {
         error if error.is_unknown() => Event::InputGone,
-        BatchError::Provider { status: Some(429), failure }
+        // A conflict is one of now.
+        BatchError::Provider { status: Some(409 | 429), failure }
             if failure.kind != FailureKind::QuotaExhausted =>
         {
             Event::TurnedAway { at: UnixMillis::now() }
         }
         BatchError::Provider { failure, .. } if error.was_refused() => {
-            Event::CreationRefused(BatchProblem {
-                code: failure.kind.as_str().to_owned(),
-                message: failure.message.clone(),
-                param: None,
-                line: None,
-            })
+            Event::CreationRefused(problem(failure.kind.as_str(), error))
         }
-        _ => Event::CreationUnclear,
+        _ => Event::CreationUnclear { at: UnixMillis::now() },
+    }
+}
+
+/// A refusal of the whole file.
+fn problem(code: &str, error: &BatchError) -> BatchProblem {
+    let message = match error {
+        BatchError::Provider { failure, .. } => failure.message.clone(),
+        BatchError::File { .. } => error.to_string(),
+    };
+    BatchProblem { code: code.to_owned(), message, param: None, line: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_creation_is_refused_turned_away_or_unclear() {
+        let came = |status, kind| {
+            let failure = Failure::new(kind, "no");
+            not_created(&BatchError::Provider { status, failure })
+        };
+        let for_now = [(409, FailureKind::ServerError), (429, FailureKind::ServerError)];
+        for (status, kind) in for_now {
+            assert!(matches!(came(Some(status), kind), Event::TurnedAway { .. }), "{status}");
+        }
+        for (status, kind) in [(400, FailureKind::BadRequest), (429, FailureKind::QuotaExhausted)] {
+            assert!(matches!(came(Some(status), kind), Event::CreationRefused(_)), "{status}");
+        }
+        for status in [None, Some(408), Some(500)] {
+            let came = came(status, FailureKind::ServerError);
+            assert!(matches!(came, Event::CreationUnclear { .. }), "{status:?}");
+        }
+        assert!(matches!(came(Some(404), FailureKind::BadRequest), Event::InputGone));
     }
 }

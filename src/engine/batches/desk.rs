@@ -6,7 +6,7 @@ use super::{
     runner::{self, Thread},
 };
 use crate::{
-    batch::{BatchRecord, Step},
+    batch::BatchRecord,
     engine::{run_state::RunState, supervisor::Supervisor},
     model::{
         EndpointIndex, Fate, InterviewStatus, PauseReason, PersonaIndex, RunPhase, StopReason,
@@ -31,8 +31,10 @@ pub(in crate::engine) struct Desk {
     left_under_way: bool,
     /// Asked to stop, it first cancels what is under way.
     cancels: bool,
-    /// Nothing is under way here.
-    at_rest: bool,
+    /// Orders to begin, cancel or stop so far.
+    turns: u32,
+    /// After so many of them nothing was under way here.
+    rested: u32,
     pub meters: BatchMeters,
 }
 
@@ -50,7 +52,8 @@ impl Desk {
             begun: false,
             left_under_way: false,
             cancels: false,
-            at_rest: true,
+            turns: 0,
+            rested: 0,
             meters: BatchMeters { on, shown: Vec::new() },
         }
     }
@@ -65,9 +68,8 @@ impl Desk {
         state: &mut RunState,
     ) -> Result<(), StoreError> {
         for stored in reader.batches()? {
-            let record: Option<BatchRecord> = serde_json::from_str(&stored.record).ok();
             // The runner says what is wrong with one that does not read; nobody of it is asked.
-            if record.is_some_and(|record| matches!(record.step(), Step::Over { .. })) {
+            if BatchRecord::read(&stored.record).is_ok_and(|record| record.is_over()) {
                 continue;
             }
             self.left_under_way = true;
@@ -86,8 +88,8 @@ impl Desk {
     }
 
     /// Whether a run that is to stop may end as far as batches go.
-    pub(in crate::engine) const fn is_at_rest(&self) -> bool {
-        self.at_rest
+    pub(in crate::engine) fn is_at_rest(&self) -> bool {
+        self.rested == self.turns || self.thread.as_ref().is_none_or(Thread::is_over)
     }
 
     /// Whoever is not over is to go into batches, and was not a moment ago.
@@ -96,14 +98,13 @@ impl Desk {
     }
 
     /// Whether anything new may be sent.
-    pub(in crate::engine) fn running(&self, running: bool) {
+    pub(in crate::engine) fn running(&mut self, running: bool) {
         self.order(ToRunner::Running(running));
     }
 
     /// The run stops: nothing more is asked of the provider, or all is cancelled first.
     pub(in crate::engine) fn stop(&mut self) {
         self.order(if self.cancels { ToRunner::CancelAll } else { ToRunner::Stop });
-        self.at_rest = self.thread.is_none();
     }
 
     /// The run stops now, whatever is still to be cancelled.
@@ -112,7 +113,7 @@ impl Desk {
         self.stop();
     }
 
-    pub(in crate::engine) fn kept(&self, ticket: u64) {
+    pub(in crate::engine) fn kept(&mut self, ticket: u64) {
         self.order(ToRunner::Kept(ticket));
     }
 
@@ -123,14 +124,22 @@ impl Desk {
 
     /// Ends the thread. Its connection to the run file must be gone before the writer's.
     pub(in crate::engine) fn end(self) {
-        if let Some(Thread { orders, thread }) = self.thread {
-            drop(orders);
+        if let Some(thread) = self.thread {
             let _ = thread.join();
         }
     }
 
-    fn order(&self, order: ToRunner) {
+    /// Takes away a thread that is over. Another one takes up what this one has left.
+    fn bury(&mut self) -> Result<(), &'static str> {
+        let Some(over) = self.thread.take_if(|thread| thread.is_over()) else { return Ok(()) };
+        self.begun = false;
+        self.left_under_way = true;
+        over.join()
+    }
+
+    fn order(&mut self, order: ToRunner) {
         if let Some(thread) = &self.thread {
+            self.turns += u32::from(order.is_turn());
             let _ = thread.orders.send(order);
         }
     }
@@ -168,6 +177,17 @@ impl Supervisor {
     /// Has everybody go into batches once nobody is in flight, and what an earlier part of the run
     /// has left cancelled where the run does without batches now.
     pub(in crate::engine) fn tend_batches(&mut self) {
+        // Where only a summary is wanted, what is under way stays as it is.
+        if self.only_analysis {
+            return;
+        }
+        if self.stop.is_none()
+            && self.state.phase == RunPhase::Running
+            && let Err(why) = self.desk.bury()
+        {
+            let message = format!("{why}; going on takes them up again");
+            return self.pause(PauseReason::Batch { message });
+        }
         let wanted = if self.desk.is_on() { !self.desk.begun } else { self.desk.left_under_way };
         let ready = self.state.in_progress() == 0
             && self.state.phase == RunPhase::Running
@@ -175,17 +195,23 @@ impl Supervisor {
         if !wanted || !ready || self.stop.is_some() {
             return;
         }
-        let Some(endpoint) = self.desk.endpoint else { return };
+        let Some(endpoint) = self.desk.endpoint else {
+            let message = "batches of an earlier part of this run are under way, and no endpoint \
+                           has a Batch API any more: go on with the endpoint that they were made at";
+            return self.pause(PauseReason::Batch { message: message.to_owned() });
+        };
         if self.desk.thread.is_none() {
             let interviewer = Arc::clone(&self.interviewer);
             match runner::spawn(interviewer, endpoint, self.desk.run_file.clone()) {
-                Ok(thread) => self.desk.thread = Some(thread),
+                Ok(thread) => {
+                    self.desk.thread = Some(thread);
+                    (self.desk.turns, self.desk.rested) = (0, 0);
+                }
                 Err(error) => {
                     return self.pause(PauseReason::Batch { message: error.to_string() });
                 }
             }
         }
-        self.desk.at_rest = false;
         if self.desk.is_on() {
             self.desk.begun = true;
             self.desk.order(ToRunner::Begin);
@@ -218,7 +244,7 @@ impl Supervisor {
                 self.publisher.touch();
             }
             BatchFact::Pause(reason) => self.pause(reason),
-            BatchFact::AtRest => self.desk.at_rest = true,
+            BatchFact::AtRest { after } => self.desk.rested = after,
         }
     }
 
@@ -237,6 +263,7 @@ impl Supervisor {
             self.meters.attempted(&attempt);
             records.push(Record::Attempted(attempt));
         }
+        self.meters.stepped(&steps.steps);
         for (number, step) in (steps.first..).zip(steps.steps) {
             records.push(Record::Stepped { persona, number, step: Box::new(step) });
         }

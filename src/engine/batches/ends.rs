@@ -8,13 +8,16 @@ use super::{
     shown::shown,
 };
 use crate::{
-    batch::{BatchRecord, End, Event, Step, enqueued_limit},
-    model::{BatchProblem, Failure, FailureKind, Fate, PauseReason, Tokens, Usd},
+    batch::{
+        BatchRecord, End, Event, FileLimits, Outsized, Step, cut_to, enqueued_limit,
+        one_cause_for_all, outsized,
+    },
+    model::{BatchProblem, Failure, FailureKind, PauseReason, Tokens, Usd},
     store::BatchLine,
 };
 use std::{collections::HashSet, time::Duration};
 
-/// A batch that is turned away so often, with nothing else waiting, is too large.
+/// A batch that is turned away so often, with nothing else of ours waiting, may be too large.
 const CROWDED_OUT: u32 = 2;
 
 /// So many files of one stage are refused for single lines before somebody must look.
@@ -25,17 +28,19 @@ const DELETED_WITHIN: Duration = Duration::from_secs(5);
 
 impl Runner {
     /// The provider says that too many tokens wait, and that this batch would fit. Where nothing
-    /// else of ours waits, it counts more tokens than were reckoned here: smaller files will do.
-    pub(super) fn crowded_out(&mut self, at: usize) {
+    /// else of ours waits, it may count more tokens than were reckoned here, or others of the same
+    /// organization fill its queue. `named` is the limit that it names.
+    pub(super) fn crowded_out(&mut self, at: usize, named: Option<Tokens>) {
         let alone = !self.records.iter().any(BatchRecord::is_enqueued);
-        let tokens = self.records[at].tokens.0;
+        let tokens = self.records[at].tokens;
         let meta = &mut self.metas[at];
         meta.crowded_out += u32::from(alone);
         if meta.crowded_out < CROWDED_OUT || self.records[at].lines < 2 {
             return;
         }
         let number = meta.number;
-        let cap = Tokens(tokens - tokens / 4);
+        let Some(cap) = cut_to(tokens, named, self.cuts) else { return };
+        self.cuts += 1;
         tracing::warn!(
             "batch {number} is turned away again and again: it is split into files of at most {} \
              tokens",
@@ -54,6 +59,7 @@ impl Runner {
     ) -> Result<(), Halt> {
         let number = self.metas[at].number;
         self.metas[at].note = problems.first().map(ToString::to_string);
+        let lines = self.reader.batch_lines(number)?;
         let cap = problems.iter().find_map(enqueued_limit);
         if let Some(cap) = cap.filter(|cap| cap.0 < self.records[at].tokens.0) {
             tracing::warn!(
@@ -62,10 +68,36 @@ impl Runner {
                 cap.0
             );
             self.limits.enqueued_tokens = Some(cap);
+            if let ([line], Some(problem)) = (&lines[..], problems.first()) {
+                self.line_refused(number, line, FailureKind::TooLarge, problem);
+            }
             return self.close(at).await;
         }
+        if let Some((problem, what)) =
+            problems.iter().find_map(|problem| Some((problem, outsized(problem)?)))
+        {
+            match (&lines[..], what) {
+                ([line], Outsized::Bytes) => {
+                    self.line_refused(number, line, FailureKind::TooLarge, problem);
+                    return self.close(at).await;
+                }
+                ([] | [_], _) => {}
+                _ => {
+                    self.make_smaller(at, what);
+                    return self.close(at).await;
+                }
+            }
+        }
+        if one_cause_for_all(problems, lines.len()) {
+            let why = problems.first().map(|problem| &problem.message);
+            let message = format!(
+                "the provider refused batch {number} for the same in every line: {}",
+                why.map_or("", String::as_str)
+            );
+            tracing::error!("{message}");
+            return self.close_and_pause(at, message).await;
+        }
         self.refused += 1;
-        let lines = self.reader.batch_lines(number)?;
         let named: Vec<(&BatchLine, &BatchProblem)> = problems
             .iter()
             .filter_map(|problem| {
@@ -75,11 +107,8 @@ impl Runner {
             .collect();
         let mut failed = HashSet::new();
         for (line, problem) in &named {
-            tracing::error!("batch {number} was refused: persona {}: {problem}", line.persona);
             if failed.insert(line.persona) {
-                let why = format!("batch {number} was refused for it: {problem}");
-                let failure = Failure::new(FailureKind::BadRequest, why);
-                self.fails(line.persona, line.attempt.saturating_sub(1), Fate::Failed(failure));
+                self.line_refused(number, line, FailureKind::BadRequest, problem);
             }
         }
         if named.is_empty() || self.refused >= MOST_REFUSED {
@@ -90,6 +119,37 @@ impl Runner {
             return self.close_and_pause(at, message).await;
         }
         self.close(at).await
+    }
+
+    /// The provider takes smaller files than this one: the next ones are half of it.
+    fn make_smaller(&mut self, at: usize, what: Outsized) {
+        let (number, lines) = (self.metas[at].number, self.records[at].lines);
+        match what {
+            Outsized::Lines => self.limits.lines = self.limits.lines.min(lines / 2),
+            Outsized::Bytes => {
+                let length = std::fs::metadata(self.folder.of(number)).map(|file| file.len());
+                let length = length.unwrap_or(self.limits.bytes);
+                self.limits.bytes = self.limits.bytes.min(length / 2);
+            }
+        }
+        let FileLimits { lines, bytes, .. } = self.limits;
+        tracing::warn!(
+            "batch {number} is larger than the provider takes: it is split into files of at most \
+             {lines} calls and {bytes} bytes"
+        );
+    }
+
+    /// A batch was refused for this line: its persona fails.
+    fn line_refused(
+        &self,
+        number: u32,
+        line: &BatchLine,
+        kind: FailureKind,
+        problem: &BatchProblem,
+    ) {
+        tracing::error!("batch {number} was refused: persona {}: {problem}", line.persona);
+        let why = format!("batch {number} was refused for it: {problem}");
+        self.fails(line.persona, line.attempt.saturating_sub(1), Failure::new(kind, why));
     }
 
     /// A batch is over, and nobody is put into another one before somebody says so.

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::fact::NewSteps,
-    model::{Attempt, Fate, PauseReason, PersonaIndex},
+    model::{Attempt, Fate, PauseReason, Persona, PersonaIndex},
     protocol::BatchMeter,
     store::StoredBatch,
 };
@@ -21,8 +21,9 @@ pub(in crate::engine) enum BatchFact {
     Shown(BatchMeter),
     /// The run cannot go on so.
     Pause(PauseReason),
-    /// Nothing is under way here any more: it was stopped, or all is cancelled.
-    AtRest,
+    /// Nothing is under way here any more: it was stopped, or all is cancelled. So many orders to
+    /// begin, cancel or stop had come by then: one that is on its way is not answered by this.
+    AtRest { after: u32 },
 }
 
 /// What came of a line.
@@ -36,12 +37,25 @@ pub(in crate::engine) struct LineRead {
     pub end: Option<(Fate, u32)>,
 }
 
+impl LineRead {
+    /// The end of an interview of which no line is left to ask.
+    pub(super) fn without_call(persona: &Persona, fate: Fate, attempts: u32) -> Self {
+        Self {
+            persona: persona.index,
+            weight: persona.weight,
+            attempt: None,
+            steps: NewSteps::default(),
+            end: Some((fate, attempts)),
+        }
+    }
+}
+
 /// What the supervisor orders.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ToRunner {
     /// Put everybody who is not over into batches.
     Begin,
-    /// Cancel all, and plan no more.
+    /// Cancel all, and plan no more. After a stop it is stopped no longer.
     CancelAll,
     /// Ask nothing more of anybody.
     Stop,
@@ -49,4 +63,13 @@ pub(super) enum ToRunner {
     Running(bool),
     /// What has this ticket is on disk.
     Kept(u64),
+}
+
+impl ToRunner {
+    /// Whether it turns the runner to something else, and so is answered by an [`AtRest`] in time.
+    ///
+    /// [`AtRest`]: BatchFact::AtRest
+    pub(super) const fn is_turn(self) -> bool {
+        matches!(self, Self::Begin | Self::CancelAll | Self::Stop)
+    }
 }

@@ -19,8 +19,9 @@ pub(super) struct Meta {
     pub money: Option<Reservation>,
     /// What its lines have cost, as far as they were read by this process.
     pub cost: Usd,
-    /// How its lines ask; `None` where an earlier process wrote them.
-    pub templates: Option<Arc<Templates>>,
+    /// How its lines ask. Where an earlier process wrote them, it is what their endpoint was first
+    /// asked with by this one.
+    pub templates: Arc<Templates>,
     pub due: Instant,
     /// Exchanges that failed, one after the other.
     pub failures: u32,
@@ -40,6 +41,7 @@ impl Meta {
         endpoint: EndpointIndex,
         made_at: UnixMillis,
         most: Usd,
+        templates: Arc<Templates>,
     ) -> Self {
         Self {
             number,
@@ -48,7 +50,7 @@ impl Meta {
             most,
             money: None,
             cost: Usd::ZERO,
-            templates: None,
+            templates,
             due: Instant::now(),
             failures: 0,
             note: None,

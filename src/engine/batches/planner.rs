@@ -139,7 +139,7 @@ impl Runner {
                     of_forms[form_of(stage).ordinal()].push((Likeness::of(&persona), index));
                 }
                 // Its last step is on file, and its end is not: the process died in between.
-                Next::End(fate) => self.ends(index, fate)?,
+                Next::End(fate) => self.ends(&persona, fate)?,
             }
         }
         let mut all = Vec::new();
@@ -161,20 +161,22 @@ impl Runner {
         Ok(Some((persona, left_off, standing)))
     }
 
-    fn ends(&self, persona: PersonaIndex, fate: Fate) -> Result<(), Halt> {
-        let attempts = self.reader.attempts_made(persona)?;
-        self.fails(persona, attempts, fate);
+    /// An interview was over already, and may have an answer.
+    fn ends(&self, persona: &Persona, fate: Fate) -> Result<(), Halt> {
+        let attempts = self.reader.attempts_made(persona.index)?;
+        self.tell(BatchFact::Line(Box::new(LineRead::without_call(persona, fate, attempts))));
         Ok(())
     }
 
-    /// An interview ends without a line.
-    pub(super) fn fails(&self, persona: PersonaIndex, attempts: u32, fate: Fate) {
+    /// An interview ends without an answer, and without a line. What counts nobody's answer needs
+    /// no weight.
+    pub(super) fn fails(&self, persona: PersonaIndex, attempts: u32, failure: Failure) {
         self.tell(BatchFact::Line(Box::new(LineRead {
             persona,
             weight: None,
             attempt: None,
             steps: NewSteps::default(),
-            end: Some((fate, attempts)),
+            end: Some((Fate::Failed(failure), attempts)),
         })));
     }
 
@@ -216,7 +218,7 @@ impl Runner {
                 Placement::TooLarge => {
                     let why = "the prompt alone is larger than a file of the Batch API may be";
                     let failure = Failure::new(FailureKind::TooLarge, why);
-                    self.fails(index, call.line.attempt - 1, Fate::Failed(failure));
+                    self.fails(index, call.line.attempt - 1, failure);
                     continue;
                 }
             }
@@ -254,8 +256,8 @@ impl Runner {
         file.close(size)?;
         let random = fastrand::u64(..);
         let key = BatchKey(format!("{}-{number}-{random:016x}", self.interviewer.run));
-        let mut meta = Meta::new(number, self.endpoint, UnixMillis::now(), most);
-        meta.templates = Some(Arc::clone(templates));
+        let templates = Arc::clone(templates);
+        let mut meta = Meta::new(number, self.endpoint, UnixMillis::now(), most, templates);
         meta.money = self.interviewer.ledger.reserve_for_batch(most).ok();
         Ok(Planned { record: BatchRecord::new(key, size.lines, size.tokens), meta, lines })
     }
@@ -276,7 +278,7 @@ impl Runner {
             Ok(asked) => asked,
             Err(error) => {
                 let failure = Failure::new(FailureKind::BadRequest, error.to_string());
-                self.fails(index, left_off.attempts, Fate::Failed(failure));
+                self.fails(index, left_off.attempts, failure);
                 return Ok(None);
             }
         };

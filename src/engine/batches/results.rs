@@ -11,7 +11,6 @@ use crate::{
     engine::{
         attempt_log,
         call::speaks_otherwise,
-        endpoint::Templates,
         fact::NewSteps,
         stages::{Next, Standing},
     },
@@ -24,9 +23,30 @@ use crate::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// After so many lines, they must be on disk before more are read: answers that wait for the disk
-/// are all that is held in memory.
-const UNSAVED_MOST: usize = 500;
+/// After so many lines, or so many bytes of them, they must be on disk before more are read:
+/// answers that wait for the disk are all that is held in memory.
+const UNSAVED_LINES: usize = 500;
+const UNSAVED_BYTES: usize = 16 * 1024 * 1024;
+
+/// What was told and may not be on disk yet.
+#[derive(Default)]
+struct Unsaved {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Unsaved {
+    /// Counts a line. True where all must be on disk before the next one; then it counts anew.
+    fn is_much_with(&mut self, bytes: usize) -> bool {
+        self.lines += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        let is_much = self.lines >= UNSAVED_LINES || self.bytes >= UNSAVED_BYTES;
+        if is_much {
+            *self = Self::default();
+        }
+        is_much
+    }
+}
 
 /// What a line says.
 struct Reply {
@@ -80,16 +100,28 @@ impl Runner {
                 }
             }
         }
-        for missing in reading.missing().collect::<Vec<_>>() {
+        let counts = reading.counts();
+        if self.records[at].is_cut_short(&counts, &self.rules) {
+            tracing::warn!(
+                "the results of batch {number} hold fewer answers than the provider counts: it is \
+                 looked at again before {} calls are taken for not made",
+                counts.missing
+            );
+            return self.happened(at, Event::Read(counts)).await;
+        }
+        let mut unsaved = Unsaved::default();
+        for missing in reading.missing() {
             let line = Line { id: missing, outcome: LineOutcome::NotRun };
             self.take(at, line, &lines)?;
+            if unsaved.is_much_with(0) {
+                self.barrier().await?;
+            }
         }
-        let counts = reading.counts();
         tracing::info!(
             "batch {number} is read: {} answered, {} failed, {} not run, {} strange",
             counts.answered,
             counts.failed,
-            counts.expired + reading.missing().count() as u64,
+            counts.expired + counts.missing,
             counts.strange
         );
         self.happened(at, Event::Read(counts)).await
@@ -109,7 +141,7 @@ impl Runner {
             Ok(content) => content,
             Err(error) => return Ok(Err(error)),
         };
-        let mut unsaved = 0;
+        let mut unsaved = Unsaved::default();
         loop {
             let bytes = match self.control.unless_stopped(content.next()).await? {
                 Ok(Some(bytes)) => bytes,
@@ -119,14 +151,12 @@ impl Runner {
             match reading.read(&bytes) {
                 Read::Line(line) => {
                     self.take(at, line, lines)?;
-                    unsaved += 1;
+                    if unsaved.is_much_with(bytes.len()) {
+                        self.barrier().await?;
+                    }
                 }
-                Read::Again(_) => {}
+                Read::Again { .. } => {}
                 Read::Strange(strange) => tracing::warn!("{strange}"),
-            }
-            if unsaved >= UNSAVED_MOST {
-                unsaved = 0;
-                self.barrier().await?;
             }
         }
     }
@@ -229,8 +259,7 @@ impl Runner {
                 }
             }
             Err(unanswered) => {
-                let asked = self.asked_in(at);
-                other_dialect = speaks_otherwise(endpoint, &asked, &unanswered);
+                other_dialect = speaks_otherwise(endpoint, &meta.templates, &unanswered);
                 (Vec::new(), Some(unanswered.failure), unanswered.body)
             }
         };
@@ -250,13 +279,6 @@ impl Runner {
             from_cache: false,
         };
         Taken { attempt, events, other_dialect, own_words }
-    }
-
-    /// How the lines of a batch ask.
-    fn asked_in(&self, at: usize) -> Arc<Templates> {
-        let meta = &self.metas[at];
-        let endpoint = &self.interviewer.endpoints[meta.endpoint.as_usize()];
-        meta.templates.clone().unwrap_or_else(|| endpoint.templates())
     }
 
     /// Counts what a line has cost. One that was answered without a count may have cost all that a
@@ -315,4 +337,20 @@ fn id(line: &BatchLine) -> CustomId {
 fn find(lines: &[BatchLine], persona: PersonaIndex) -> Option<&BatchLine> {
     let at = lines.binary_search_by_key(&persona, |line| line.persona).ok()?;
     lines.get(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_the_disk_is_bounded_in_lines_and_in_bytes() {
+        let mut unsaved = Unsaved::default();
+        let full = |unsaved: &mut Unsaved, bytes| {
+            (1..10_000).find(|_| unsaved.is_much_with(bytes)).unwrap_or(0)
+        };
+        assert_eq!(full(&mut unsaved, 2_000), UNSAVED_LINES);
+        assert_eq!(full(&mut unsaved, 6 * 1024 * 1024), 3);
+        assert_eq!(full(&mut unsaved, 0), UNSAVED_LINES, "it counts anew");
+    }
 }

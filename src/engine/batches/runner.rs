@@ -10,7 +10,10 @@ use super::{
     shown::shown,
 };
 use crate::{
-    batch::{BatchRecord, End, Event, FileLimits, Next, Rules, Step, look_after, startable},
+    batch::{
+        BatchRecord, End, Event, FileLimits, Next, Rules, Step, enqueued_limit, look_after,
+        startable,
+    },
     engine::{fact::Fact, interview::Interviewer, ledger::Short},
     model::{EndpointIndex, PauseReason, UnixMillis},
     store::{BatchLine, RunReader, StoreError, StoredBatch},
@@ -76,14 +79,30 @@ pub(super) struct Runner {
     pub next_number: u32,
     /// Files refused since one was not.
     pub refused: u32,
-    /// Everything is cancelled, and that was said.
-    rested: bool,
+    /// How often files were cut smaller because they found no room.
+    pub cuts: u32,
+    /// After so many orders it said that it is at rest.
+    rested: Option<u32>,
 }
 
 /// The thread as the supervisor holds it.
 pub(super) struct Thread {
     pub orders: UnboundedSender<ToRunner>,
     pub thread: JoinHandle<()>,
+}
+
+impl Thread {
+    /// Whether it goes on no more, for whatever reason.
+    pub(super) fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for its end. Says so where it broke off in the middle of something.
+    pub(super) fn join(self) -> Result<(), &'static str> {
+        let Self { orders, thread } = self;
+        drop(orders);
+        thread.join().map_err(|_| "what sees the batches through broke off by a fault of its own")
+    }
 }
 
 /// Starts the thread. It opens the run file for itself.
@@ -133,7 +152,8 @@ impl Runner {
             metas: Vec::new(),
             next_number: 1,
             refused: 0,
-            rested: false,
+            cuts: 0,
+            rested: None,
         }
     }
 
@@ -141,7 +161,9 @@ impl Runner {
         // Whoever does not know what is under way must not plan anything.
         while let Err(halt) = self.take_up() {
             self.halted(halt).await;
+            // It can be stopped all the same: nothing is under way here.
             while !self.control.running && !self.control.gone {
+                self.at_rest();
                 self.control.changed().await;
             }
             if self.control.gone {
@@ -158,8 +180,9 @@ impl Runner {
     async fn halted(&mut self, halt: Halt) {
         match halt {
             Halt::Stopped => {
-                self.tell(BatchFact::AtRest);
+                // Whoever stops it a second time waits for an answer to that.
                 while self.control.stopped && !self.control.gone {
+                    self.at_rest();
                     self.control.changed().await;
                 }
             }
@@ -176,6 +199,14 @@ impl Runner {
         }
     }
 
+    /// Nothing is under way here, and that is said once an order.
+    fn at_rest(&mut self) {
+        let after = self.control.turns;
+        if self.rested.replace(after) != Some(after) {
+            self.tell(BatchFact::AtRest { after });
+        }
+    }
+
     /// What an earlier process has left under way.
     fn take_up(&mut self) -> Result<(), Halt> {
         let mut open = HashSet::new();
@@ -183,12 +214,27 @@ impl Runner {
         self.metas.clear();
         for stored in self.reader.batches()? {
             self.next_number = stored.number + 1;
-            let record = parse(&stored).map_err(Halt::Record)?;
-            if matches!(record.step(), Step::Over { .. }) {
+            let mut record = BatchRecord::read(&stored.record).map_err(|error| {
+                let number = stored.number;
+                Halt::Record(format!("batch {number} in the run file cannot be read: {error}"))
+            })?;
+            if record.is_over() {
                 continue;
             }
+            // Whatever was being sent when the last process died has arrived by now or never will.
+            record.apply(Event::CreationUnclear { at: UnixMillis::now() }, &self.rules);
             let StoredBatch { number, endpoint, made_at, most, .. } = stored;
-            let mut meta = Meta::new(number, endpoint, made_at, most);
+            let Some(asked_of) = self.interviewer.endpoints.get(endpoint.as_usize()) else {
+                let message = format!(
+                    "batch {number} was made at endpoint {} of this run, which it has no more: go \
+                     on with the endpoints that it had",
+                    endpoint.0 + 1
+                );
+                return Err(Halt::Record(message));
+            };
+            // Its templates are taken now: what its first line teaches must not be held against
+            // the second one.
+            let mut meta = Meta::new(number, endpoint, made_at, most, asked_of.templates());
             if record.is_enqueued() || matches!(record.step(), Step::Created { .. }) {
                 meta.money = Some(self.interviewer.ledger.take_up(number, most));
             }
@@ -206,12 +252,10 @@ impl Runner {
         self.control.look()?;
         if self.control.cancelling {
             self.cancel_all().await?;
-            if self.records.is_empty() && !self.rested {
-                self.rested = true;
-                self.tell(BatchFact::AtRest);
+            if self.records.is_empty() {
+                self.at_rest();
             }
         } else if self.control.begin && self.control.running {
-            self.rested = false;
             self.begin().await?;
         }
         let now = Instant::now();
@@ -263,7 +307,7 @@ impl Runner {
             }
             Next::Intend => self.happened(at, Event::Intended { at: now }).await,
             Next::Read { output, errors } => self.read(at, output, errors).await,
-            next => match self.ask_provider(at, next.clone()).await? {
+            next => match self.asked(at, &next).await? {
                 Came::Event(event) => {
                     self.metas[at].failures = 0;
                     self.metas[at].note = None;
@@ -275,6 +319,16 @@ impl Runner {
                 }
             },
         }
+    }
+
+    /// Asks the provider. A creation that is broken off may have been made.
+    async fn asked(&mut self, at: usize, next: &Next) -> Result<Came, Halt> {
+        let asked = self.ask_provider(at, next.clone()).await;
+        if asked.is_err() && matches!(next, Next::Create { .. }) {
+            let unclear = Event::CreationUnclear { at: UnixMillis::now() };
+            self.records[at].apply(unclear, &self.rules);
+        }
+        Ok(asked?)
     }
 
     /// Whether what the batch can cost is set aside.
@@ -306,6 +360,9 @@ impl Runner {
         let followed = self.follow(at, event).await;
         if followed.is_err() && self.metas.get(at).is_some_and(|meta| meta.number == number) {
             self.records[at] = before;
+            // What has followed from a creation that was sent is not on file.
+            let unclear = Event::CreationUnclear { at: UnixMillis::now() };
+            self.records[at].apply(unclear, &self.rules);
             self.metas[at].due = Instant::now() + AFTER_HALT;
         }
         followed
@@ -313,16 +370,22 @@ impl Runner {
 
     async fn follow(&mut self, at: usize, event: Event) -> Result<(), Halt> {
         let read = matches!(event, Event::Read(_));
-        let crowded_out = matches!(event, Event::Said { .. });
+        let crowded_out = match &event {
+            Event::Said { said, .. } => Some(said.problems.iter().find_map(enqueued_limit)),
+            _ => None,
+        };
         self.records[at].apply(event, &self.rules);
-        if crowded_out && matches!(self.records[at].step(), Step::Uploaded { .. }) {
-            self.crowded_out(at);
+        if let (Some(named), Step::Uploaded { .. }) = (crowded_out, self.records[at].step()) {
+            self.crowded_out(at, named);
         }
         let now = Instant::now();
         let meta = &mut self.metas[at];
         meta.due = match self.records[at].step() {
-            Step::Created { said, .. } if read || !said.state.is_over() => {
-                now + look_after(UnixMillis::now().since(meta.made_at))
+            Step::Created { said, .. } if !said.state.is_over() => {
+                let wait = look_after(UnixMillis::now().since(meta.made_at));
+                let rereads = self.records[at].rereads().saturating_sub(1);
+                let times = if read { 2_u32.saturating_pow(rereads) } else { 1 };
+                now + wait.saturating_mul(times)
             }
             _ => now,
         };
@@ -331,7 +394,9 @@ impl Runner {
             meta.note = Some(format!("the provider has no room for it now; again in {wait} s"));
         }
         if read {
-            meta.note = None;
+            let short = matches!(self.records[at].step(), Step::Created { .. });
+            let note = "its results are not all there yet; it is looked at again";
+            meta.note = short.then(|| note.to_owned());
         }
         if let Step::Creating { unsent: false, .. } = self.records[at].step() {
             let wait = self.rules.settles_after.as_secs();
@@ -440,10 +505,4 @@ pub(super) fn stored(record: &BatchRecord, meta: &Meta, lines: Vec<BatchLine>) -
             .expect("a record has no map and no number that JSON lacks"),
         lines,
     }
-}
-
-/// The record of a batch on file.
-pub(super) fn parse(stored: &StoredBatch) -> Result<BatchRecord, String> {
-    serde_json::from_str(&stored.record)
-        .map_err(|error| format!("batch {} in the run file cannot be read: {error}", stored.number))
 }

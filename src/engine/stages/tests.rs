@@ -205,12 +205,16 @@ fn a_template_that_fails_for_a_pack_is_told_once() {
     let prompts = PromptTemplates([(TemplateName::People, sums.to_owned())].into());
     let stages = stages(ReviewMode::Fused, prompts);
     let (young, old) = (persona("34"), persona("old"));
-    let asked = stages.ask_packed(&[&young, &young]).unwrap();
+    let ask = |personas: [&Persona; 2]| {
+        let member = |persona| Member { persona, standing: Standing::default() };
+        stages.ask_together(Together::Answer, &personas.map(member))
+    };
+    let asked = ask([&young, &young]).unwrap();
     assert_eq!((asked.stage, asked.prompt.as_str()), (Stage::Packed, "3535"));
     let heard = Heard::default();
     tracing::subscriber::with_default(heard.clone(), || {
         for _ in 0..3 {
-            assert!(stages.ask_packed(&[&young, &old]).is_none());
+            assert!(ask([&young, &old]).is_none());
         }
     });
     assert_eq!(heard.0.load(Ordering::Relaxed), 1);

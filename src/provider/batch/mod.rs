@@ -34,11 +34,31 @@ pub enum BatchError {
 }
 
 impl BatchError {
+    /// The status of the reply, where there was one.
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Provider { status, .. } => *status,
+            Self::File { .. } => None,
+        }
+    }
+
     /// Whether the provider said no, and so did nothing. A server error may have come after it did.
     pub const fn was_refused(&self) -> bool {
         match self {
             Self::Provider { status, .. } => matches!(status, Some(400..=407 | 409..=499)),
             Self::File { .. } => true,
+        }
+    }
+
+    /// Whether the provider said no to what was asked, and will say so again. A key or a quota is
+    /// nothing about what was asked, and can be mended.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Provider {
+                status: Some(400 | 402 | 404..=407 | 410..=424 | 426..=428),
+                failure,
+            } => !matches!(failure.kind, FailureKind::KeyRefused | FailureKind::QuotaExhausted),
+            _ => false,
         }
     }
 
@@ -91,5 +111,25 @@ impl Client {
             Err((None, _)) => return Err(BatchError::malformed(what, &"it is too long")),
         };
         serde_json::from_slice(&body).map_err(|error| BatchError::malformed(what, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_for_good_is_told_from_what_is_for_now() {
+        let error = |status, kind| BatchError::Provider {
+            status: Some(status),
+            failure: Failure::new(kind, "no"),
+        };
+        for status in [400, 404, 405, 413, 422] {
+            assert!(error(status, FailureKind::BadRequest).is_final(), "{status}");
+        }
+        for status in [401, 403, 408, 409, 425, 429, 500, 503] {
+            assert!(!error(status, FailureKind::ServerError).is_final(), "{status}");
+        }
+        assert!(!error(402, FailureKind::QuotaExhausted).is_final());
     }
 }
