@@ -312,8 +312,8 @@ fn priced(base_url: &str, more: &str) -> String {
 
 /// What `--json` says last of the money.
 fn spent(outcome: &Outcome) -> f64 {
-    let lines = outcome.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = lines.filter(|line| line["event"] == "progress").last().unwrap();
+    let mut lines = outcome.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = lines.rfind(|line| line["event"] == "progress").unwrap();
     last["money"]["spent"].as_f64().unwrap()
 }
 

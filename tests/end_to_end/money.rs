@@ -43,8 +43,8 @@ fn dear_answer_of(name: &str) -> Reply {
 
 /// What the last line of `--json` that has it says was spent, in dollars.
 fn shown_as_spent(outcome: &Outcome) -> f64 {
-    let lines = outcome.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = lines.filter(|line| line["event"] == "progress").last().unwrap();
+    let mut lines = outcome.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = lines.rfind(|line| line["event"] == "progress").unwrap();
     last["money"]["spent"].as_f64().unwrap()
 }
 

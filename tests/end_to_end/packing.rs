@@ -227,7 +227,7 @@ fn a_run_that_dies_between_a_pack_and_its_critics_asks_for_no_answer_again() {
     let place = place_with(
         &server,
         5,
-        &format!("pack: 5\nreview: fused\nfollow_ups: 0\nlimits: {}", limits(3)),
+        &format!("pack: 5\nreview: separate\nfollow_ups: 0\nlimits: {}", limits(3)),
     );
     let run = place.start_asking(&[]);
     run.wait_for_line("asking 5 personas");
@@ -272,7 +272,7 @@ fn the_critics_of_a_pack_come_before_new_packs() {
         names if number.0 == 2 => packed(names, |_| 1).slowly(MOMENT, Duration::ZERO),
         names => packed(names, |_| 1),
     });
-    let more = format!("pack: 5\nreview: fused\nfollow_ups: 0\nlimits: {}", limits(1));
+    let more = format!("pack: 5\nreview: separate\nfollow_ups: 0\nlimits: {}", limits(1));
     let place = place_with(&server, 15, &more);
     let outcome = place.ask(&[]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
