@@ -1,11 +1,7 @@
 //! How batches end: read, refused, lost; and what follows for those who were in them.
 
 use super::{
-    fact::BatchFact,
-    meta::Meta,
-    planner::Planned,
-    runner::{Halt, Runner},
-    shown::shown,
+    fact::BatchFact, halt::Halt, meta::Meta, planner::Planned, runner::Runner, shown::shown,
 };
 use crate::{
     batch::{

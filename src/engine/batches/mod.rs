@@ -23,6 +23,7 @@ mod desk;
 mod ends;
 mod fact;
 mod files;
+mod halt;
 mod line;
 mod meta;
 mod planner;

@@ -5,9 +5,10 @@
 
 use super::{
     files::LineFile,
+    halt::Halt,
     line::Carried,
     meta::Meta,
-    runner::{Halt, Runner, stored},
+    runner::{Runner, stored},
 };
 use crate::{
     batch::{

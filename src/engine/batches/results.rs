@@ -3,8 +3,9 @@
 
 use super::{
     fact::{BatchFact, LineRead},
+    halt::Halt,
     line::{After, Carried, after},
-    runner::{Halt, Runner},
+    runner::Runner,
 };
 use crate::{
     batch::{self, CustomId, Event, Line, LineOutcome, Read, Reading},

@@ -1,10 +1,11 @@
 //! The thread that sees batches through, one thing after the other.
 
 use super::{
-    control::{Control, Stopped},
+    control::Control,
     courier::Came,
     fact::{BatchFact, ToRunner},
     files::Folder,
+    halt::Halt,
     meta::Meta,
     planner::Planned,
     shown::shown,
@@ -16,7 +17,7 @@ use crate::{
     },
     engine::{fact::Fact, interview::Interviewer, ledger::Short},
     model::{EndpointIndex, PauseReason, UnixMillis},
-    store::{BatchLine, RunReader, StoreError, StoredBatch},
+    store::{BatchLine, RunReader, StoredBatch},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -35,33 +36,6 @@ const MONEY_AGAIN: Duration = Duration::from_secs(1);
 
 /// After a disk has refused something, it is tried again after this long.
 const AFTER_HALT: Duration = Duration::from_secs(2);
-
-/// Why the runner cannot go on with what it is at.
-#[derive(Debug)]
-pub(super) enum Halt {
-    Stopped,
-    Store(StoreError),
-    Files(io::Error),
-    Record(String),
-}
-
-impl From<Stopped> for Halt {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
-    }
-}
-
-impl From<StoreError> for Halt {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<io::Error> for Halt {
-    fn from(error: io::Error) -> Self {
-        Self::Files(error)
-    }
-}
 
 /// The runner.
 pub(super) struct Runner {
