@@ -26,7 +26,7 @@
 //! knows whom it was asked about. With `VOXPOP_REFERENCE` (host:port) `watch` asks that server
 //! instead, as `benches/program.rs` does. Linux only: figures of processes come from /proc.
 
-#[path = "clock.rs"]
+#[path = "shared/clock.rs"]
 mod clock;
 #[path = "attached/hour.rs"]
 mod hour;

@@ -1,7 +1,7 @@
 //! What an interview costs in calls, and what reviews find and mend. Prints tables, asserts none.
 //!
 //! ```text
-//! cargo bench --bench interviews --profile dev              both, about four minutes
+//! cargo bench --bench interviews --profile dev              both, about five minutes
 //! cargo bench --bench interviews --profile dev -- quota     personas a minute at 50 requests/min
 //! cargo bench --bench interviews --profile dev -- verdicts  contradictions found and mended
 //! ```
@@ -37,7 +37,7 @@
 //! is low by that. The start flatters nothing: of a minute's quota the limiter lets two requests
 //! through at once, and the others evenly.
 
-#[path = "clock.rs"]
+#[path = "shared/clock.rs"]
 mod clock;
 #[path = "interviews/quota.rs"]
 mod quota;
