@@ -87,6 +87,7 @@ impl Stored {
             failed: counts.get(InterviewStatus::Failed),
             refused: counts.get(InterviewStatus::Refused),
             in_batches: 0,
+            flagged: 0,
             seconds: 60.0,
         };
         let writer = OpenRun::open(&path).and_then(|open| open.writer(|_| {}));

@@ -356,7 +356,8 @@ fn binds_at(limit: LimitName, rate: &Rate) -> String {
 }
 
 fn per_cent(rate: &Rate) -> String {
-    format!("{:.0} %", (rate.share() * 100.0).min(999.0))
+    // What went out before the limit was lowered is no use made of this one.
+    format!("{:.0} %", (rate.share() * 100.0).min(100.0))
 }
 
 /// A number of slots that was reckoned: two digits of it are meant.

@@ -16,7 +16,7 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 7, value_name = "N")]
     pub seed: u64,
 
-    /// Whose ways it has: openai, azure, vllm, ollama or llama.cpp
+    /// Whose ways it has: openai, azure, vllm, ollama, llama.cpp, gemini or anthropic
     #[arg(long, default_value_t, value_name = "KIND", help_heading = "Server")]
     pub kind: simulator::Kind,
     /// A made-up key to serve, once for each; keys of one group share limits and quota [default:
@@ -176,6 +176,8 @@ Kinds:
   vllm       256 slots and no headers about limits
   ollama     1 slot, a queue of 512 and then 503; ignores keys and max_completion_tokens
   llama.cpp  4 slots and no headers about limits
+  gemini     Google's layer: /v1beta/openai, errors of its own, no headers about limits
+  anthropic  Anthropic's layer: ignores response_format, errors of its own
 
 Batches (openai and azure): /v1/files and /v1/batches, 50,000 lines or 200 MB each, of one model.
 A line is answered as a request is, faults included, but what would break a connection; no limit

@@ -65,6 +65,7 @@ pub(super) fn go_on(
                 failed,
                 refused: counts.get(InterviewStatus::Refused),
                 in_batches: 0,
+                flagged: counts.get(InterviewStatus::Flagged),
                 seconds: 0.0,
             };
             let end = &RunPhase::Finished;

@@ -83,8 +83,11 @@ pub async fn view(
                 }
                 continue;
             }
-            Ok(distribution) = &mut counted => {
-                snapshot.meters.distribution = distribution;
+            counted = &mut counted => {
+                // Where they cannot be counted, who waits for it waits no longer.
+                if let Ok(distribution) = counted {
+                    snapshot.meters.distribution = distribution;
+                }
                 if show {
                     outlet.publish(Update::Snapshot(Box::new(snapshot.clone())));
                 }

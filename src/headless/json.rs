@@ -228,6 +228,7 @@ pub(super) fn finished(out: &mut impl Write, summary: &RunSummary) -> io::Result
             "failed": summary.failed,
             "refused": summary.refused,
             "in_batches": summary.in_batches,
+            "flagged": summary.flagged,
             "seconds": rounded(summary.seconds),
             "run_file": summary.run_file,
         }),

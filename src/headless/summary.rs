@@ -4,7 +4,10 @@ use super::{json, plain, watch::Format};
 use crate::{
     advice::short_clock,
     link::FrontEndLink,
-    model::{PauseReason, RunPhase, RunSummary, StopReason, UnixMillis, strip_controls_keep_lines},
+    model::{
+        PauseReason, RunPhase, RunSummary, StatusCounts, StopReason, UnixMillis,
+        strip_controls_keep_lines,
+    },
     protocol::Update,
 };
 use std::{
@@ -37,7 +40,13 @@ pub fn write_end(
 
 /// Writes a run that is only looked at: what it is, how far it is, and what went wrong.
 pub async fn describe(link: FrontEndLink, format: Format, out: &mut impl Write) {
-    let Some(Update::Snapshot(run)) = link.next().await else { return };
+    let Some(Update::Snapshot(mut run)) = link.next().await else { return };
+    // The answers are counted after the first picture.
+    if StatusCounts::of(&run.statuses.0).answered() > 0
+        && let Some(Update::Snapshot(counted)) = link.next().await
+    {
+        run = counted;
+    }
     // A reader that has gone away has seen what it wanted.
     let _ = match format {
         Format::Json => json::started(out, &run)
@@ -55,10 +64,11 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
     let mut lines = vec![match phase {
         RunPhase::Stopped { reason } => {
             format!(
-                "{}: stopped after {took}: {} of {} done, {} refused, {} failed, {} not asked",
+                "{}: stopped after {took}: {} of {} done{}, {} refused, {} failed, {} not asked",
                 summary.run,
                 summary.done,
                 summary.total,
+                flagged(summary),
                 summary.refused,
                 summary.failed,
                 summary.left() - summary.in_batches
@@ -66,8 +76,13 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
                 + &why(reason)
         }
         _ => format!(
-            "{}: finished in {took}: {} of {} done, {} refused, {} failed",
-            summary.run, summary.done, summary.total, summary.refused, summary.failed
+            "{}: finished in {took}: {} of {} done{}, {} refused, {} failed",
+            summary.run,
+            summary.done,
+            summary.total,
+            flagged(summary),
+            summary.refused,
+            summary.failed
         ),
     }];
     lines.push(format!("run file: {}", summary.run_file.display()));
@@ -91,6 +106,14 @@ fn closing_lines(summary: &RunSummary, phase: &RunPhase, handle: &str) -> Vec<St
 }
 
 /// Who is left with the provider.
+/// Those of the done whom a person should look at.
+fn flagged(summary: &RunSummary) -> String {
+    match summary.flagged {
+        0 => String::new(),
+        n => format!(" ({n} of them flagged)"),
+    }
+}
+
 fn in_batches(summary: &RunSummary) -> String {
     match summary.in_batches {
         0 => String::new(),
@@ -120,6 +143,7 @@ mod tests {
             failed: 1,
             refused: 1,
             in_batches: 0,
+            flagged: 0,
             seconds: 61.4,
         };
         let spent = crate::model::Usd::ZERO;

@@ -35,6 +35,11 @@ impl Line {
             let sent = (grant.at, grant.reserved);
             changed.extend(quota.limited(told, sent, fastrand::f64(), now));
         }
+        match feedback.outcome {
+            Outcome::Broken { .. } | Outcome::Overloaded { .. } => quota.breaks(true),
+            Outcome::Served { .. } | Outcome::Limited { .. } => quota.breaks(false),
+            Outcome::NothingLearned => {}
+        }
         let endpoint = &mut endpoints[index.as_usize()];
         let before = endpoint.target();
         let was_well = endpoint.health.is_well();

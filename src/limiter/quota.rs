@@ -49,6 +49,8 @@ pub(super) struct Quota {
     meter: Meter,
     /// What comes back for a request sent before this is older than what is known.
     said_at: Option<Moment>,
+    /// The last call that taught something came back broken.
+    breaking: bool,
     /// Since when the provider's word has been the same.
     same_since: Moment,
     /// When the last second passed.
@@ -71,6 +73,7 @@ impl Quota {
             adapting: false,
             meter: Meter::new(),
             said_at: None,
+            breaking: false,
             same_since: now,
             second_at: now,
         }
@@ -200,6 +203,11 @@ impl Quota {
         self.settle(LimitSetBy::Adaptation, now, |_| reason.to_owned())
     }
 
+    /// Whether calls come back broken: then it is no sign of room that nobody gets a 429.
+    pub(super) const fn breaks(&mut self, breaks: bool) {
+        self.breaking = breaks;
+    }
+
     /// What a reply's headers say of the quota. `sent_at`: when its request went out.
     pub(super) fn hear(&mut self, said: &QuotaSaid, sent_at: Moment, now: Moment) -> Vec<Changed> {
         if !self.adapting || self.said_at.is_some_and(|at| sent_at < at) {
@@ -312,7 +320,7 @@ impl Quota {
         let since = std::mem::replace(&mut self.second_at, now);
         let span = now.since(since);
         let (requests, tokens) = (self.requests.taken(), self.tokens.taken());
-        if !self.adapting || self.pause.until() > since {
+        if !self.adapting || self.breaking || self.pause.until() > since {
             return Vec::new();
         }
         // Where requests are rare, one takes longer than this to become due.

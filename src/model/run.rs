@@ -47,7 +47,13 @@ impl fmt::Display for PauseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User => f.write_str("asked for"),
-            Self::ProviderRefuses { failure } => write!(f, "the provider refuses: {failure}"),
+            Self::ProviderRefuses { failure } => {
+                write!(f, "the provider refuses: {failure}")?;
+                match failure.retry_after.map(|wait| wait.as_secs() / 3_600) {
+                    Some(hours @ 1..) => write!(f, "; it asks for a wait of {hours} h or more"),
+                    _ => Ok(()),
+                }
+            }
             Self::Unreachable { failure } => {
                 write!(f, "the endpoint cannot be reached: {}", failure.message)
             }
@@ -88,6 +94,9 @@ pub struct RunSummary {
     /// Of those who are not over: in batches that the provider goes on with.
     #[serde(default)]
     pub in_batches: u32,
+    /// Of those who are done: with something that the critics left unsettled.
+    #[serde(default)]
+    pub flagged: u32,
     /// Wall time of this process's part of the run.
     pub seconds: f64,
 }

@@ -388,11 +388,21 @@ fn check_names(
         } else {
             hint(&name)
         };
-        let line = parsed.source().lines().position(|line| line.contains(&name)).unwrap_or(0) + 1;
+        let line = line_of(parsed.source(), &name);
         let template = template.key();
         return Err(PromptError::UnknownVariable { template, line, name, hint });
     }
     Ok(attributes)
+}
+
+/// The first line that has the name in a tag, and not in the text around them.
+fn line_of(source: &str, name: &str) -> usize {
+    let in_tag = |line: &str| {
+        let mut tags = line.split('{').skip(1).filter_map(|tag| tag.split('}').next());
+        tags.any(|tag| tag.contains(name))
+    };
+    let anywhere = || source.lines().position(|line| line.contains(name));
+    source.lines().position(in_tag).or_else(anywhere).unwrap_or(0) + 1
 }
 
 /// Why a template that sees these has no `persona`.

@@ -184,6 +184,7 @@ fn a_broken_template_is_told_which_line_and_what() {
         with_user("{{ persona.age|shout }}"),
         with_user("{% if 1 is prime %}{% endif %}"),
         with_user("one\ntwo {{ persnoa.age }}"),
+        with_user("Your profile:\n{{ profile }}"),
         with_user("{{ survey.quesiton }}"),
         with_user("{% if false %}{{ zebra }}{% endif %}"),
         with_user("{{ age }}"),

@@ -35,8 +35,9 @@ pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
     }
 }
 
-/// The `x-ratelimit-*` headers. Anything may be missing, and some servers send `-1` or words:
-/// what makes no sense was not said.
+/// The `x-ratelimit-*` headers. Anything may be missing, and some servers send `-1` or words: where
+/// one number of a window makes no sense, nothing was said of that window. A run once stood still
+/// for good on a limit of 60 tokens whose rest was no number.
 pub(super) fn quota_said(headers: &HeaderMap) -> QuotaSaid {
     const NAMES: [[&str; 3]; 2] = [
         [
@@ -47,10 +48,17 @@ pub(super) fn quota_said(headers: &HeaderMap) -> QuotaSaid {
         ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
     ];
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let [requests, tokens] = NAMES.map(|[limit, remaining, reset]| WindowSaid {
-        limit: text(limit).and_then(|value| value.parse().ok()),
-        remaining: text(remaining).and_then(|value| value.parse().ok()),
-        reset: text(reset).and_then(go_duration),
+    let [requests, tokens] = NAMES.map(|[limit, remaining, reset]| {
+        let limit = text(limit).map(str::parse::<u32>).transpose();
+        let remaining = text(remaining).map(str::parse::<u64>).transpose();
+        let (Ok(limit), Ok(remaining)) = (limit, remaining) else {
+            return WindowSaid::default();
+        };
+        match (limit, remaining) {
+            // More is left than there is.
+            (Some(limit), Some(remaining)) if remaining > u64::from(limit) => WindowSaid::default(),
+            _ => WindowSaid { limit, remaining, reset: text(reset).and_then(go_duration) },
+        }
     });
     QuotaSaid { requests, tokens }
 }
@@ -136,6 +144,14 @@ mod tests {
         for nonsense in ["-1", "soon", "", "12x", "1e400", "NaN", "ms", "s5"] {
             let names = ["x-ratelimit-limit-requests", "x-ratelimit-reset-requests"];
             assert_eq!(said(&names.map(|name| (name, nonsense))), QuotaSaid::default());
+        }
+        for (limit, remaining) in [("60", "99999999999999999999"), ("-1", "0"), ("60", "61")] {
+            let window = [
+                ("x-ratelimit-limit-tokens", limit),
+                ("x-ratelimit-remaining-tokens", remaining),
+                ("x-ratelimit-reset-tokens", "1s"),
+            ];
+            assert_eq!(said(&window), QuotaSaid::default(), "{limit} {remaining}");
         }
     }
 

@@ -191,6 +191,7 @@ const fn mending(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::QuotaExhausted => "add credit or raise the spending limit",
         FailureKind::KeyRefused => "mend the key or its rights at the provider",
+        FailureKind::RateLimitedRequests | FailureKind::RateLimitedTokens => "wait as it asks",
         _ => "mend it",
     }
 }
@@ -198,7 +199,7 @@ const fn mending(kind: FailureKind) -> &'static str {
 fn pause_words(reason: &PauseReason) -> String {
     strip_controls(&match reason {
         PauseReason::User => "paused by hand".to_owned(),
-        PauseReason::ProviderRefuses { failure } => format!("the provider refuses: {failure}"),
+        PauseReason::ProviderRefuses { .. } => reason.to_string(),
         PauseReason::Unreachable { failure } => format!("nothing can be reached: {failure}"),
         PauseReason::BudgetSpent { .. } => reason.to_string(),
         PauseReason::Batch { message } => message.clone(),

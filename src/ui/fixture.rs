@@ -311,6 +311,7 @@ pub fn last_delta(phase: RunPhase) -> Delta {
         failed: 1,
         refused: 3,
         in_batches: 0,
+        flagged: 0,
         seconds: 761.0,
     };
     Delta { phase, summary: Some(summary), ..delta(&[]) }

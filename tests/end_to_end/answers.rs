@@ -198,6 +198,11 @@ fn ls_and_open_tell_what_a_run_came_to() {
     let opened = place.voxpop(&["open", "latest", "--plain"]);
     assert_eq!(opened.code, 0, "{opened:?}");
     assert!(opened.out.contains("5  done"), "{opened:?}");
+    let opened = place.voxpop(&["open", "latest", "--json"]);
+    assert_eq!(opened.code, 0, "{opened:?}");
+    let progress = opened.out.lines().find(|line| line.contains(r#""event":"progress""#));
+    let progress: Value = serde_json::from_str(progress.unwrap()).unwrap();
+    assert_eq!(progress["distribution"]["answers"], json!(5), "{progress}");
 }
 
 /// A run file is copied and opened elsewhere: nothing of it may be in files beside it.

@@ -276,6 +276,7 @@ fn summary(done: u32, failed: u32) -> RunSummary {
         failed,
         refused: 0,
         in_batches: 0,
+        flagged: 0,
         seconds: 1.0,
     }
 }

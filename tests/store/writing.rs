@@ -48,6 +48,7 @@ fn everything_comes_back_as_it_was_written() {
         failed: 1,
         refused: 1,
         in_batches: 0,
+        flagged: 0,
         seconds: 1.5,
     };
     writer.write(Record::PhaseChanged(RunPhase::Running));

@@ -67,11 +67,13 @@ impl Supervisor {
             failed: counts.get(InterviewStatus::Failed),
             refused: counts.get(InterviewStatus::Refused),
             in_batches: counts.get(InterviewStatus::InBatch),
+            flagged: counts.get(InterviewStatus::Flagged),
             seconds: self.meters.elapsed().as_secs_f64(),
         };
         tracing::info!(
             run = summary.run,
             done = summary.done,
+            flagged = summary.flagged,
             failed = summary.failed,
             refused = summary.refused,
             left = summary.left(),

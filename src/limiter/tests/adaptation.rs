@@ -12,7 +12,7 @@ pub(super) fn spec(name: &str, limits: Limits) -> EndpointSpec {
     EndpointSpec::new(name, "model", limits)
 }
 
-fn guessed_rates(spec: EndpointSpec) -> EndpointSpec {
+pub(super) fn guessed_rates(spec: EndpointSpec) -> EndpointSpec {
     let guessed = Guessed { slots: false, requests_per_minute: true, tokens_per_minute: true };
     EndpointSpec { guessed, ..spec }
 }

@@ -1,10 +1,10 @@
 //! Rates that nobody has stated, or that are changed by hand, and what adaptation makes of them.
 
 use super::{
-    adaptation::{SECOND, SERVED, adapting, ask_strict, learned, spec, too_many},
+    adaptation::{SECOND, SERVED, adapting, ask_strict, guessed_rates, learned, spec, too_many},
     *,
 };
-use crate::model::{FailureKind, Guessed, LimitName, LimitSetBy, QuotaSaid};
+use crate::model::{Failure, FailureKind, Guessed, LimitName, LimitSetBy, PerMinute, QuotaSaid};
 
 /// Nobody states a limit, and the first 429 comes when there is next to nothing to guess it by.
 #[tokio::test(start_paused = true)]
@@ -122,4 +122,23 @@ async fn a_guess_set_by_hand_leaves_what_was_found_of_the_other_one() {
         assert_eq!(running.limiter.limits(EndpointIndex(0)), Some(expected));
     }
     assert_eq!(running.reading().adaptation, 1.0, "all is known");
+}
+
+/// Nobody was let in, so nobody was turned away either.
+#[tokio::test(start_paused = true)]
+async fn calls_that_break_are_no_sign_of_room() {
+    let guess = || guessed_rates(spec("one", limits(200, Some(50), None)));
+    let running = adapting(vec![guess()]);
+    let failure = Failure::new(FailureKind::Connection, "refused");
+    for _ in 0..50 {
+        learned(&running.sent().await, Outcome::Broken { failure: &failure });
+        sleep(SECOND).await;
+    }
+    assert_eq!(running.reading().requests.limit.map(PerMinute::get), Some(50));
+    let running = adapting(vec![guess()]);
+    for _ in 0..50 {
+        learned(&running.sent().await, SERVED);
+        sleep(SECOND).await;
+    }
+    assert!(running.reading().requests.limit.is_some_and(|limit| limit.get() > 50));
 }
