@@ -16,6 +16,7 @@
 mod error;
 mod file;
 mod key;
+mod known;
 mod schema;
 mod service;
 

@@ -4,12 +4,11 @@
 use super::{
     CacheError, CacheFile, CacheKey, CachedReply,
     file::{self, Change},
+    known::KnownKeys,
 };
 use crate::model::UnixMillis;
 use rusqlite::ErrorCode;
 use std::{
-    collections::HashSet,
-    hash::{BuildHasherDefault, Hasher},
     sync::{
         Arc, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -60,28 +59,6 @@ struct Shared {
     /// A part of every key that may be in the file; `None` until they are read.
     known: RwLock<Option<KnownKeys>>,
 }
-
-/// Keys are digests: they need no hashing.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
-}
-
-type KnownKeys = HashSet<u64, BuildHasherDefault<AsItIs>>;
 
 enum Request {
     /// The first of the keys that has a reply, and its place among them.
@@ -175,7 +152,7 @@ impl Shared {
     /// Whether any of the keys may be in the file. A lock that a panic has poisoned says yes.
     fn may_know(&self, keys: &[CacheKey]) -> bool {
         self.known.read().map_or(true, |known| {
-            known.as_ref().is_none_or(|known| keys.iter().any(|key| known.contains(&key.short())))
+            known.as_ref().is_none_or(|known| keys.iter().any(|key| known.may_have(key.short())))
         })
     }
 
